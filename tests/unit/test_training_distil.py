@@ -1,0 +1,155 @@
+"""Distillation: the segments follow the teacher exactly, held-out ones are not trained on, and training resumes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from training.distil import compare, segments, student, teacher
+from training.harness import run
+from training.scenes.codes import code
+from training.video import predict, use_one_token
+from training.video_model import build
+
+SHAPE = (2, 2, 3)
+
+pytestmark = pytest.mark.usefixtures("default_matmul")
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Two small models as teacher and student, and an empty folder of runs."""
+
+    def small(seed=0, compile_blocks=False):
+        torch.manual_seed(seed)
+        model = build(layers=1, heads=1)
+        torch.nn.init.normal_(model.proj_out.weight, std=0.02)
+        use_one_token(model)
+        return model.eval().requires_grad_(False)
+
+    for module in (segments, student, run):
+        monkeypatch.setattr(module, "RUNS", tmp_path)
+    for module in (segments, student):
+        monkeypatch.setattr(module, "load_teacher", small)
+    monkeypatch.setattr(segments, "SHARD", 2)
+    monkeypatch.setattr(segments, "latent_shape", lambda _height, _width: SHAPE)
+    (tmp_path / "segments").mkdir()
+    return small
+
+
+def noise_and_slots():
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(2, 12, 32, generator=generator), torch.tensor([[1, 2, 3, 4], [5, 1, 2, 0]])
+
+
+def test_segments_start_at_the_noise_levels_of_the_student():
+    steps, scale = teacher.defaults()
+    assert (steps, scale) == (16, 3.0)
+    assert torch.equal(teacher.noise_levels(steps)[:: steps // teacher.SEGMENTS], teacher.noise_levels(4))
+
+
+def test_the_mean_flows_lead_to_the_teachers_result(tiny):
+    noise, slots = noise_and_slots()
+    steps, scale = teacher.defaults()
+    starts, flows = teacher.walk(tiny(), noise, slots, SHAPE)
+    widths = teacher.noise_levels(teacher.SEGMENTS).diff()
+    end = noise + sum(width * flows[:, i] for i, width in enumerate(widths))
+    assert torch.allclose(end, teacher.follow(tiny(), noise, teacher.noise_levels(steps), slots, SHAPE, scale))
+    assert torch.equal(starts[:, 0], noise)
+    assert torch.allclose(starts[:, 1], noise + widths[0] * flows[:, 0])
+
+
+def test_guidance_moves_away_from_the_blank_prompt(tiny):
+    noise, slots = noise_and_slots()
+    model, sigma = tiny(), torch.tensor(0.5)
+    asked = predict(model, noise, sigma.expand(2), code(slots), SHAPE)
+    blank = predict(model, noise, sigma.expand(2), code(torch.zeros_like(slots)), SHAPE)
+    assert torch.allclose(teacher.guided(model, noise, sigma, slots, SHAPE, 3.0), 3 * asked - 2 * blank, atol=1e-5)
+
+
+def test_a_later_round_starts_segments_from_the_students_states(tiny):
+    noise, slots = noise_and_slots()
+    pupil = tiny(seed=1)
+    starts, _ = teacher.walk(tiny(), noise, slots, SHAPE, pupil)
+    state = noise
+    for i, level in enumerate(teacher.noise_levels(teacher.SEGMENTS)[:-1]):
+        assert torch.allclose(starts[:, i], state)
+        width = teacher.noise_levels(teacher.SEGMENTS).diff()[i]
+        state = state + width * predict(pupil, state, level.expand(2), code(slots), SHAPE)
+
+
+def fill(count, turn=0):
+    plan = segments.SegmentPlan(part=f"segments-{turn}", minutes=0, batch=count, workers=1)
+    segments.fill(plan, 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_shards_are_kept_and_the_first_of_each_size_is_held_out(tiny, tmp_path):
+    fill(8)
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "segments").iterdir()}
+    fill(10)
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "segments").iterdir()}
+    assert len(before) == 4
+    assert len(after) == 5
+    assert before.items() <= after.items()
+    assert (len(segments.Segments.read()), len(segments.Segments.read(held_out=True))) == (4, 6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_batch_has_the_noise_level_and_flow_of_each_segment(tiny):
+    fill(8)
+    everything = segments.Segments.read()
+    shape, states, flows, levels, slots, chosen = everything.draw(np.random.default_rng(0), tokens=60)
+    assert (shape, states.shape, flows.shape, slots.shape) == (SHAPE, (5, 12, 32), (5, 12, 32), (5, 4))
+    assert torch.equal(levels, teacher.noise_levels(teacher.SEGMENTS)[chosen])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_student_learns_and_resumes(tiny, monkeypatch):
+    fill(10)
+    monkeypatch.setattr(run, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(run, "LOG_SECONDS", 0.0)
+    kept = segments.Segments.read(held_out=True)
+    before = sum(student.held_out(tiny().state_dict(), kept).values())
+    student.train(student.StudentPlan(part=student.PART, minutes=0.05, batch=48), 0)
+    facts = json.loads((run.RUNS / "student" / "run.json").read_text())
+    after = sum(student.held_out(student.load().state_dict(), kept).values())
+    assert after < before
+    student.train(student.StudentPlan(part=student.PART, minutes=0.07, batch=48), 0)
+    assert json.loads((run.RUNS / "student" / "run.json").read_text())["steps"] > facts["steps"]
+
+
+def test_missing_segments_and_students_are_reported_with_the_command(tiny):
+    with pytest.raises(SystemExit, match=r"Run `python -m training\.distil\.segments` first"):
+        student.train(student.StudentPlan(part=student.PART, minutes=0.01), 0)
+    with pytest.raises(SystemExit, match=r"Run `python -m training\.distil\.student` first"):
+        student.load()
+
+
+def test_the_shipped_form_equals_the_trained_one_up_to_half_precision(tiny):
+    noise, slots = noise_and_slots()
+    model = tiny()
+    shipped = student.as_shipped(model)
+    sigma, codes = torch.full((2,), 0.4), code(slots)
+    many = shipped(
+        hidden_states=noise,
+        encoder_hidden_states=codes[:, None].repeat(1, 7, 1),
+        timestep=sigma * 1000,
+        encoder_attention_mask=torch.ones(2, 7),
+        num_frames=SHAPE[0],
+        height=SHAPE[1],
+        width=SHAPE[2],
+        rope_interpolation_scale=(0.5, 16, 16),
+    ).sample
+    assert torch.allclose(many, predict(model, noise, sigma, codes, SHAPE), atol=2e-2)
+
+
+@pytest.mark.parametrize(("motif", "holds"), [(0.90, True), (0.89, False)])
+def test_a_student_holds_within_three_points(motif, holds):
+    base = {"colours": 1.0, "motion": 1.0, "adherence": [0.1, 0.5, 0.3], "seconds_a_clip": {"1:1": 0.8}}
+    student_ = base | {"motif": motif, "seconds_a_clip": {"1:1": 0.2}}
+    found = compare.compare(base | {"motif": 0.925}, student_)
+    assert found["holds"] is holds
+    assert found["times_faster"] == {"1:1": 4.0}
+    assert found["adherence_correlation"] == 1.0
