@@ -108,6 +108,21 @@ def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):
     assert not (tmp_path / "prefect-server.log").exists()
 
 
+def test_other_work_is_done_while_the_server_starts(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
+    done = []
+    with pytest.raises(ReelmillError), prefect_server(tmp_path, lambda: done.append("before it answers")):
+        pytest.fail("the server started")
+    assert done == ["before it answers"]
+
+
+def test_nothing_is_done_early_if_there_is_no_server_to_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with prefect_server(tmp_path, lambda: pytest.fail("called")):
+        pass
+
+
 def test_a_server_that_does_not_start_is_reported_with_its_log(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))

@@ -24,9 +24,7 @@ SEGMENTS = 4
 """Steps of the student."""
 
 
-def load_teacher(
-    folder: Path = MODELS / "starter" / "t2v", compile_blocks: bool = False
-) -> LTXVideoTransformer3DModel:
+def load_teacher(folder: Path = MODELS / "starter" / "t2v", compile_blocks: bool = False) -> LTXVideoTransformer3DModel:
     """Return the shipped transformer in fp32, with cross-attention to a single caption token.
 
     Args:
