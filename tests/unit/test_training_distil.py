@@ -1,13 +1,20 @@
 """Distillation: the segments follow the teacher exactly, held-out ones are not trained on, and training resumes."""
 
 import json
+import operator
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from training.distil import compare, segments, student, teacher
+from models.card import ModelCard
+from models.registry import HOME, get_card, open_generator, weights_problem
+from models.weights import integrity
+from training import page, stamp
+from training.distil import compare, segments, ship, student, teacher
 from training.harness import run
+from training.harness.studio import variant_of
 from training.scenes.codes import code
 from training.video import predict, use_one_token
 from training.video_model import build
@@ -153,3 +160,58 @@ def test_a_student_holds_within_three_points(motif, holds):
     assert found["holds"] is holds
     assert found["times_faster"] == {"1:1": 4.0}
     assert found["adherence_correlation"] == 1.0
+
+
+def test_the_students_card_differs_only_in_what_was_distilled():
+    starter = json.loads(teacher.CARD.read_text())
+    card = ModelCard.model_validate(ship.card_content(starter) | {"weights": starter["weights"]})
+    changed = {"num_inference_steps": 4, "guidance_scale": 1.0}
+    assert card.defaults == get_card("starter").defaults.model_copy(update=changed)
+    kept = operator.attrgetter("sizes", "rules", "vocabulary", "call")
+    assert kept(card) == kept(get_card("starter"))
+    assert card.recipe("fast") == card.recipe("exact")
+
+
+def test_a_shipped_student_loads_as_the_transformer_of_its_card(tiny, monkeypatch, tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(HOME / "starter" / "t2v", models / "starter" / "t2v")
+    (models / "cards").mkdir()
+    for name in ("starter", "starter-openclip"):
+        shutil.copy(HOME / "cards" / f"{name}.json", models / "cards")
+    shutil.copytree(HOME / "starter" / "openclip", models / "starter" / "openclip")
+    monkeypatch.setattr(stamp, "MODELS", models)
+    monkeypatch.setattr(integrity, "BUNDLED", models)
+    monkeypatch.setattr(ship, "load", lambda: trained)
+    monkeypatch.setattr(ship, "facts", lambda part: {part: {"steps": 1}})
+    trained = teacher.load_teacher()
+    ship.write_weights()
+    ship.write_card()
+    content = json.loads((models / "cards" / "starter-4step.json").read_text())
+    card = ModelCard.model_validate(content | {"home": models})
+    assert weights_problem(card) is None
+    assert card.weights.revision == get_card("starter").weights.revision
+    generator = open_generator(card)
+    shipped = generator.pipeline.transformer.state_dict()
+    assert all(torch.equal(value.half().float(), shipped[name]) for name, value in trained.state_dict().items())
+    variant = variant_of(card, "a red circle pulsing on a white background", seed=1, ratio="1:1")
+    (made,) = generator.generate([variant])
+    assert made.frames.shape == (17, 96, 96, 3)
+    assert sum(path.stat().st_size for path in models.rglob("*") if path.is_file()) <= 40e6
+
+
+def measured(motif, seconds):
+    return {
+        "clips": 8,
+        "motif": motif,
+        "colours": 1.0,
+        "motion": 1.0,
+        "adherence": [0.1, 0.5],
+        "seconds_a_clip": {"1:1": seconds},
+    }
+
+
+def test_the_page_marks_what_the_student_misses():
+    sides = {"teacher": measured(0.95, 0.6), "student": measured(0.9, 0.15)}
+    text = page.few_step_table({"machine": "one core", **sides, **compare.compare(*sides.values())})
+    assert "| correct motif | 90.0% of 8 clips; 95.0% in 16 steps | at most 3 points less | ✗ |" in text
+    assert "| one clip, 1:1 | 0.15 s; 4.0 times faster | ≥ 3 times | ✓ |" in text

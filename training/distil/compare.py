@@ -1,8 +1,12 @@
 """Judge the student next to the teacher: `python -m training.distil.compare --clips 240`.
 
-Both generate the same prompts with the same seeds through the starter's card, which the student's latest checkpoint
-then only differs from in its transformer, steps and guidance. Half of the prompts are held-out combinations.
-The figures are written to `.runs/student/compare.json`.
+Both generate the same prompts with the same seeds. Half of the prompts are held-out combinations. The student is the
+latest checkpoint, in a pipeline that otherwise equals the starter's. Its figures are written to
+`.runs/student/compare.json`, and those of the teacher are kept for the next checkpoint.
+
+With `--shipped`, the student is the card `starter-4step`. Both sides are measured anew, as their times are only
+comparable on an equally busy machine, and the figures are written to `docs/starter/few_steps.json`, from which
+`training.page` updates the page and the card.
 """
 
 import argparse
@@ -12,19 +16,26 @@ from collections import defaultdict
 import numpy as np
 import torch
 
+from models.registry import load_cards
 from training.distil.student import PART, as_shipped, load
 from training.distil.teacher import SEGMENTS
-from training.evaluate import failures
+from training.evaluate import failures, machine
 from training.harness.run import RUNS
 from training.harness.sheet import save_sheet
 from training.harness.studio import Reader, Studio
 from training.judges import motif_judge
 from training.judges.judging import balanced, judge, shares, turn
+from training.page import FEW_STEPS, WITHIN
 from training.scenes.captions import plain
 from training.scenes.scene import Scene
 
-WITHIN = 0.03
-"""Largest allowed loss in the share of right motifs, colours and motions."""
+CARD = "starter-4step"
+
+
+def revision_of(card: str) -> str:
+    """Return the revisions of the weights of a card and its transformer, as `pipeline/transformer`."""
+    found = load_cards()[card]
+    return f"{found.weights.revision}/{found.parts['transformer'].revision}"
 
 
 def scenes_of(clips: int) -> list[Scene]:
@@ -84,20 +95,27 @@ def compare(teacher: dict, student: dict) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=240)
-    parser.add_argument("--again", action="store_true", help="measure the teacher again, too")
+    parser.add_argument("--shipped", action="store_true", help="judge the shipped weights, not the latest checkpoint")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    folder, scenes, studio = RUNS / PART, scenes_of(chosen.clips), Studio()
-    kept = folder / f"teacher-{chosen.clips}.json"
-    if chosen.again or not kept.exists():
-        kept.write_text(json.dumps(figures(studio, scenes)[0], indent=1))
+    scenes, studio = scenes_of(chosen.clips), Studio()
+    kept = RUNS / PART / f"teacher-{studio.card.weights.revision}-{chosen.clips}.json"
+    if chosen.shipped or not kept.exists():
+        teacher, _ = figures(studio, scenes)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(teacher))
     teacher = json.loads(kept.read_text())
-    install_student(studio)
+    if chosen.shipped:
+        studio = Studio(CARD)
+    else:
+        install_student(studio)
     student, clips = figures(studio, scenes)
+    answer = {"machine": machine(), "revision": revision_of(CARD) if chosen.shipped else "checkpoint"}
+    answer |= {"teacher": teacher, "student": student, **compare(teacher, student)}
+    path = FEW_STEPS if chosen.shipped else RUNS / PART / "compare.json"
+    path.write_text(json.dumps(answer, indent=1) + "\n")
     square = [i for i, clip in enumerate(clips) if clip.shape[1:3] == (96, 96)][:32]
-    save_sheet(folder / "compare.png", [clips[i] for i in square], [plain(scenes[i]) for i in square])
-    answer = {"teacher": teacher, "student": student, **compare(teacher, student)}
-    (folder / "compare.json").write_text(json.dumps(answer, indent=1) + "\n")
+    save_sheet(path.with_suffix(".png"), [clips[i] for i in square], [plain(scenes[i]) for i in square])
     for side in ("teacher", "student"):
         print(side, {name: value for name, value in answer[side].items() if name not in ("adherence", "failed")})
     print({name: value for name, value in answer.items() if name not in ("teacher", "student")})
