@@ -50,7 +50,7 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     folder = weights_path(card, weights_root)
     _hush()
     forbid_network()
-    precision = _precision(card, device)
+    precision = precision_of(card, device)
     parts = load_parts(card, precision, weights_root)
     try:
         with panics_refused(f"The weights of {card.name}"):
@@ -94,7 +94,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
+def precision_of(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
     if device.type == "cpu":
         return {"default": torch.float32}
     return {"default": torch.bfloat16} | {name: getattr(torch, kind) for name, kind in card.precision.items()}

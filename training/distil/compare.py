@@ -4,7 +4,7 @@ Both generate the same prompts with the same seeds. Half of the prompts are held
 latest checkpoint, in a pipeline that otherwise equals the starter's. Its figures are written to
 `.runs/student/compare.json`, and those of the teacher are kept for the next checkpoint.
 
-With `--shipped`, the student is the card `starter-4step`. Both sides are measured anew, as their times are only
+With `--shipped`, the student is the card `starter-4step`. Both sides are measured again, as their times are only
 comparable on an equally busy machine, and the figures are written to `docs/starter/few_steps.json`, from which
 `training.page` updates the page and the card.
 """
