@@ -1,7 +1,6 @@
 """Write revision, hash and size of the shipped weights into their cards, and SHA256SUMS next to the weights.
 
-A card of the starter that shares weights with another one, or takes a component from a folder of its own, has them in
-`weights` and `parts`.
+The card of the student has the same weights as the starter, and a separate folder for its transformer in `parts`.
 
 Run it with `python -m training.stamp`.
 
