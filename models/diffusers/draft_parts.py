@@ -18,7 +18,7 @@ from models.weights import weights_problem
 
 
 class DraftParts:
-    """A card's draft parts, loaded for the first draft. They stay on the device, next to the components they replace."""
+    """A card's draft parts, loaded for the first draft; the components that they replace stay on the device, too."""
 
     def __init__(self, card: ModelCard, weights_root: Path | None, device: torch.device) -> None:
         self._card = card
