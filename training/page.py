@@ -74,7 +74,7 @@ def few_step_lines(found: dict) -> Iterator[Line]:
             what, f"{share:.1f}% of {clips}; {before:.1f}% in 16 steps", "at most 3 points less", "", loss <= 0.03
         )
     for ratio, times in found["times_faster"].items():
-        seconds = found["student"]["seconds_a_clip"][ratio]
+        seconds = found["seconds_a_clip"]["student"][ratio]
         yield Line(f"one clip, {ratio}", f"{seconds:.2f} s; {times:.1f} times faster", f"≥ {FASTER:g} times", "",
                    times >= FASTER)  # fmt: skip
     shown = f"{found['adherence_correlation']:.2f} over {clips}"
