@@ -51,6 +51,8 @@ class Session:
         return cards_of(self.resources)
 
     def import_libraries(self) -> None:
-        """Import the libraries of the models, which takes seconds, unless a Ray cluster opens them."""
+        """Import Prefect and, unless a Ray cluster opens them, the libraries of the models; both take seconds."""
+        import flows.campaign  # noqa: F401
+
         if self.settings.runner == "threads":
             import_libraries(card_of(self.resources, self.settings.model))

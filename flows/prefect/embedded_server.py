@@ -51,7 +51,8 @@ def prefect_server(home: Path, meanwhile: Callable[[], None] | None = None) -> I
     used, because it receives the terminal's Ctrl-C along with its parent, and survives a parent that is killed.
 
     Args:
-        meanwhile: called while the server starts, which takes seconds; not called if there is no server to start.
+        meanwhile: called while the server starts, which takes seconds, with CREDENTIALS already set, so that it may
+            import prefect; not called if there is no server to start.
 
     Raises:
         ReelmillError: the server did not start; the message names its log.
@@ -66,11 +67,12 @@ def prefect_server(home: Path, meanwhile: Callable[[], None] | None = None) -> I
         process = _start(listener, log, password)
         try:
             url = f"http://127.0.0.1:{port_of(listener)}/api"
-            if meanwhile:
-                meanwhile()
-            _await(process, url, log)
-            with known_credentials(url, password), _no_heartbeats():
-                yield
+            with known_credentials(url, password):
+                if meanwhile:
+                    meanwhile()
+                _await(process, url, log)
+                with _no_heartbeats():
+                    yield
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -111,10 +111,14 @@ def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):
 def test_other_work_is_done_while_the_server_starts(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
-    done = []
-    with pytest.raises(ReelmillError), prefect_server(tmp_path, lambda: done.append("before it answers")):
+    known = []
+    with (
+        pytest.raises(ReelmillError),
+        prefect_server(tmp_path, lambda: known.extend(os.environ[name] for name in embedded_server.CREDENTIALS)),
+    ):
         pytest.fail("the server started")
-    assert done == ["before it answers"]
+    assert [value.split(":")[0] for value in known] == ["http", "admin"]
+    assert "PREFECT_API_URL" not in os.environ
 
 
 def test_nothing_is_done_early_if_there_is_no_server_to_start(tmp_path, monkeypatch):
