@@ -1,7 +1,8 @@
 """Ship the student: `python -m training.distil.ship`.
 
 Writes the averaged weights of the latest checkpoint to `models/starter/4step` and the card `starter-4step`, which
-takes everything else from the starter. Ship a student only if `training.distil.compare` says that it holds.
+takes everything else from the starter. The starter uses the same transformer for its drafts. Ship a student only if
+`training.distil.compare` says that it holds.
 """
 
 import argparse
@@ -48,17 +49,18 @@ def write_weights() -> None:
     swap_in(fresh, place)
 
 
-def write_card() -> None:
-    """Write the student's card, with the hashes of its weights."""
-    content = card_content(json.loads(CARD.read_text()))
-    (stamp.MODELS / "cards" / stamp.STUDENT).write_text(json.dumps(content))
+def write_cards() -> None:
+    """Write the student's card and the draft of the starter, with the hashes of the weights."""
+    starter = stamp.MODELS / "cards" / CARD.name
+    (stamp.MODELS / "cards" / stamp.STUDENT).write_text(json.dumps(card_content(json.loads(starter.read_text()))))
+    stamp.write_card(CARD.name, draft={"num_inference_steps": SEGMENTS, "guidance_scale": 1.0})
     stamp.stamp()
 
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_weights()
-    write_card()
+    write_cards()
 
 
 if __name__ == "__main__":
