@@ -15,7 +15,9 @@ from training import page, stamp
 from training.distil import compare, segments, ship, student, teacher
 from training.harness import run
 from training.harness.studio import variant_of
+from training.scenes.captions import plain
 from training.scenes.codes import code
+from training.scenes.scene import is_held_out
 from training.video import predict, use_one_token
 from training.video_model import build
 
@@ -152,6 +154,14 @@ def test_the_shipped_form_equals_the_trained_one_up_to_half_precision(tiny):
     assert torch.allclose(many, predict(model, noise, sigma, codes, SHAPE), atol=2e-2)
 
 
+def test_the_prompts_of_both_wordings_are_judged():
+    asked = compare.clips_asked(12, ["16:9", "1:1", "9:16"])
+    assert [one.prompt == plain(one.scene) for one in asked] == [True] * 12 + [False] * 6
+    assert [is_held_out(one.scene) for one in asked] == [False] * 6 + [True] * 12
+    assert {one.ratio for one in asked[:12]} == {"16:9", "1:1", "9:16"}
+    assert asked == compare.clips_asked(12, ["16:9", "1:1", "9:16"])
+
+
 def measured(motif):
     return {"clips": 8, "motif": motif, "colours": 1.0, "motion": 1.0, "adherence": [0.1, 0.5, 0.3]}
 
@@ -213,7 +223,7 @@ def test_a_shipped_student_loads_as_the_transformer_of_its_card(tiny, monkeypatc
     monkeypatch.setattr(ship, "facts", lambda part: {part: {"steps": 1}})
     trained = teacher.load_teacher()
     ship.write_weights()
-    ship.write_cards()
+    ship.write_cards(draft=True)
     content = json.loads((models / "cards" / "starter-4step.json").read_text())
     card = ModelCard.model_validate(content | {"home": models})
     assert weights_problem(card) is None
