@@ -9,7 +9,8 @@ from flows.runtime.logs import prepare_logs, quiet_prefect_services
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from models.card import ModelCard
-from tasks.runtime.resources import Resources, cards_of, catalogue_of
+from models.registry import import_libraries
+from tasks.runtime.resources import Resources, card_of, cards_of, catalogue_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,10 @@ class Session:
     def cards(self) -> dict[str, ModelCard]:
         """All model cards by name."""
         return cards_of(self.resources)
+
+    def import_libraries(self) -> None:
+        """Import Prefect and, unless a Ray cluster opens them, the libraries of the models; both take seconds."""
+        import flows.campaign  # noqa: F401
+
+        if self.settings.runner == "threads":
+            import_libraries(card_of(self.resources, self.settings.model))

@@ -14,6 +14,8 @@ from models.speed import PROFILES, Draft, Profile, Speed
 from models.vocabulary import load_vocabulary, unknown_words
 
 RECIPE_DIGITS = 16
+DRAFT = "draft"
+"""Prefix of the names of draft parts."""
 
 
 class Size(Record):
@@ -233,6 +235,7 @@ class ModelCard(Card):
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
         draft: None if the model does not support drafts.
+        draft_parts: components that drafts use in place of the card's own, by name, such as a few-step transformer.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
@@ -252,6 +255,7 @@ class ModelCard(Card):
     scheduler: Scheduler | None = None
     profiles: dict[Profile, Speed] = Field(default_factory=dict)
     draft: Draft | None = None
+    draft_parts: dict[str, Weights] = Field(default_factory=dict)
     memory: Memory | None = None
     worker: Worker = Field(default_factory=Worker)
 
@@ -264,7 +268,14 @@ class ModelCard(Card):
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
         if self.speed_of("exact").quantised:
             raise ValueError("the profile exact must not be quantised; allow it in balanced or fast")
+        if self.draft_parts and self.draft is None:
+            raise ValueError("draft_parts requires draft")
         return self
+
+    @property
+    def all_parts(self) -> dict[str, Weights]:
+        """The card's parts, and its draft parts under names such as ``draft transformer``."""
+        return self.parts | {f"{DRAFT} {name}": part for name, part in self.draft_parts.items()}
 
     def render_size(self, height: int, width: int) -> tuple[int, int] | None:
         """Return the height and width that the model renders for clips of this size; None if the card lacks it."""

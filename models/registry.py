@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ __all__ = [
     "free_memory_gb",
     "get_any_card",
     "get_card",
+    "import_libraries",
     "load_cards",
     "load_scorer_cards",
     "open_generator",
@@ -114,6 +116,20 @@ def open_scorer(
     from models.openclip.scorer import OpenClipScorer
 
     return OpenClipScorer(card, weights_root=weights_root, device=device)
+
+
+def import_libraries(card: ModelCard) -> None:
+    """Import what a card's generator and scorer are made of, several seconds before they are opened.
+
+    An error here is ignored: it recurs when they are opened, and is reported there.
+    """
+    with suppress(Exception):
+        import diffusers
+
+        import models.diffusers.generator
+        import models.openclip.scorer  # noqa: F401
+
+        getattr(diffusers, card.pipeline)  # diffusers imports a pipeline and its models on first use
 
 
 def find_devices() -> tuple[str, ...]:

@@ -63,12 +63,14 @@ class Draft(Record):
 
     Attributes:
         num_inference_steps: None for the variant's own.
+        guidance_scale: None for the variant's own.
         step_cache: as in Speed.
         correlation: measured correlation of draft and final scores, -1..1; each run also measures it.
         cost: device time of a draft, as a share of the final's.
     """
 
     num_inference_steps: int | None = Field(default=None, gt=0)
+    guidance_scale: float | None = Field(default=None, ge=0)
     step_cache: StepCache | None = None
     correlation: float | None = Field(default=None, ge=-1, le=1)
     cost: float | None = Field(default=None, gt=0)

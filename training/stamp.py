@@ -1,5 +1,8 @@
 """Write revision, hash and size of the shipped weights into their cards, and SHA256SUMS next to the weights.
 
+The card of the student has the same weights as the starter, and a separate folder for its transformer in `parts`. The
+starter uses the same folder if its drafts have parts.
+
 Run it with `python -m training.stamp`.
 
 The id of a variant includes the revision of its card, so the revision must change if and only if the weights change.
@@ -14,6 +17,9 @@ from models.weights.integrity import SUMS, content_sha256, sums
 
 MODELS = Path(__file__).parent.parent / "models"
 CARDS = {"starter.json": "starter/t2v", "starter-openclip.json": "starter/openclip"}
+STUDENT = "starter-4step.json"
+"""Card of the student (see `training.distil`), which takes its transformer from STUDENT_FOLDER."""
+STUDENT_FOLDER = "starter/4step"
 
 
 def revision_of(folder: Path) -> str:
@@ -30,15 +36,29 @@ def size_mb(folder: Path) -> float:
     return round(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6, 1)
 
 
+def stamped(folder: str) -> dict[str, str | float]:
+    """Write SHA256SUMS into a folder below `models/`, and return its entry in a card."""
+    place = MODELS / folder
+    (place / SUMS).write_text(sums(files_of(place)))
+    measured = {"revision": revision_of(place), "sha256": content_sha256(place), "size_mb": size_mb(place)}
+    return {"folder": folder} | measured
+
+
+def write_card(name: str, **changes: object) -> None:
+    """Replace fields of a card that ships with the project."""
+    card = MODELS / "cards" / name
+    content = json.loads(card.read_text()) | changes
+    card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
 def stamp() -> None:
     for name, folder in CARDS.items():
-        card = MODELS / "cards" / name
-        content = json.loads(card.read_text())
-        place = MODELS / folder
-        (place / SUMS).write_text(sums(files_of(place)))
-        measured = {"revision": revision_of(place), "sha256": content_sha256(place), "size_mb": size_mb(place)}
-        content["weights"] = {"folder": folder} | measured
-        card.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_card(name, weights=stamped(folder))
+    if (MODELS / "cards" / STUDENT).exists():
+        parts = {"transformer": stamped(STUDENT_FOLDER)}
+        write_card(STUDENT, weights=stamped(CARDS["starter.json"]), parts=parts)
+        if "draft_parts" in json.loads((MODELS / "cards" / "starter.json").read_text()):
+            write_card("starter.json", draft_parts=parts)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,10 @@ def run_campaign(
     check_run(settings, session.resources, campaign_id)  # sooner than the flow, which first starts Prefect's server
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
-    with prefect_server(settings.home), live_progress(catalogue, campaign_id, shown=not quiet):
+    with (
+        prefect_server(settings.home, session.import_libraries),
+        live_progress(catalogue, campaign_id, shown=not quiet),
+    ):
         from flows.campaign import campaign
 
         campaign(campaign_id=campaign_id, settings=given, until=bounds.until, budget_s=bounds.budget_s)

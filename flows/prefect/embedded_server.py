@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,11 +44,15 @@ CREDENTIALS = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[None]:
+def prefect_server(home: Path, meanwhile: Callable[[], None] | None = None) -> Iterator[None]:
     """Run a server on loopback and set CREDENTIALS to it; do nothing if PREFECT_API_URL is already set.
 
     Only this process, the server and the children of this process know the password. Prefect's ephemeral server is not
     used, because it receives the terminal's Ctrl-C along with its parent, and survives a parent that is killed.
+
+    Args:
+        meanwhile: called while the server starts, which takes seconds, with CREDENTIALS already set, so that it may
+            import prefect; not called if there is no server to start.
 
     Raises:
         ReelmillError: the server did not start; the message names its log.
@@ -63,9 +67,12 @@ def prefect_server(home: Path) -> Iterator[None]:
         process = _start(listener, log, password)
         try:
             url = f"http://127.0.0.1:{port_of(listener)}/api"
-            _await(process, url, log)
-            with known_credentials(url, password), _no_heartbeats():
-                yield
+            with known_credentials(url, password):
+                if meanwhile:
+                    meanwhile()
+                _await(process, url, log)
+                with _no_heartbeats():
+                    yield
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import itertools
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardErro
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
+from models.diffusers.draft_parts import DraftParts
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
 from models.diffusers.loading import find_device, first_line, load_placed
@@ -44,6 +46,7 @@ class DiffusersVideo:
     _placed: Any = None
     _fallback: Any = None
     _embedder: Any = None
+    _draft_parts: Any = None
     _speed: Speed
 
     def __init__(
@@ -111,7 +114,7 @@ class DiffusersVideo:
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = self._placed = self._embedder = self._fallback = None
+        self.pipeline = self._placed = self._embedder = self._fallback = self._draft_parts = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -142,6 +145,7 @@ class DiffusersVideo:
             self._placed.encoders,
             source=self._texts if self._absent else None,
         )
+        self._draft_parts = DraftParts(self.card, self._weights_root, self.device)
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
@@ -241,10 +245,11 @@ class DiffusersVideo:
             texts = self._embedder.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
         pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
         wanted = self._as_draft(batch) if draft else batch
-        self._cache_steps(wanted[0], draft)
-        self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-        arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
-        return self._family.video(self.pipeline(**arguments))
+        with self._draft_parts.installed(self.pipeline, self._speed) if draft else nullcontext():
+            self._cache_steps(wanted[0], draft)
+            self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
+            arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
+            return self._family.video(self.pipeline(**arguments))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
         return self._family.texts(self.pipeline, variant, self.card)
@@ -252,8 +257,8 @@ class DiffusersVideo:
     def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
         if self.card.draft is None:
             raise GenerationError(f"{self.card.name} does not support drafts.")
-        steps = self.card.draft.num_inference_steps
-        return [variant._replace(num_inference_steps=steps or variant.num_inference_steps) for variant in batch]
+        given = self.card.draft.model_dump(include={"num_inference_steps", "guidance_scale"}, exclude_none=True)
+        return [variant._replace(**given) for variant in batch]
 
     def _cache_steps(self, variant: Variant, draft: bool) -> None:
         cache = self.card.draft.step_cache if draft and self.card.draft else self._speed.step_cache

@@ -67,7 +67,7 @@ def load_placed(
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     try:
-        placed = place(_pipeline(card, weights_root, _precision(card, device), absent))
+        placed = place(_pipeline(card, weights_root, precision_of(card, device), absent))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -128,7 +128,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _precision(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
+def precision_of(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
     if device.type == "cpu":
         return {"default": torch.float32}
     return {"default": torch.bfloat16} | {name: getattr(torch, kind) for name, kind in card.precision.items()}

@@ -7,7 +7,7 @@ import diffusers
 import torch
 
 from manifests.errors import IncompleteWeightsError
-from models.card import ModelCard
+from models.card import DRAFT, ModelCard
 from models.weights import part_path
 from models.weights.json_file import read_json
 
@@ -23,13 +23,20 @@ def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root:
     Raises:
         IncompleteWeightsError: a part cannot be loaded; the message names its folder.
     """
-    return {
-        name: _load(card, name, part_path(card, name, weights_root), precision.get(name, precision["default"]))
-        for name in card.parts
-    }
+    return {name: _load(card, name, name, precision, weights_root) for name in card.parts}
 
 
-def _load(card: ModelCard, name: str, folder: Path, dtype: torch.dtype) -> Any:
+def load_draft_parts(
+    card: ModelCard, precision: dict[str, torch.dtype], weights_root: Path | None = None
+) -> dict[str, Any]:
+    """Return the components that drafts use in place of the card's own, as load_parts does."""
+    return {name: _load(card, f"{DRAFT} {name}", name, precision, weights_root) for name in card.draft_parts}
+
+
+def _load(
+    card: ModelCard, name: str, component: str, precision: dict[str, torch.dtype], weights_root: Path | None
+) -> Any:
+    folder, dtype = part_path(card, name, weights_root), precision.get(component, precision["default"])
     try:
         kind = getattr(diffusers, read_json(folder / "config.json", "config.json")["_class_name"])
         if not issubclass(kind, diffusers.ModelMixin):

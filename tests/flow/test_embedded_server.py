@@ -108,6 +108,25 @@ def test_the_operators_own_server_takes_precedence(tmp_path, monkeypatch):
     assert not (tmp_path / "prefect-server.log").exists()
 
 
+def test_other_work_is_done_while_the_server_starts(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))
+    known = []
+    with (
+        pytest.raises(ReelmillError),
+        prefect_server(tmp_path, lambda: known.extend(os.environ[name] for name in embedded_server.CREDENTIALS)),
+    ):
+        pytest.fail("the server started")
+    assert [value.split(":")[0] for value in known] == ["http", "admin"]
+    assert "PREFECT_API_URL" not in os.environ
+
+
+def test_nothing_is_done_early_if_there_is_no_server_to_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with prefect_server(tmp_path, lambda: pytest.fail("called")):
+        pass
+
+
 def test_a_server_that_does_not_start_is_reported_with_its_log(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(embedded_server, "PYTHON", ("/bin/false",))

@@ -7,7 +7,7 @@ import pytest
 import tiny_weights
 
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
-from models.registry import get_card, load_cards, load_scorer_cards, open_scorer
+from models.registry import get_card, import_libraries, load_cards, load_scorer_cards, open_scorer
 
 HOME = Path(__file__).parents[2] / "models"
 
@@ -19,6 +19,20 @@ def test_importing_the_registry_imports_no_neural_library():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME.parent)
     assert out.stdout.strip() == "[]"
+
+
+def test_libraries_are_imported_before_the_models_are_opened():
+    code = (
+        "import sys; from models.registry import get_card, import_libraries; import_libraries(get_card('starter')); "
+        "print({'torch', 'open_clip', 'diffusers.pipelines.ltx.pipeline_ltx'} <= set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME.parent)
+    assert answer.stdout.split()[-1] == "True"
+
+
+def test_an_error_while_libraries_are_imported_is_left_to_the_opening(monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)  # importing it raises ImportError
+    import_libraries(get_card("starter"))
 
 
 def test_every_bundled_card_is_complete():

@@ -10,6 +10,8 @@ from models.registry import HOME, load_cards, load_scorer_cards, weights_problem
 from models.weights.folder_tree import files_of
 from models.weights.integrity import SUMS, content_sha256, sums
 from training import page
+from training.distil.compare import CARD as FEW_STEPS
+from training.distil.compare import revision_of as revision_of_card
 from training.evaluate import HOME as MEASURED
 from training.evaluate import PARTS, SHOWCASE
 from training.harness.studio import revisions
@@ -85,3 +87,14 @@ def test_the_contact_sheet_shows_every_motif_and_motion():
     assert {scene.motion for scene in scenes} == set(MOTIONS)
     assert all(map(is_drawable, scenes))
     assert all(load_cards()["starter"].outside_vocabulary(prompt) == () for prompt, _ in SHOWCASE)
+
+
+@pytest.mark.skipif(FEW_STEPS not in load_cards(), reason="no student is shipped yet")
+def test_the_shipped_student_holds_next_to_its_teacher():
+    card, found = load_cards()[FEW_STEPS], json.loads(page.FEW_STEPS.read_text())
+    assert weights_problem(card) is None
+    assert found["revision"] == revision_of_card(FEW_STEPS)
+    assert found["holds"]
+    assert min(found["times_faster"].values()) >= page.FASTER
+    assert page.few_step_table(found) in page.PAGE.read_text()
+    assert card.measured == {line.what: line.measured for line in page.few_step_lines(found)}

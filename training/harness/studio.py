@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from manifests.variant import Variant
+from models.card import ModelCard
 from models.cpu_matmul import fast_matmul
 from models.registry import load_cards, load_scorer_cards, open_generator, open_scorer
 from training.vae import to_frames, to_tensor
@@ -12,31 +13,35 @@ CPU = torch.device("cpu")
 SEEN_FRAMES = (0, 5, 10, 15)
 
 
-class Studio:
-    """Generate clips with the starter's card on the CPU, in one thread."""
+def variant_of(card: ModelCard, prompt: str, seed: int, ratio: str) -> Variant:
+    """Return a variant with the defaults of a card."""
+    size, defaults = card.sizes[ratio], card.defaults
+    return Variant(
+        card=card.name,
+        revision=card.weights.revision,
+        prompt=prompt,
+        negative_prompt=defaults.negative_prompt,
+        seed=seed,
+        height=size.height,
+        width=size.width,
+        num_frames=defaults.num_frames,
+        fps=card.rules.fps,
+        num_inference_steps=defaults.num_inference_steps,
+        guidance_scale=defaults.guidance_scale,
+    )
 
-    def __init__(self) -> None:
-        self.card = load_cards()["starter"]
+
+class Studio:
+    """Generate clips with one of the starter's cards on the CPU, in one thread."""
+
+    def __init__(self, card: str = "starter") -> None:
+        self.card = load_cards()[card]
         self.generator = open_generator(self.card, threads=1)
         self.ratios = list(self.card.sizes)
 
     def make(self, prompt: str, seed: int, ratio: str = "1:1") -> tuple[np.ndarray, float]:
         """Return a uint8 clip (frames, height, width, 3) with the card's defaults, and its device seconds."""
-        card, size, defaults = self.card, self.card.sizes[ratio], self.card.defaults
-        variant = Variant(
-            card=card.name,
-            revision=card.weights.revision,
-            prompt=prompt,
-            negative_prompt=defaults.negative_prompt,
-            seed=seed,
-            height=size.height,
-            width=size.width,
-            num_frames=defaults.num_frames,
-            fps=card.rules.fps,
-            num_inference_steps=defaults.num_inference_steps,
-            guidance_scale=defaults.guidance_scale,
-        )
-        made = next(iter(self.generator.generate([variant])))
+        made = next(iter(self.generator.generate([variant_of(self.card, prompt, seed, ratio)])))
         if isinstance(made, Exception):
             raise made
         return made.frames, made.device_seconds

@@ -80,7 +80,10 @@ def stock(
     register_night(settings, resources, run)
     check_run(settings, resources, run.campaign_id)
     prepare_prefect(settings.home)
-    with prefect_server(settings.home), live_progress(session.catalogue, run.campaign_id, shown=not as_json):
+    with (
+        prefect_server(settings.home, session.import_libraries),
+        live_progress(session.catalogue, run.campaign_id, shown=not as_json),
+    ):
         from flows.stock import stock as night
 
         result = night(

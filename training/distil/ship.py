@@ -1,0 +1,70 @@
+"""Ship the student: `python -m training.distil.ship`.
+
+Writes the averaged weights of the latest checkpoint to `models/starter/4step` and the card `starter-4step`, which
+takes everything else from the starter. With `--draft`, the starter uses the same transformer for its drafts. Ship a
+student only if `training.distil.compare` says that it holds.
+"""
+
+import argparse
+import json
+import shutil
+
+from training import stamp
+from training.distil.segments import Segments
+from training.distil.student import PART, as_shipped, load
+from training.distil.teacher import CARD, SEGMENTS
+from training.export import facts, swap_in
+
+LIMITS = (
+    "Distilled for exactly 4 steps without guidance: other step counts or guidance scales reduce the quality, and "
+    "negative prompts are ignored."
+)
+KEPT = ("kind", "pipeline", "licence", "sizes", "rules", "call", "vocabulary", "scorer", "worker")
+"""Fields of the starter's card that are also true of the student."""
+
+
+def card_content(starter: dict) -> dict:
+    """Return the student's card without its weights, from the content of the starter's."""
+    return {
+        "name": "starter-4step",
+        "title": f"Reelmill starter, {SEGMENTS} steps",
+        "description": f"The starter with a transformer that was distilled from its own: {SEGMENTS} forward passes per "
+        "clip instead of 32. The same prompt and seed give a similar clip.",
+        **{name: starter[name] for name in KEPT},
+        "defaults": starter["defaults"] | {"num_inference_steps": SEGMENTS, "guidance_scale": 1.0},
+        "supports_negative_prompt": False,
+        "limits": [LIMITS, *starter["limits"]],
+    }
+
+
+def write_weights() -> None:
+    """Write the folder of the student's transformer, in half precision like the starter's."""
+    place = stamp.MODELS / stamp.STUDENT_FOLDER
+    fresh = place.with_name(f".{place.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    as_shipped(load()).half().save_pretrained(fresh, safe_serialization=True)
+    teacher = json.loads(CARD.read_text())["weights"]["revision"]
+    notes = {"teacher": teacher, "clips": len(Segments.read()), **facts(PART)}
+    (fresh / "training.json").write_text(json.dumps(notes, indent=1) + "\n")
+    swap_in(fresh, place)
+
+
+def write_cards(draft: bool) -> None:
+    """Write the student's card and, if wanted, the draft of the starter, with the hashes of the weights."""
+    starter = stamp.MODELS / "cards" / CARD.name
+    (stamp.MODELS / "cards" / stamp.STUDENT).write_text(json.dumps(card_content(json.loads(starter.read_text()))))
+    if draft:
+        stamp.write_card(CARD.name, draft={"num_inference_steps": SEGMENTS, "guidance_scale": 1.0}, draft_parts={})
+    stamp.stamp()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draft", action="store_true", help="use the student for the drafts of the starter, too")
+    chosen = parser.parse_args()
+    write_weights()
+    write_cards(chosen.draft)
+
+
+if __name__ == "__main__":
+    main()
