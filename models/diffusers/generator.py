@@ -3,6 +3,7 @@
 import gc
 import inspect
 import itertools
+import logging
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from models.card import ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
+from models.diffusers.kernel_fallback import is_kernel_error, plain_kernels_sentence, use_plain_kernels
 from models.diffusers.loading import find_device, first_line, load
 from models.diffusers.oom_fallback import OomFallback
 from models.diffusers.text_embeddings import Embeddings, TextEmbedder
@@ -27,6 +29,8 @@ from models.memory import is_broken_device, is_out_of_memory
 from models.protocols import Generated, PictureSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
+
+log = logging.getLogger(__name__)
 
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
@@ -42,6 +46,7 @@ class DiffusersVideo:
     _fallback: Any = None
     _embedder: Any = None
     _speed: Speed
+    _active: ModelCard
 
     def __init__(
         self,
@@ -112,25 +117,25 @@ class DiffusersVideo:
 
     def _load(self, profile: str) -> None:
         """Load the pipeline and tune it to a profile; reload for another profile, as some settings cannot be undone."""
-        speed = self.card.speed_of(self.card.profile_for(profile))
+        active, speed = self.card.with_profile(profile), self.card.speed_of(self.card.profile_for(profile))
         if self.pipeline is not None:
-            if speed == self._speed:
+            if (active, speed) == (self._active, self._speed):
                 return
             self.close()
-        self._speed = speed
-        self.pipeline = load(self.card, self._weights_root, self.device)
+        self._active, self._speed = active, speed
+        self.pipeline = load(active, self._weights_root, self.device)
         self._check_call()
-        tune(self.pipeline, self.card, speed)
+        tune(self.pipeline, active, speed, self.device)
         self._fallback = OomFallback(self.pipeline, self.device, speed, self._family.max_batch)
         self._embedder = TextEmbedder(
-            self.pipeline, self._family, self.card, self.device, lambda: self._fallback.is_offloaded
+            self.pipeline, self._family, active, self.device, lambda: self._fallback.is_offloaded
         )
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
     def _check_call(self) -> None:
         accepted = inspect.signature(self.pipeline.__call__).parameters
-        for name in self.card.call.keys() - accepted.keys():
+        for name in self._active.call.keys() - accepted.keys():
             raise InvalidCardError(
                 f"Invalid card {self.card.name}, field call: {self.card.pipeline} has no argument {name}."
             )
@@ -143,7 +148,7 @@ class DiffusersVideo:
             return f"The variant requires {wanted}, but {loaded} is loaded."
         if variant.recipe not in ("", card.recipe(card.profile_for(variant.profile))):
             return f"The card {card.name} was edited after this variant was planned. Run the sheet again."
-        if variant.loras != tuple(lora.name for lora in card.loras):
+        if variant.loras != tuple(lora.name for lora in card.with_profile(variant.profile).loras):
             return f"The variant requires the LoRAs {list(variant.loras)}, but {card.name} has different ones."
         if bool(variant.first_frame_sha256) != card.needs_first_frame:
             return f"{card.name} {'requires' if card.needs_first_frame else 'does not accept'} a first frame."
@@ -176,6 +181,8 @@ class DiffusersVideo:
                     raise
                 if self._can_retry(error):
                     batch = batch[: self._fallback.batch]
+                elif is_kernel_error(error) and use_plain_kernels(self.pipeline):
+                    log.warning("%s", plain_kernels_sentence(self.card.name, self.device, error))
                 elif len(batch) > 1:
                     batch = batch[:1]
                 else:
@@ -219,20 +226,20 @@ class DiffusersVideo:
         wanted = self._as_draft(batch) if draft else batch
         self._cache_steps(wanted[0], draft)
         self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-        arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
+        arguments = self._family.arguments(self.pipeline, wanted, self._active, height, width, pictures, texts)
         return self._family.video(self.pipeline(**arguments))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
-        return self._family.texts(self.pipeline, variant, self.card)
+        return self._family.texts(self.pipeline, variant, self._active)
 
     def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
-        if self.card.draft is None:
+        if self._active.draft is None:
             raise GenerationError(f"{self.card.name} does not support drafts.")
-        steps = self.card.draft.num_inference_steps
+        steps = self._active.draft.num_inference_steps
         return [variant._replace(num_inference_steps=steps or variant.num_inference_steps) for variant in batch]
 
     def _cache_steps(self, variant: Variant, draft: bool) -> None:
-        cache = self.card.draft.step_cache if draft and self.card.draft else self._speed.step_cache
+        cache = self._active.draft.step_cache if draft and self._active.draft else self._speed.step_cache
         wanted = (cache, variant.num_inference_steps if cache else 0)
         if wanted != self._cached:
             set_step_cache(self.pipeline, self.card, *wanted)

@@ -45,7 +45,7 @@ def _places(card: Card, weights_root: Path | None) -> list[tuple[str, Path, Weig
     places = [("weights", weights_path(card, weights_root), card.weights)]
     if isinstance(card, ModelCard):
         places += [(f"parts.{name}", part_path(card, name, weights_root), part) for name, part in card.parts.items()]
-        places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.loras]
+        places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.all_loras]
     return [place for place in places if place[1].exists()]
 
 

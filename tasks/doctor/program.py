@@ -69,15 +69,15 @@ def check_devices(wanted: Collection[str]) -> Finding:
     return Finding(OK, ", ".join(_described(name) for name in wanted or found) + ".")
 
 
-def check_weights(resources: Resources, model: str, here: bool = True) -> Finding:
-    """Check that the weights of the default model and of its scorer are complete and safe to load.
+def check_weights(resources: Resources, model: str, here: bool = True, profile: str = "exact") -> Finding:
+    """Check that the weights of the default model, in a profile, and of its scorer are complete and safe to load.
 
     Large files that were never compared with their hashes are reported, because reading them may take minutes.
 
     Args:
         here: whether this machine generates clips; if not, missing weights are only a warning.
     """
-    card = card_of(resources, model)
+    card = card_of(resources, model).with_profile(profile)
     cards = (card, get_any_card(card.scorer, resources.model_folders))
     for each in cards:
         if problem := weights_problem(each, resources.weights_root, quick=True):

@@ -136,7 +136,7 @@ def turn_of(catalogue: Catalogue, shard: Shard) -> Turn:
 
 def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | None:
     """Return the device's drafter for the shard's shape group; None if no drafts are to be made."""
-    card = card_of(resources, shard.card)
+    card = card_of(resources, shard.card).with_profile(shard.profile)
     if card.draft is None or not shard.wants or resources.drafts == "off":
         return None
     result: Drafter | None = device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))

@@ -341,7 +341,7 @@ def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) ->
     say(reading_line(intake))
     _show_plan_details(intake, preview)
     folders = session.settings.model_folders
-    cards = [get_card(name, folders) for name in preview.by_card]
+    cards = [get_card(name, folders).with_profile(session.settings.profile) for name in preview.by_card]
     scorers = [get_any_card(name, folders) for name in {card.scorer: None for card in cards}]
     for each in (*cards, *scorers):
         if problem := weights_problem(each, session.settings.weights_root):
