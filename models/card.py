@@ -188,6 +188,22 @@ class CardProfile(Speed):
     call: dict[str, JsonValue] = Field(default_factory=dict)
     distilled: Distilled | None = None
 
+    def summary(self) -> tuple[str, ...]:
+        """Return what the profile does, in a few words for each of its settings."""
+        backends = self.attention if isinstance(self.attention, dict) else {"every device": self.attention}
+        found: dict[str, object] = {
+            f"{self.num_inference_steps} steps": self.num_inference_steps,
+            "no guidance": self.guidance_scale is not None and self.guidance_scale <= 1,
+            f"LoRAs {' and '.join(lora.name for lora in self.loras or ())}": self.loras,
+            self.step_cache.kind if self.step_cache else "": self.step_cache,
+            f"weights in {self.storage}": self.storage,
+            "compiled blocks": self.compile,
+            "attention " + ", ".join(f"{name} on {device}" for device, name in backends.items()): self.attention,
+            "VAE with the channels last": self.channels_last_vae,
+            "VAE in tiles": self.tile_vae,
+        }
+        return tuple(words for words, is_set in found.items() if is_set) or ("as the card",)
+
 
 class Card(Record):
     """Fields that all cards share.

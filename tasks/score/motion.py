@@ -1,5 +1,7 @@
 """Motion and drift of clips whose models were distilled for few steps: many of them move slowly, some change colour."""
 
+import itertools
+
 import numpy as np
 
 from models.card import Distilled
@@ -22,7 +24,10 @@ LEAST_CONTRAST = 4.0
 """Standard deviation in a block, of 255, below which its motion is not visible."""
 REST = 0.3
 """A block moves if a shift leaves at most this share of its change unexplained."""
-PENALTY = 0.25
+AGREEMENT = 1.0
+"""A block moves only if the shift of a neighbour differs by less than this many sampled pixels: single blocks at the
+edges of things match elsewhere by chance, which would make slow things seem fast."""
+PENALTY = 4.0
 """Squared levels a pixel that a shift must gain for each pixel of its length: the shortest of equal shifts is found."""
 END_SHARE = 0.15
 """Share of the frames at the start and at the end that are compared, as in FramePack's start-end contrast."""
@@ -126,11 +131,25 @@ def _block_shifts(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     penalised = costs + (PENALTY * lengths.astype(np.float32))[..., None, None, None]
     down, right = np.unravel_index(penalised.reshape(span * span, -1).argmin(axis=0), (span, span))
     flat = costs.reshape(span, span, -1)
-    shifts = np.hypot(_refined(flat, down, right, axis=0), _refined(flat, down, right, axis=1))
-    still = flat[REACH, REACH]
     contrast = _block_means(before**2) - _block_means(before) ** 2
-    moves = (flat[down, right, np.arange(flat.shape[2])] < REST * still) & (contrast.ravel() > LEAST_CONTRAST**2)
-    return np.where(moves, shifts, 0.0).reshape(contrast.shape)
+    best = flat[down, right, np.arange(flat.shape[2])]
+    moves = (best < REST * flat[REACH, REACH]) & (contrast.ravel() > LEAST_CONTRAST**2)
+    shifts = np.stack([_refined(flat, down, right, axis).reshape(contrast.shape) for axis in (0, 1)])
+    moves = _agreeing(moves.reshape(contrast.shape), shifts)
+    return np.where(moves, np.hypot(*shifts), 0.0)
+
+
+def _agreeing(moves: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Return which of the moving blocks have a moving neighbour with about the same shift."""
+    rows, columns = moves.shape[1:]
+    around, others = np.pad(moves, ((0, 0), (1, 1), (1, 1))), np.pad(shifts, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    agree = np.zeros_like(moves)
+    for down, right in itertools.product(range(3), range(3)):
+        if (down, right) != (1, 1):
+            near = (..., slice(down, down + rows), slice(right, right + columns))
+            agree |= around[near] & (np.hypot(*(others[near] - shifts)) < AGREEMENT)
+    result: np.ndarray = moves & agree
+    return result
 
 
 def _block_means(pictures: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from test_loras import lora
 from tiny_lora import wan_lora
 
 from manifests.brief import Brief
-from models.card import ModelCard
+from models.card import CardProfile, ModelCard
 from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated
 from models.registry import load_cards
@@ -123,3 +123,16 @@ def test_sea_cache_is_used_where_it_has_an_effect():
         if speed.step_cache and speed.step_cache.kind == "SeaCache"
     }
     assert users == {"WanPipeline"}
+
+
+def test_a_profile_is_summed_up_in_a_few_words():
+    profiles = CARDS["wan2.2-t2v-a14b"].profiles
+    assert profiles["fast"].summary() == (
+        "4 steps",
+        "no guidance",
+        "LoRAs lightning-high and lightning-low",
+        "attention _native_cudnn on 9.0",
+        "VAE with the channels last",
+    )
+    assert profiles["balanced"].summary()[:2] == ("SeaCache", "compiled blocks")
+    assert CardProfile().summary() == ("as the card",)

@@ -17,9 +17,9 @@ GATE = Gate(-1.0)
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Return squares of 4x4 pixels with random brightness."""
-    squares = np.random.default_rng(seed).normal(128, 45, (-(-height // 4), -(-width // 4)))
-    return np.clip(np.kron(squares, np.ones((4, 4)))[:height, :width], 0, 255)
+    """Return squares of 8x8 pixels with random brightness."""
+    squares = np.random.default_rng(seed).normal(128, 45, (-(-height // 8), -(-width // 8)))
+    return np.clip(np.kron(squares, np.ones((8, 8)))[:height, :width], 0, 255)
 
 
 def moving(speed: float, num_frames: int = FRAMES, fps: int = FPS) -> np.ndarray:
