@@ -48,3 +48,8 @@ class Session:
     def cards(self) -> dict[str, ModelCard]:
         """All model cards by name."""
         return cards_of(self.resources)
+
+    def profile_of(self, card: str) -> str:
+        """Return the profile that a run with these settings uses for a card, which may no longer exist."""
+        wanted = self.settings.profile
+        return self.cards[card].profile_for(wanted) if card in self.cards else wanted

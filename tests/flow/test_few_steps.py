@@ -34,7 +34,7 @@ class Moving:
         for variant in variants:
             self.seen.append(variant)
             speed = next(speed for word, speed in SPEEDS.items() if word in variant.prompt)
-            yield Generated(variant, moving(variant, speed), 0.0, 0.01)
+            yield Generated(variant, moving(variant, speed), 0.0, variant.num_inference_steps / 100)
 
     def close(self) -> None:
         pass
@@ -82,3 +82,19 @@ def test_slow_motion_fails_only_with_few_steps(capsys, tmp_path, monkeypatch, ge
     if profile == "fast":
         assert rows["slow"].state == State.FAILED
         assert "it moves in slow motion" in str(rows["slow"])
+
+
+@pytest.mark.usefixtures("prefect_server", "generator")
+def test_a_plan_counts_with_the_times_of_its_own_profile(capsys, tmp_path, monkeypatch):
+    path = tmp_path / "balls.csv"
+    path.write_text("prompt,placements,min_adherence\na brisk ball,16:9,-1\n")
+    for profile in ("exact", "fast"):
+        monkeypatch.setenv("REELMILL_PROFILE", profile)
+        reelmill(capsys, "run", path, "--json")
+    path.write_text("prompt,placements,min_adherence,variants\na brisk ball,16:9,-1,10\n")
+    seconds = {}
+    for profile in ("exact", "balanced", "fast"):
+        monkeypatch.setenv("REELMILL_PROFILE", profile)
+        planned = json.loads(reelmill(capsys, "plan", path, "--json").out)
+        seconds[profile] = planned["device_seconds"] / planned["to_make"]
+    assert seconds == pytest.approx({"exact": 0.16, "balanced": 0.16, "fast": 0.04})

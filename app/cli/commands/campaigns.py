@@ -97,7 +97,7 @@ def plan(
         _noting(asked, listed) if prompts else asked,
         session.catalogue.variants.states,
         session.cards,
-        session.catalogue.progress.device_rates(),
+        session.catalogue.progress.device_rates(session.profile_of),
         session.settings.shard_size,
         _satisfied(session, intake),
     )
