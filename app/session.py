@@ -56,3 +56,8 @@ class Session:
 
         if self.settings.runner == "threads":
             import_libraries(card_of(self.resources, self.settings.model))
+
+    def profile_of(self, card: str) -> str:
+        """Return the profile that a run with these settings uses for a card, which may no longer exist."""
+        wanted = self.settings.profile
+        return self.cards[card].profile_for(wanted) if card in self.cards else wanted

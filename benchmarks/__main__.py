@@ -37,6 +37,7 @@ GPU_BENCHMARKS = {
     "gpu-exact": "benchmarks.wan.gpu:exact",
     "gpu-night": "benchmarks.wan.gpu:night",
     "gpu-passing": "benchmarks.wan.gpu:passing",
+    "gpu-kernels": "benchmarks.wan.kernels",
 }
 """Run only if named. ``module:function`` if the function is not ``run``."""
 

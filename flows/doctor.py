@@ -22,6 +22,7 @@ def doctor_config(settings: Settings) -> DoctorConfig:
         resources=resources_of(settings),
         home=settings.home,
         model=settings.model,
+        profile=settings.profile,
         runner=settings.runner,
         ray_address=settings.ray_address,
         ray_autoscales=settings.ray_autoscales,

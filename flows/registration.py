@@ -118,7 +118,7 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     names = sorted({variant.card for variant in variants})
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
-        check_weights(resources, names)
+        check_weights(resources, names, {variant.profile for variant in variants})
 
 
 def check_disks(settings: Settings, resources: Resources, variants: Iterable[Variant]) -> None:
@@ -181,14 +181,14 @@ def check_delivery(resources: Resources) -> None:
 _checked: dict[object, float] = {}
 
 
-def check_weights(resources: Resources, names: Iterable[str]) -> None:
-    """Check that models and their scorers can be loaded on this machine.
+def check_weights(resources: Resources, names: Iterable[str], profiles: Iterable[str] = ("exact",)) -> None:
+    """Check that models, with the LoRAs of these profiles, and their scorers can be loaded on this machine.
 
     Raises:
         IncompleteWeightsError: weights are missing; the message says how to get them.
     """
     for name in names:
         card = card_of(resources, name)
-        for each in (card, get_any_card(card.scorer, resources.model_folders)):
+        for each in (*map(card.with_profile, profiles), get_any_card(card.scorer, resources.model_folders)):
             if problem := weights_problem(each, resources.weights_root):
                 raise IncompleteWeightsError(problem)

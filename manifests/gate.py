@@ -30,6 +30,12 @@ LIMITS: dict[str, Limit] = {
         "frozen", "the picture does not move (its most active areas change by {value:.1f} of 255)", lowest=5.0
     ),
     "temporal_flickering": Limit("flicker", "the brightness flickers ({value:.1f} of 255 per frame)", highest=12.0),
+    "motion_share": Limit(
+        "slow motion",
+        "it moves in slow motion ({value:.0%} of the speed that its card requires of clips with few steps)",
+        lowest=1.0,
+    ),
+    "drift_share": Limit("drift", "its colours drift ({value:.0%} of the change that its card allows)", highest=1.0),
     "size_error": Limit("wrong size", "the frame size is off by {value:.0f} pixels", highest=0),
     "duration_error": Limit("wrong duration", "the duration is off by {value:.2f} s", highest=0.001),
 }
@@ -45,6 +51,8 @@ REASON_LABELS: Mapping[str, str] = {
     "flat": "single flat colour",
     "frozen": "no movement",
     "flicker": "flickering brightness",
+    "slow motion": "slow motion",
+    "drift": "drifting colours",
     "wrong size": "wrong frame size",
     "wrong duration": "wrong duration",
 }

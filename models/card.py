@@ -191,6 +191,52 @@ class Scheduler(Record):
     options: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+class Distilled(Record):
+    """Limits for the clips of weights that were distilled for few steps, which tend to move slowly and to drift.
+
+    Attributes:
+        min_motion: lowest ``motion_speed`` (tasks/score/motion.py) that passes, in percent of the shorter side per
+            second. The default is that of VBench's dynamic degree: 6 of 256 pixels between frames at 8 fps.
+        max_drift: highest ``colour_drift`` that passes, 0..255.
+    """
+
+    min_motion: float = Field(default=18.75, gt=0)
+    max_drift: float = Field(default=25.0, gt=0)
+
+
+class CardProfile(Speed):
+    """Settings of one profile, and what it replaces in the card.
+
+    Attributes:
+        loras: applied instead of the card's; None for the card's own.
+        scheduler, num_inference_steps, guidance_scale, distilled: None for the card's own.
+        call: arguments of the pipeline's call that are added to the card's, or replace them.
+    """
+
+    loras: tuple[Lora, ...] | None = None
+    scheduler: Scheduler | None = None
+    num_inference_steps: int | None = Field(default=None, gt=0)
+    guidance_scale: float | None = Field(default=None, ge=0)
+    call: dict[str, JsonValue] = Field(default_factory=dict)
+    distilled: Distilled | None = None
+
+    def summary(self) -> tuple[str, ...]:
+        """Return what the profile does, in a few words for each of its settings."""
+        backends = self.attention if isinstance(self.attention, dict) else {"every device": self.attention}
+        found: dict[str, object] = {
+            f"{self.num_inference_steps} steps": self.num_inference_steps,
+            "no guidance": self.guidance_scale is not None and self.guidance_scale <= 1,
+            f"LoRAs {' and '.join(lora.name for lora in self.loras or ())}": self.loras,
+            self.step_cache.kind if self.step_cache else "": self.step_cache,
+            f"weights in {self.storage}": self.storage,
+            "compiled blocks": self.compile,
+            "attention " + ", ".join(f"{name} on {device}" for device, name in backends.items()): self.attention,
+            "VAE with the channels last": self.channels_last_vae,
+            "VAE in tiles": self.tile_vae,
+        }
+        return tuple(words for words, is_set in found.items() if is_set) or ("as the card",)
+
+
 class Card(Record):
     """Fields that all cards share.
 
@@ -234,6 +280,7 @@ class ModelCard(Card):
         loras: always applied, all of them, in this order.
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
+        distilled: limits of motion and drift if the weights were distilled for few steps; otherwise None.
         draft: None if the model does not support drafts.
         draft_parts: components that drafts use in place of the card's own, by name, such as a few-step transformer.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
@@ -253,7 +300,8 @@ class ModelCard(Card):
     parts: dict[str, Weights] = Field(default_factory=dict)
     loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None
-    profiles: dict[Profile, Speed] = Field(default_factory=dict)
+    profiles: dict[Profile, CardProfile] = Field(default_factory=dict)
+    distilled: Distilled | None = None
     draft: Draft | None = None
     draft_parts: dict[str, Weights] = Field(default_factory=dict)
     memory: Memory | None = None
@@ -327,19 +375,48 @@ class ModelCard(Card):
 
     def speed_of(self, profile: Profile) -> Speed:
         """Return a profile's settings, or the defaults if the card has none for it."""
-        return self.profiles.get(profile, Speed())
+        return self.profiles.get(profile, CardProfile())
+
+    def with_profile(self, wanted: str) -> Self:
+        """Return the card as the wanted profile changes it: its LoRAs, scheduler, steps, guidance and call.
+
+        A profile with its own number of steps has no drafts: the card's draft was made for the card's steps. The
+        profiles themselves stay, so that ``recipe`` and ``speed_of`` give the same answers.
+        """
+        own = self.profiles.get(self.profile_for(wanted))
+        if own is None:
+            return self
+        inputs = own.model_dump(include={"num_inference_steps", "guidance_scale"}, exclude_none=True)
+        changes: dict[str, Any] = {
+            "loras": own.loras,
+            "scheduler": own.scheduler,
+            "distilled": own.distilled,
+            "call": self.call | own.call if own.call else None,
+            "defaults": self.defaults.model_copy(update=inputs) if inputs else None,
+        }
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if own.num_inference_steps is not None:
+            changes["draft"] = None
+        return self.model_copy(update=changes) if changes else self
+
+    @property
+    def all_loras(self) -> tuple[Lora, ...]:
+        """The LoRAs of the card and of its profiles, each once."""
+        every = (self.loras, *(profile.loras or () for profile in self.profiles.values()))
+        return tuple({(lora.name, lora.weights, lora.file): lora for loras in every for lora in loras}.values())
 
     def recipe(self, profile: Profile) -> str:
         """Return a digest of everything that decides a clip's pixels besides the variant's own fields.
 
         Editing the card's call, precision, scheduler, LoRAs or speed therefore gives different variants.
         """
+        card = self.with_profile(profile)
         deciding: dict[str, Any] = {
-            "pipeline": self.pipeline,
-            "call": self.call,
-            "precision": self.precision,
-            "scheduler": self.scheduler and self.scheduler.model_dump(mode="json"),
-            "loras": [[lora.name, lora.weights.revision, lora.file, lora.scale, lora.component] for lora in self.loras],
+            "pipeline": card.pipeline,
+            "call": card.call,
+            "precision": card.precision,
+            "scheduler": card.scheduler and card.scheduler.model_dump(mode="json"),
+            "loras": [[lora.name, lora.weights.revision, lora.file, lora.scale, lora.component] for lora in card.loras],
             "speed": self.speed_of(profile).deciding_pixels(),
             "render sizes": sorted(
                 [size.height, size.width, size.render_height, size.render_width] for size in self.sizes.values()

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -104,18 +104,32 @@ def open_text_encoder(
 
 
 def open_scorer(
-    name: str, device: str = "cpu", extra_folders: Iterable[Path] = (), weights_root: Path | None = None
+    name: str, gpus: Sequence[str] = (), extra_folders: Iterable[Path] = (), weights_root: Path | None = None
 ) -> FrameScorer:
-    """Load a scorer by the name of its card.
+    """Load a scorer by the name of its card, on one of the GPUs if that pays, otherwise on the CPU.
+
+    Args:
+        gpus: CUDA devices that it may use.
 
     Raises:
         UnknownCardError: no scorer has this name.
         IncompleteWeightsError: files are missing or damaged.
     """
     card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
+    from models.openclip.device_choice import GpuMemory, open_where_it_pays
     from models.openclip.scorer import OpenClipScorer
 
-    return OpenClipScorer(card, weights_root=weights_root, device=device)
+    def memory_of(gpu: str) -> GpuMemory:
+        import torch
+
+        return GpuMemory(*torch.cuda.mem_get_info(gpu))
+
+    return open_where_it_pays(
+        lambda device: OpenClipScorer(card, weights_root=weights_root, device=device),
+        gpus,
+        memory_of,
+        card.weights.size_mb * 1e6,
+    )
 
 
 def import_libraries(card: ModelCard) -> None:

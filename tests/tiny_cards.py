@@ -68,13 +68,17 @@ def tiny_card(name: str, **changes: Any) -> ModelCard:
     for speed in content["profiles"].values():
         if "threshold" in (speed["step_cache"] or {}).get("options", {}):
             speed["step_cache"]["options"]["threshold"] = 1.0  # random weights change more from step to step
+        speed["compile"] = False  # it takes a minute; tests/unit/test_tuning.py compiles
+        if speed["loras"]:
+            speed["loras"] = [_tiny_lora(lora, FOLDERS[name]()) for lora in speed["loras"]]
     content["parts"] = {part: tiny_weights.pinned(tiny_families.motion_adapter_folder()) for part in content["parts"]}
     content["loras"] = [_tiny_lora(lora, FOLDERS[name]()) for lora in content["loras"] if "wan" in name]
     return ModelCard.model_validate(content | changes)
 
 
 def variant_of(card: ModelCard, **changes: Any) -> Variant:
-    """Return a variant with the defaults of a tiny card."""
+    """Return a variant with the defaults of a tiny card, in the profile of the changes."""
+    card = card.with_profile(changes.get("profile", "exact"))
     defaults, loras = card.defaults, tuple(lora.name for lora in card.loras)
     made = Variant(
         card.name, card.weights.revision, "a red circle", "blue", 1, 64, 64, defaults.num_frames, card.rules.fps,

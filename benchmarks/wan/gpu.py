@@ -45,7 +45,8 @@ LIMIT = (
 )
 LOOP = (
     "The loop calls WanPipeline with the text of one clip at a time, writes the float frames with export_to_video, "
-    "reads eight frames back, scores them one by one with PIL and checks full frames. Both sides score on the CPU."
+    "reads eight frames back, scores them one by one with PIL on the CPU and checks full frames. Ours scores on the "
+    "GPU if that is faster."
 )
 
 
@@ -77,20 +78,21 @@ class Known(NamedTuple):
 
 def exact() -> Result:
     """Measure one clip in profile ``exact``."""
-    return _measured("gpu-exact", measure_exact, EXACT)
+    return measured("gpu-exact", measure_exact, EXACT)
 
 
 def night() -> Result:
     """Measure a shard of few-step clips, including postprocessing."""
-    return _measured("gpu-night", measure_night, NIGHT)
+    return measured("gpu-night", measure_night, NIGHT)
 
 
 def passing() -> Result:
     """Measure briefs that want some passing clips, with drafts if they pay off."""
-    return _measured("gpu-passing", measure_passing, PASSING)
+    return measured("gpu-passing", measure_passing, PASSING)
 
 
-def _measured(name: str, measure: Callable[[Setting], Result], setting: Setting) -> Result:
+def measured(name: str, measure: Callable[[Setting], Result], setting: Setting) -> Result:
+    """Return the result of a measurement, or one without figures if there is no GPU."""
     if not torch.cuda.is_available():
         return Result(
             name, f"Wan 2.1 1.3B with random weights, {setting.shown}.", not_measured="torch finds no CUDA GPU"

@@ -52,7 +52,7 @@ class DraftParts:
         loaded = load_draft_parts(self._card, precision_of(self._card, self._device), self._weights_root)
         parts = {name: _own(part, self._device) for name, part in loaded.items()}
         self._check()  # the files were changed while they were loaded
-        tune(SimpleNamespace(**parts), self._card, speed)
+        tune(SimpleNamespace(**parts), self._card, speed, self._device)
         return parts
 
     def _check(self) -> None:

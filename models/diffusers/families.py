@@ -65,6 +65,8 @@ class Family:
         noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
             bfloat16 and float32; otherwise always in float32.
         needs_text: False if the pipeline does not use the prompt.
+        gives_caches_the_step: the pipeline passes each step's number and noise level to step caches. SeaCache needs
+            both, and without them it computes every step in full, with nothing but a warning in the log.
         guided: whether a call uses guidance and therefore needs negative texts.
         set_up: prepares the pipeline before a call.
     """
@@ -75,6 +77,7 @@ class Family:
     max_batch: int = 1
     noise_in_model_dtype: bool = False
     needs_text: bool = True
+    gives_caches_the_step: bool = False
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
     set_up: Callable[[Any, Variant], None] = _nothing
 
@@ -148,8 +151,11 @@ class Family:
         return {name: value for name, value in stock.items() if name in accepted} | card.call
 
     def video(self, result: Any) -> torch.Tensor:
-        """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1."""
-        frames: torch.Tensor = (result.frames if hasattr(result, "frames") else result[0]).float()
+        """Return the frames of a call's result, (batch, frames, channels, height, width), 0..1, in the VAE's dtype.
+
+        They are not converted to float32: the whole clip would need twice the memory, and it is soon uint8.
+        """
+        frames: torch.Tensor = result.frames if hasattr(result, "frames") else result[0]
         return frames
 
     def _text_arguments(
@@ -213,7 +219,7 @@ _HUNYUAN = Family(
 )
 
 FAMILIES = {
-    "WanPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH),
+    "WanPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, gives_caches_the_step=True),
     "WanImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5),
     "LTXPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "LTXImageToVideoPipeline": Family(_MASKED, text_encoders=_T5),

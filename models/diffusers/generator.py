@@ -3,6 +3,7 @@
 import gc
 import inspect
 import itertools
+import logging
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from models.cpu_matmul import fast_matmul, multiply_by_onednn
 from models.diffusers.draft_parts import DraftParts
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
+from models.diffusers.kernel_fallback import is_kernel_error, plain_kernels_sentence, use_plain_kernels
 from models.diffusers.loading import find_device, first_line, load_placed
 from models.diffusers.oom_fallback import OomFallback
 from models.diffusers.placing import Placed, fitting_rungs
@@ -31,6 +33,8 @@ from models.placement import Rung
 from models.protocols import Generated, PictureSource, TextSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
+
+log = logging.getLogger(__name__)
 
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
@@ -48,6 +52,7 @@ class DiffusersVideo:
     _embedder: Any = None
     _draft_parts: Any = None
     _speed: Speed
+    _active: ModelCard
 
     def __init__(
         self,
@@ -121,18 +126,18 @@ class DiffusersVideo:
 
     def _load(self, profile: str) -> None:
         """Load the pipeline and tune it to a profile; reload for another profile, as some settings cannot be undone."""
-        speed = self.card.speed_of(self.card.profile_for(profile))
+        active, speed = self.card.with_profile(profile), self.card.speed_of(self.card.profile_for(profile))
         if self.pipeline is not None:
-            if speed == self._speed:
+            if (active, speed) == (self._active, self._speed):
                 return
             self.close()
-        self._speed = speed
-        rungs = fitting_rungs(self.card, speed, self.device, self._weights_root, self._absent)
+        self._active, self._speed = active, speed
+        rungs = fitting_rungs(active, speed, self.device, self._weights_root, self._absent)
         self._placed = load_placed(
-            self.card,
+            active,
             self._weights_root,
             self.device,
-            lambda pipeline: self._place(pipeline, speed, rungs),
+            lambda pipeline: self._place(pipeline, active, speed, rungs),
             self._absent,
         )
         self.pipeline = self._placed.pipeline
@@ -140,7 +145,7 @@ class DiffusersVideo:
         self._embedder = TextEmbedder(
             self.pipeline,
             self._family,
-            self.card,
+            active,
             self.device,
             self._placed.encoders,
             source=self._texts if self._absent else None,
@@ -149,18 +154,17 @@ class DiffusersVideo:
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
-    def _place(self, pipeline: Any, speed: Speed, rungs: Sequence[Rung]) -> Placed:
+    def _place(self, pipeline: Any, active: ModelCard, speed: Speed, rungs: Sequence[Rung]) -> Placed:
         """Tune a pipeline in main memory, where casting its weights takes none of the device's, and place it."""
-        self._check_call(pipeline)
-        tune(pipeline, self.card, speed)
+        self._check_call(pipeline, active)
+        tune(pipeline, active, speed, self.device)
         return Placed(pipeline, self.device, rungs, self._family.text_encoders, speed.quantised)
 
-    def _check_call(self, pipeline: Any) -> None:
+    @staticmethod
+    def _check_call(pipeline: Any, card: ModelCard) -> None:
         accepted = inspect.signature(pipeline.__call__).parameters
-        for name in self.card.call.keys() - accepted.keys():
-            raise InvalidCardError(
-                f"Invalid card {self.card.name}, field call: {self.card.pipeline} has no argument {name}."
-            )
+        for name in card.call.keys() - accepted.keys():
+            raise InvalidCardError(f"Invalid card {card.name}, field call: {card.pipeline} has no argument {name}.")
 
     def _problem(self, variant: Variant) -> str | None:
         """Return why the loaded card cannot generate the pixels that the variant's id stands for; None if it can."""
@@ -170,7 +174,7 @@ class DiffusersVideo:
             return f"The variant requires {wanted}, but {loaded} is loaded."
         if variant.recipe not in ("", card.recipe(card.profile_for(variant.profile))):
             return f"The card {card.name} was edited after this variant was planned. Run the sheet again."
-        if variant.loras != tuple(lora.name for lora in card.loras):
+        if variant.loras != tuple(lora.name for lora in card.with_profile(variant.profile).loras):
             return f"The variant requires the LoRAs {list(variant.loras)}, but {card.name} has different ones."
         if bool(variant.first_frame_sha256) != card.needs_first_frame:
             return f"{card.name} {'requires' if card.needs_first_frame else 'does not accept'} a first frame."
@@ -203,6 +207,8 @@ class DiffusersVideo:
                     raise
                 if self._can_retry(error):
                     batch = batch[: self._fallback.batch]
+                elif is_kernel_error(error) and use_plain_kernels(self.pipeline):
+                    log.warning("%s", plain_kernels_sentence(self.card.name, self.device, error))
                 elif len(batch) > 1:
                     batch = batch[:1]
                 else:
@@ -248,20 +254,20 @@ class DiffusersVideo:
         with self._draft_parts.installed(self.pipeline, self._speed) if draft else nullcontext():
             self._cache_steps(wanted[0], draft)
             self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-            arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
+            arguments = self._family.arguments(self.pipeline, wanted, self._active, height, width, pictures, texts)
             return self._family.video(self.pipeline(**arguments))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
-        return self._family.texts(self.pipeline, variant, self.card)
+        return self._family.texts(self.pipeline, variant, self._active)
 
     def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
-        if self.card.draft is None:
+        if self._active.draft is None:
             raise GenerationError(f"{self.card.name} does not support drafts.")
-        given = self.card.draft.model_dump(include={"num_inference_steps", "guidance_scale"}, exclude_none=True)
+        given = self._active.draft.model_dump(include={"num_inference_steps", "guidance_scale"}, exclude_none=True)
         return [variant._replace(**given) for variant in batch]
 
     def _cache_steps(self, variant: Variant, draft: bool) -> None:
-        cache = self.card.draft.step_cache if draft and self.card.draft else self._speed.step_cache
+        cache = self._active.draft.step_cache if draft and self._active.draft else self._speed.step_cache
         wanted = (cache, variant.num_inference_steps if cache else 0)
         if wanted != self._cached:
             set_step_cache(self.pipeline, self.card, *wanted)

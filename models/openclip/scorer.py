@@ -1,10 +1,13 @@
 """Embed frames and prompts with an OpenCLIP model, using the open_clip library."""
 
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import open_clip
@@ -16,30 +19,60 @@ from torchvision.transforms.v2 import functional as F
 from manifests.errors import IncompleteWeightsError
 from models.card import ScorerCard
 from models.cpu_matmul import multiply_by_onednn
+from models.memory import is_out_of_memory
 from models.weights import forbid_network, weights_path, weights_problem
 from models.weights.config.open_clip_config import CONFIG
 from models.weights.json_file import read_json
 from models.weights.tokenizer.panics import panics_refused
 
+log = logging.getLogger(__name__)
+
 BATCH = 32
 CACHED_PROMPTS = 4096
+CPU = torch.device("cpu")
+
+
+class Placed(NamedTuple):
+    """A loaded model with its device, and the CUDA stream in which it works while the device generates."""
+
+    model: Any
+    device: torch.device
+    stream: Any = None
+
+    def at_work(self) -> AbstractContextManager[Any]:
+        """Return a context in which the model works in its own stream, so that it does not wait for generation."""
+        return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
 
 class OpenClipScorer:
-    """An OpenCLIP model on a device, with a cache of recent prompt embeddings. Thread-safe."""
+    """An OpenCLIP model on a device, with a cache of recent prompt embeddings. Thread-safe.
+
+    If the memory of a GPU runs out, the model moves to the CPU for good: generation needs the memory more.
+    """
 
     def __init__(self, card: ScorerCard, weights_root: Path | None = None, device: str = "cpu") -> None:
         if problem := weights_problem(card, weights_root):
             raise IncompleteWeightsError(problem)
         multiply_by_onednn()
         self.card = card
-        self.device = torch.device(device)
-        folder = weights_path(card, weights_root)
-        self.model, self.preprocess, self.tokenize = _load(card, folder, self.device)
+        self._folder = weights_path(card, weights_root)
+        model, self.preprocess, self.tokenize = _load(card, self._folder, torch.device(device))
+        self._placed = _placed(model, torch.device(device))
         if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
             raise IncompleteWeightsError(problem)
         self._prompts: OrderedDict[str, np.ndarray] = OrderedDict()
         self._looking_up = threading.Lock()
+        self._moving = threading.Lock()
+
+    @property
+    def model(self) -> Any:
+        """The loaded open_clip model."""
+        return self._placed.model
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model is on."""
+        return self._placed.device
 
     @property
     def name(self) -> str:
@@ -48,13 +81,34 @@ class OpenClipScorer:
 
     def embed_frames(self, frames: np.ndarray) -> np.ndarray:
         """Embed uint8 (n, height, width, 3) as float32 (n, d), rows of length one."""
-        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            batches = [
-                self.model.encode_image(prepare(part, self.preprocess), normalize=True)
-                for part in pictures.split(BATCH)
-            ]
+        return self._on_its_device(partial(self._embed_frames, frames))
+
+    def _embed_frames(self, frames: np.ndarray, placed: Placed) -> np.ndarray:
+        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(placed.device).permute(0, 3, 1, 2)
+        batches = [
+            placed.model.encode_image(prepare(part, self.preprocess), normalize=True) for part in pictures.split(BATCH)
+        ]
         return torch.cat(batches).float().cpu().numpy()
+
+    def _on_its_device(self, work: Callable[[Placed], np.ndarray]) -> np.ndarray:
+        placed = self._placed
+        try:
+            with torch.inference_mode(), placed.at_work():
+                return work(placed)
+        except Exception as error:
+            if placed.device.type == "cpu" or not is_out_of_memory(error):
+                raise
+        self._move_to_cpu(placed)
+        return self._on_its_device(work)
+
+    def _move_to_cpu(self, placed: Placed) -> None:
+        """Load the model once more, because other threads may be using the one on the GPU."""
+        with self._moving:
+            if self._placed is not placed:
+                return
+            log.warning("The memory of %s ran out while scoring; the CPU scores from now on.", placed.device)
+            model, _, _ = _load(self.card, self._folder, CPU)
+            self._placed = _placed(model, CPU)
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
         """Embed n prompts as float32 (n, d), rows of length one; recent prompts come from the cache."""
@@ -69,10 +123,8 @@ class OpenClipScorer:
         for start in range(0, len(prompts), BATCH):
             part = prompts[start : start + BATCH]
             with panics_refused(f"The weights of {self.card.name}"):
-                tokens = self.tokenize(part).to(self.device)
-            with torch.inference_mode():
-                vectors = self.model.encode_text(tokens, normalize=True)
-            rows |= zip(part, vectors.float().cpu().numpy(), strict=True)
+                tokens = self.tokenize(part)
+            rows |= zip(part, self._on_its_device(partial(_embed_text, tokens)), strict=True)
         return rows
 
     def _remember(self, rows: dict[str, np.ndarray]) -> None:
@@ -81,6 +133,19 @@ class OpenClipScorer:
             self._prompts.move_to_end(prompt)
         while len(self._prompts) > CACHED_PROMPTS:
             self._prompts.popitem(last=False)
+
+
+def _placed(model: Any, device: torch.device) -> Placed:
+    if device.type != "cuda":
+        return Placed(model, device)
+    torch.cuda.synchronize(device)  # the weights were copied in another stream
+    # The higher priority: a score is a few milliseconds of work between kernels that take seconds together.
+    return Placed(model, device, torch.cuda.Stream(device, priority=-1))
+
+
+def _embed_text(tokens: torch.Tensor, placed: Placed) -> np.ndarray:
+    vectors: np.ndarray = placed.model.encode_text(tokens.to(placed.device), normalize=True).float().cpu().numpy()
+    return vectors
 
 
 def prepare(pictures: torch.Tensor, preprocess: transforms.Compose) -> torch.Tensor:

@@ -47,7 +47,7 @@ def _places(card: Card, weights_root: Path | None) -> list[tuple[str, Path, Weig
         for name, part in card.all_parts.items():
             field = f"parts.{name}" if name in card.parts else f"draft_parts.{name.removeprefix(f'{DRAFT} ')}"
             places.append((field, part_path(card, name, weights_root), part))
-        places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.loras]
+        places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.all_loras]
     return [place for place in places if place[1].exists()]
 
 

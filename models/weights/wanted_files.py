@@ -76,9 +76,9 @@ def hub_weights_of(card: Card) -> list[HubWeights]:
     kind: Literal["pipeline", "scorer"] = "pipeline" if isinstance(card, ModelCard) else "scorer"
     found = [HubWeights(f"The weights of {card.name}", card, card.weights, kind)]
     if isinstance(card, ModelCard):
-        for name, part in card.parts.items():
+        for name, part in card.all_parts.items():
             found.append(HubWeights(f"The weights of {card.name}'s part {name}", card, part, "part"))
-        for lora in card.loras:
+        for lora in card.all_loras:
             what = f"The weights of {card.name}'s LoRA {lora.name}"
             found.append(HubWeights(what, card, lora.weights, "lora", lora.file))
     return [each for each in found if each.weights.hub_id is not None]

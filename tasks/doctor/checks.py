@@ -35,6 +35,7 @@ class DoctorConfig:
     resources: Resources
     home: Path
     model: str
+    profile: str
     runner: str
     ray_address: str
     ray_autoscales: bool
@@ -58,8 +59,8 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
         "packages": Check(check_packages),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
-        "weights": Check(lambda: check_weights(resources, config.model, here=not on_ray)),
-        "memory": Check(lambda: check_memory(resources, config.model, here=not on_ray), IMPORT_S),
+        "weights": Check(lambda: check_weights(resources, config.model, not on_ray, config.profile)),
+        "memory": Check(lambda: check_memory(resources, config.model, not on_ray, config.profile), IMPORT_S),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
         "database": Check(
             lambda: check_database(resources.catalogue_url, resources.staging, resources.sealed_catalogues)

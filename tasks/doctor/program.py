@@ -13,6 +13,7 @@ from models.card import Card, ModelCard
 from models.memory import capacity_bytes
 from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
 from models.registry import find_devices, free_memory_gb, get_any_card, load_cards, weights_problem
+from models.speed import Speed
 from models.weights import download_command, hub_weights_of, unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 from tasks.runtime.resources import Resources, card_of
@@ -71,15 +72,15 @@ def check_devices(wanted: Collection[str]) -> Finding:
     return Finding(OK, ", ".join(_described(name) for name in wanted or found) + ".")
 
 
-def check_weights(resources: Resources, model: str, here: bool = True) -> Finding:
-    """Check that the weights of the default model and of its scorer are complete and safe to load.
+def check_weights(resources: Resources, model: str, here: bool = True, profile: str = "exact") -> Finding:
+    """Check that the weights of the default model, in a profile, and of its scorer are complete and safe to load.
 
     Large files that were never compared with their hashes are reported, because reading them may take minutes.
 
     Args:
         here: whether this machine generates clips; if not, missing weights are only a warning.
     """
-    card = card_of(resources, model)
+    card = card_of(resources, model).with_profile(profile)
     cards = (card, get_any_card(card.scorer, resources.model_folders))
     for each in cards:
         if problem := weights_problem(each, resources.weights_root, quick=True):
@@ -93,24 +94,27 @@ def check_weights(resources: Resources, model: str, here: bool = True) -> Findin
     return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.{later}")
 
 
-def check_memory(resources: Resources, model: str, here: bool = True) -> Finding:
+def check_memory(resources: Resources, model: str, here: bool = True, profile: str = "exact") -> Finding:
     """Check that the default model fits on each device, and name its memory rung there.
 
     Args:
         here: whether this machine generates clips.
+        profile: the profile of the settings.
     """
     free = {name: free_memory_gb(name) for name in (resources.devices or find_devices()) if here and name != "cpu"}
     if not free:
         return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
-    findings = [_memory_finding(resources, card_of(resources, model), name, gb) for name, gb in free.items() if gb]
+    card = card_of(resources, model)
+    speed = card.speed_of(card.profile_for(profile))
+    findings = [_memory_finding(resources, card, speed, name, gb) for name, gb in free.items() if gb]
     return max(findings, key=lambda finding: (OK, WARN, FAIL).index(finding.level))
 
 
-def _memory_finding(resources: Resources, card: ModelCard, device: str, free_gb: float) -> Finding:
-    sizes = sizes_of(card, resources.weights_root)
+def _memory_finding(resources: Resources, card: ModelCard, speed: Speed, device: str, free_gb: float) -> Finding:
+    sizes = sizes_of(card, resources.weights_root, speed)
     if not sizes:
         return Finding(OK, f"{device} has {free_gb:.1f} GB free; the weights of {card.name} are not here to compare.")
-    rungs = rungs_for(card, card.speed_of("exact"), sizes)
+    rungs = rungs_for(card, speed, sizes)
     choice = choose(rungs, sizes, working_of(card), free_gb)
     if choice is None:
         others = load_cards(resources.model_folders).values()

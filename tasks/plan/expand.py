@@ -205,6 +205,7 @@ def _shape(
     profile = card.profile_for(wanted)
     if (card.name, profile) not in recipes:
         recipes[card.name, profile] = card.recipe(profile)
+    card = card.with_profile(profile)
     negative = chosen["negative_prompt"]
     variant = Variant(
         card=card.name,

@@ -13,7 +13,7 @@ from models.protocols import FrameScorer, Generated
 from tasks.plan.shard import Shard
 from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unprocessed
 from tasks.runtime.log_context import scope
-from tasks.runtime.resources import Resources
+from tasks.runtime.resources import Resources, card_of
 from tasks.runtime.shared_staging import fetch_staged, share
 from tasks.runtime.staging import MASTER, POSTER, Staging, sha256_of
 from tasks.score.score import score_frames
@@ -72,6 +72,7 @@ class Postprocessor:
         self._shard = shard
         self._staging = Staging(resources.staging)
         self._scorer = scorer
+        self._distilled = card_of(resources, shard.card).with_profile(shard.profile).distilled
 
     def __call__(self, made: RenderedJob) -> Outcome:
         """Encode, stage, measure, score and judge a clip.
@@ -83,7 +84,7 @@ class Postprocessor:
         try:
             clip, generated = self._staged(made) if made.generated is None else self._stage(made, made.generated)
             gate = Gate(made.job.min_adherence, self._shard.max_rank_share)
-            score = score_frames(generated, self._scorer(), self._shard.prompts, gate)
+            score = score_frames(generated, self._scorer(), self._shard.prompts, gate, self._distilled)
             return Judged(made.job, made.lease, clip, score, gate.judge(score))
         except EncodingError as error:
             return Failed(made.job, made.lease, clip, str(error))

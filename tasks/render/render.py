@@ -147,7 +147,7 @@ def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | 
 
     A device that helps makes none: they would be drafts of the same jobs.
     """
-    card = card_of(resources, shard.card)
+    card = card_of(resources, shard.card).with_profile(shard.profile)
     if card.draft is None or not shard.wants or resources.drafts == "off" or shard.helps:
         return None
     result: Drafter | None = device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))

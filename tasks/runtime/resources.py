@@ -351,7 +351,7 @@ def _devices(resources: Resources) -> Devices:
 
 def scorer_of(resources: Resources, card: ModelCard) -> FrameScorer:
     """Return the warm scorer of a card; while one is being opened, only callers that need the same one wait."""
-    key = card.scorer, resources.model_folders, resources.weights_root
+    key = card.scorer, resources.model_folders, resources.weights_root, resources.devices
     with _opening:
         lock = _scorer_lock(*key)
     with lock:
@@ -364,8 +364,9 @@ def _scorer_lock(*_key: object) -> threading.Lock:
 
 
 @cache
-def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None) -> FrameScorer:
-    return open_scorer(name, extra_folders=folders, weights_root=weights_root)
+def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None, devices: tuple[str, ...]) -> FrameScorer:
+    gpus = [device for device in devices or find_devices() if device.startswith("cuda")]
+    return open_scorer(name, gpus=gpus, extra_folders=folders, weights_root=weights_root)
 
 
 def signer_of(resources: Resources) -> AbstractContextManager[Signer]:

@@ -8,8 +8,10 @@ import numpy as np
 
 from manifests.gate import Gate
 from manifests.score import Score
+from models.card import Distilled
 from models.memory import free_caches, is_out_of_memory
 from models.protocols import FrameScorer, Generated
+from tasks.score.motion import few_step_checks
 from tasks.score.technical_checks import measure
 
 SCORED_FRAMES = 8
@@ -52,16 +54,25 @@ def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
         _frames_per_call[scorer] = min(size, _frames_per_call.get(scorer, size))
 
 
-def score_frames(generated: Generated, scorer: FrameScorer, prompts: Sequence[str], gate: Gate) -> Score:
+def score_frames(
+    generated: Generated,
+    scorer: FrameScorer,
+    prompts: Sequence[str],
+    gate: Gate,
+    distilled: Distilled | None = None,
+) -> Score:
     """Return checks, adherence and rank; a clip that fails the technical checks is not embedded.
 
     If the scorer computes NaN or infinity, the clip has no adherence and no rank, and the gate rejects it as unscored.
 
     Args:
         prompts: all prompts of the campaign; may include the clip's own.
+        distilled: limits of motion and drift, if the clip's model was distilled for few steps.
     """
     variant, frames = generated.variant, generated.frames
     checks = measure(frames, generated.nan_share, variant)
+    if distilled and not any(gate.technical(checks)):
+        checks |= few_step_checks(frames, variant.fps, distilled)
     if any(gate.technical(checks)):
         return Score(variant.variant_id, checks)
     rivals = distractors_of(variant.prompt, prompts)

@@ -15,7 +15,7 @@ from models.registry import load_cards, open_generator, open_text_encoder
 
 CARDS = load_cards()
 QUICK = ("cogvideox-2b", "ltx-video")
-"""Their profiles use three kinds of step caches; tests/unit/test_tuning.py covers each kind."""
+"""Their profiles use two kinds of step caches; tests/unit/test_tuning.py covers each kind."""
 SPEEDS = [
     pytest.param(name, profile, marks=() if name in QUICK else pytest.mark.slow)
     for name in FOLDERS
@@ -118,9 +118,11 @@ def test_a_draft_is_a_different_clip_of_the_same_shape(case: Case):
 @pytest.mark.parametrize(("name", "profile"), SPEEDS)
 def test_a_cards_profiles_run_and_change_frames(name: str, profile: str):
     card = tiny_card(name)
-    variant = variant_of(card, profile=profile, num_inference_steps=STEPS.get(card.pipeline, 6))
+    steps = card.profiles[profile].num_inference_steps or STEPS.get(card.pipeline, 6)
+    variant = variant_of(card, profile=profile, num_inference_steps=steps)
     generator = opened(card)
     first, again = frames(generator, variant, variant)
-    [plain] = frames(generator, variant._replace(profile="exact"))
+    [plain] = frames(generator, variant_of(card, num_inference_steps=steps))
     assert np.array_equal(first, again)
-    assert not np.array_equal(first, plain)
+    # Kernels change at most rounding, and the ones of these cards are for GPUs.
+    assert np.array_equal(first, plain) == (card.recipe(profile) == card.recipe("exact"))

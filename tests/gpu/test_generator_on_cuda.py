@@ -1,5 +1,7 @@
 """The generator on a CUDA device. Run with `pytest -m gpu`."""
 
+import threading
+
 import numpy as np
 import pytest
 import tiny_weights
@@ -68,3 +70,40 @@ def test_the_scorer_agrees_with_the_cpu(device):
     card = tiny_weights.scorer_card()
     rows = [OpenClipScorer(card, device=name).embed_frames(frames) for name in ("cpu", device)]
     assert (rows[0] * rows[1]).sum(axis=1).min() > 0.999
+
+
+def test_a_scorer_on_the_gpu_gives_the_same_scores_while_the_gpu_generates():
+    card, scores = tiny_weights.scorer_card(), []
+    frames = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
+    on_cpu, on_cuda = OpenClipScorer(card), OpenClipScorer(card, device="cuda")
+    thread = threading.Thread(target=lambda: scores.extend(on_cuda.embed_frames(frames) for _ in range(20)))
+    thread.start()
+    model = CARDS["ltx"]()
+    generator = open_generator(model, "cuda")
+    one, again = generator.generate([variant(model)] * 2)
+    thread.join()
+    assert np.array_equal(one.frames, again.frames)
+    expected = on_cpu.embed_frames(frames)
+    assert len(scores) == 20
+    assert all((rows * expected).sum(axis=1).min() > 0.999 for rows in scores)
+
+
+@pytest.mark.parametrize("speed", [{"channels_last_vae": True}, {"compile": True}, {"attention": "_native_flash"}])
+def test_lossless_kernels_change_at_most_rounding(speed):
+    plain = CARDS["wan"]()
+    card = plain.model_validate(plain.model_dump(mode="json") | {"profiles": {"fast": speed}})
+    [exact] = open_generator(card, "cuda").generate([variant(card)])
+    [fast] = open_generator(card, "cuda").generate([variant(card)._replace(profile="fast")])
+    assert np.abs(fast.frames.astype(int) - exact.frames).mean() < 1
+
+
+def test_only_bytes_leave_the_device(monkeypatch):
+    """Frames become uint8 on the device: a quarter of the bytes of float32."""
+    copied, cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(
+        torch.Tensor, "cpu", lambda tensor: (copied.append((tensor.dtype, tensor.numel())), cpu(tensor))[1]
+    )
+    card = CARDS["wan"]()
+    [made] = open_generator(card, "cuda").generate([variant(card)])
+    large = {dtype for dtype, number in copied if number >= made.frames.size // 4}
+    assert large == {torch.uint8}

@@ -5,7 +5,7 @@ import torch
 from diffusers import WanTransformer3DModel
 
 from benchmarks.harness.result import Result
-from benchmarks.wan import gpu
+from benchmarks.wan import gpu, kernels
 from benchmarks.wan.flops import forward_flops, peak_flops, tokens_of
 from benchmarks.wan.rig import TINY, TRANSFORMERS
 from benchmarks.wan.tiny import BENCHMARKS
@@ -57,7 +57,7 @@ def test_the_peak_is_found_by_the_device_name():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="runs for minutes with a GPU")
-@pytest.mark.parametrize("benchmark", [gpu.exact, gpu.night, gpu.passing])
+@pytest.mark.parametrize("benchmark", [gpu.exact, gpu.night, gpu.passing, kernels.run])
 def test_without_a_gpu_nothing_is_measured(benchmark):
     assert benchmark().not_measured
 
@@ -94,3 +94,15 @@ def test_passing():
     assert result.figures["draft_cost"] > 0
     assert result.figures["passed"] == 18
     assert -1 <= result.figures["correlation"] <= 1
+
+
+@pytest.mark.slow
+def test_kernels():
+    chosen = {"attention": {"attention": "_native_math"}, "channels_last": {"channels_last_vae": True}}
+    result = kernels.measure(TINY, chosen)
+    assert_well_formed(result)
+    assert set(result.figures) == {
+        f"{what}_{name}" for what in ("s", "gain", "difference") for name in ("attention", "channels_last", "all")
+    }
+    assert result.figures["difference_channels_last"] == 0  # only CUDA devices use it
+    assert 0 < result.figures["difference_attention"] < 10  # random weights amplify rounding

@@ -182,3 +182,11 @@ def test_a_failure_keeps_no_tensors_alive(generator, monkeypatch):
     [failed] = generator.generate([variant()])
     assert "RuntimeError: no luck" in str(failed)
     assert [reference() for reference in kept] == [None] * len(kept)
+
+
+def test_frames_become_bytes_without_a_copy_of_the_clip_in_float32():
+    video = torch.rand(9, 3, 64, 64, generator=torch.Generator().manual_seed(1)).to(torch.bfloat16)
+    wanted = variant()
+    made = DiffusersVideo._generated(wanted, video)
+    assert np.array_equal(made.frames, DiffusersVideo._generated(wanted, video.float()).frames)
+    assert families.family_of("LTXPipeline").video((video[None],)).dtype == torch.bfloat16

@@ -6,10 +6,17 @@ import tiny_families
 import tiny_weights
 import torch
 from engine_variants import variant
+from pydantic import ValidationError
+from torch._dynamo.exc import BackendCompilerFailed
+from torch._inductor.exc import CppCompileError
 
-from manifests.errors import InvalidCardError
+from manifests.errors import GenerationError, InvalidCardError
 from models.card import ModelCard
+from models.diffusers import generator as generator_module
+from models.diffusers import tuning
 from models.diffusers.generator import DiffusersVideo
+from models.diffusers.kernel_fallback import is_kernel_error
+from models.speed import Speed
 
 
 def card_of(**changes) -> ModelCard:
@@ -49,6 +56,7 @@ def exact() -> np.ndarray:
             "options": {"spatial_attention_block_skip_range": 2, "spatial_attention_timestep_skip_range": [100, 800]},
         },
         {"kind": "MagCache", "options": {"mag_ratios": [1.0] * 6, "threshold": 1.0, "retention_ratio": 0.2}},
+        {"kind": "SeaCache", "options": {"threshold": 1.0}},
     ],
 )
 def test_a_step_cache_skips_work_and_is_reset_for_each_clip(exact, cache):
@@ -89,6 +97,7 @@ def test_an_attention_backend_is_set(exact):
         ({"attention": "warp_drive"}, "must be one of the following"),
         ({"step_cache": {"kind": "MagCache"}}, "field step_cache: WanTransformer3DModel with MagCache: "),
         ({"step_cache": {"kind": "FirstBlockCache", "options": {"thresh": 1}}}, "unexpected keyword argument 'thresh'"),
+        ({"step_cache": {"kind": "SeaCache", "options": {"residual_order": 3}}}, "`residual_order` must be 0 or 1"),
     ],
 )
 def test_an_unsupported_setting_is_reported(speed, sentence):
@@ -142,9 +151,19 @@ def test_blocks_are_compiled_and_shapes_stay_few(monkeypatch):
 
 
 @pytest.mark.slow
-def test_compiled_blocks_give_the_same_clip(exact):
-    frames = generated_by(wan(compile=True), num_inference_steps=6)
-    assert np.abs(frames.astype(int) - exact).mean() < 1
+@pytest.mark.parametrize(
+    "cache",
+    [
+        None,
+        {"kind": "FirstBlockCache", "options": {"threshold": 0.5}},
+        {"kind": "SeaCache", "options": {"threshold": 1.0}},
+    ],
+    ids=lambda cache: cache and cache["kind"],
+)
+def test_compiled_blocks_give_the_same_clip_with_and_without_a_step_cache(cache):
+    eager = generated_by(wan(step_cache=cache), num_inference_steps=6)
+    frames = generated_by(wan(step_cache=cache, compile=True), num_inference_steps=6)
+    assert np.abs(frames.astype(int) - eager).mean() < 1
 
 
 def test_a_draft_uses_fewer_steps_and_does_not_change_the_final():
@@ -165,3 +184,110 @@ def test_a_draft_uses_fewer_steps_and_does_not_change_the_final():
 def test_a_card_without_drafts_reports_an_error():
     [failed] = DiffusersVideo(card_of()).generate([variant("tiny-wan")], draft=True)
     assert "tiny-wan does not support drafts" in str(failed)
+
+
+def test_sea_cache_is_refused_where_diffusers_would_compute_every_step():
+    card = card_of(
+        pipeline="WanImageToVideoPipeline",
+        kind="image-to-video",
+        profiles={"fast": {"step_cache": {"kind": "SeaCache"}}},
+    )
+    generator = DiffusersVideo(card, pictures=lambda _: np.zeros((64, 64, 3), np.uint8))
+    [failed] = generator.generate([variant("tiny-wan", profile="fast", first_frame_sha256="red")])
+    assert isinstance(failed, GenerationError)
+    assert "SeaCache has no effect with WanImageToVideoPipeline" in str(failed)
+
+
+def test_sea_cache_skips_blocks_without_a_complaint():
+    """diffusers computes everything if it lacks the step or the noise level, and only logs it."""
+    generator = DiffusersVideo(wan(step_cache={"kind": "SeaCache", "options": {"threshold": 1.0}}))
+    wanted = variant("tiny-wan", profile="fast", num_inference_steps=8, guidance_scale=1.0)
+    assert not isinstance(next(generator.generate([wanted])), Exception)
+    calls: list[int] = []
+    transformer = generator.pipeline.transformer
+    transformer.blocks[1].attn1.register_forward_hook(lambda *_: calls.append(1))
+    assert not isinstance(next(generator.generate([wanted])), Exception)
+    assert 3 <= len(calls) < 8  # the first, the last, and one after at most two skipped steps in a row
+    assert not transformer._diffusers_hook.get_hook("sea_cache_root").shared_state._warned_messages
+
+
+def test_a_backend_is_set_for_the_named_architectures_only(monkeypatch, exact):
+    speed = Speed(attention={"9.0": "_native_cudnn"})
+    assert speed.attention_on("9.0") == "_native_cudnn"
+    assert speed.attention_on("8.0") is None
+    assert speed.attention_on("") is None
+    frames = generated_by(wan(attention={"9.0": "_native_cudnn"}), num_inference_steps=6)
+    assert np.array_equal(frames, exact)
+    monkeypatch.setattr(tuning, "architecture_of", lambda _: "9.0")
+    generator = DiffusersVideo(wan(attention={"9.0": "_native_math"}))
+    list(generator.generate([variant("tiny-wan", profile="fast")]))
+    backends = {str(each._attention_backend.value) for each in generator.pipeline.transformer.attn_processors.values()}
+    assert backends == {"_native_math"}
+
+
+def test_a_backend_does_not_leak_into_other_pipelines(exact):
+    """diffusers makes a backend that is set on one model the default of the process."""
+    from diffusers.models.attention_dispatch import _AttentionBackendRegistry
+
+    before = _AttentionBackendRegistry.get_active_backend()
+    generated_by(wan(attention="_native_math"), num_inference_steps=6)
+    assert _AttentionBackendRegistry.get_active_backend() == before
+    assert np.array_equal(generated_by(card_of(), num_inference_steps=6), exact)
+
+
+def test_attention_in_eight_bits_is_part_of_the_id():
+    assert wan(attention="sage").recipe("fast") != wan(attention="native").recipe("fast")
+    assert wan(attention={"9.0": "sage"}).recipe("fast") != wan(attention={"9.0": "flash"}).recipe("fast")
+    assert wan(attention="native").recipe("fast") == card_of().recipe("exact")
+
+
+def test_layers_that_are_cast_cannot_be_compiled():
+    with pytest.raises(ValidationError, match="compile excludes storage and quantised"):
+        wan(compile=True, storage="float8_e4m3fn")
+
+
+def test_channels_last_weights_change_at_most_rounding(exact):
+    generator = DiffusersVideo(wan(channels_last_vae=True))
+    [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
+    assert np.array_equal(made.frames, exact)  # a CPU keeps the usual format
+    tuning.store_channels_last(generator.pipeline.vae)
+    kernels = [weight for weight in generator.pipeline.vae.parameters() if weight.dim() == 5]
+    assert kernels
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last_3d) for kernel in kernels)
+    [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
+    assert np.abs(made.frames.astype(int) - exact).max() <= 1
+
+
+def test_only_the_denoisers_architecture_is_asked_of_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    assert tuning.architecture_of(torch.device("cuda:0")) == "9.0"
+    assert tuning.architecture_of(torch.device("cpu")) == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CppCompileError(["g++"], "g++: not found"),
+        BackendCompilerFailed(lambda: None, RuntimeError("no compiler"), None),
+        RuntimeError("No available kernel. Aborting execution."),
+    ],
+)
+def test_a_clip_is_made_with_plain_kernels_if_special_ones_do_not_work(monkeypatch, caplog, exact, error):
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: setattr(self, "_compiled_call_impl", failing))
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    generator = DiffusersVideo(wan(compile=True, attention="_native_math"))
+    wanted = variant("tiny-wan", profile="fast", num_inference_steps=6)
+    first, again = generator.generate([wanted, wanted])
+    assert np.abs(first.frames.astype(int) - exact).max() <= 1
+    assert np.array_equal(first.frames, again.frames)
+    assert [record.message for record in caplog.records if "without compiled blocks" in record.message] == [
+        generator_module.plain_kernels_sentence("tiny-wan", torch.device("cpu"), error)
+    ]
+
+
+def test_other_errors_are_not_taken_for_kernels():
+    assert not is_kernel_error(RuntimeError("shapes do not match"))
+    assert not is_kernel_error(ValueError("no available kernel"))

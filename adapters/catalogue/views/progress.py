@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -89,15 +89,20 @@ class Progress(CataloguePart):
             result: float = worked + number_in(connection.execute(drafted).scalar())
             return result
 
-    def device_rates(self, clips: int = 200) -> dict[str, float]:
-        """Return the mean device seconds per clip by card, over up to ``clips`` clips."""
+    def device_rates(self, profile_of: Callable[[str], str] | None = None, clips: int = 200) -> dict[str, float]:
+        """Return the mean device seconds per clip by card, over up to ``clips`` clips.
+
+        Args:
+            profile_of: returns the profile of a card whose clips count; None counts those of every profile.
+        """
         query = select(variants.c.body, variants.c.clip).where(variants.c.clip.is_not(None)).limit(clips)
         seconds: dict[str, list[float]] = {}
         with self._db.reading() as connection:
             for row in connection.execute(query):
-                seconds.setdefault(json.loads(row.body)["card"], []).append(
-                    number_in(object_in(row.clip).get("device_seconds"))
-                )
+                variant = json.loads(row.body)
+                card, profile = variant["card"], variant.get("profile", "exact")
+                if profile_of is None or profile_of(card) == profile:
+                    seconds.setdefault(card, []).append(number_in(object_in(row.clip).get("device_seconds")))
         return {card: sum(values) / len(values) for card, values in seconds.items()}
 
     @staticmethod

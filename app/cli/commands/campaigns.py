@@ -97,7 +97,7 @@ def plan(
         _noting(asked, listed) if prompts else asked,
         session.catalogue.variants.states,
         session.cards,
-        session.catalogue.progress.device_rates(),
+        session.catalogue.progress.device_rates(session.profile_of),
         session.settings.shard_size,
         _satisfied(session, intake),
     )
@@ -341,7 +341,7 @@ def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) ->
     say(reading_line(intake))
     _show_plan_details(intake, preview)
     folders = session.settings.model_folders
-    cards = [get_card(name, folders) for name in preview.by_card]
+    cards = [get_card(name, folders).with_profile(session.settings.profile) for name in preview.by_card]
     scorers = [get_any_card(name, folders) for name in {card.scorer: None for card in cards}]
     for each in (*cards, *scorers):
         if problem := weights_problem(each, session.settings.weights_root):

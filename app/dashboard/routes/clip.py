@@ -43,6 +43,8 @@ CHECK_LABELS = {
     "luma_mean": "brightness",
     "luma_spread": "contrast",
     "frame_difference": "movement between frames",
+    "motion_share": "speed of the motion, as a share of what the card requires",
+    "drift_share": "drift of the colours, as a share of what the card allows",
 }
 """Words for measurements whose names are technical terms."""
 

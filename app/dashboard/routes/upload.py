@@ -293,7 +293,7 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
             planned,
             deps.catalogue.variants.states,
             session.cards,
-            deps.catalogue.progress.device_rates(),
+            deps.catalogue.progress.device_rates(session.profile_of),
             session.settings.shard_size,
         )
         check_cap(briefs, session.settings.max_variants)

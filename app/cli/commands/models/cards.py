@@ -81,6 +81,9 @@ def show(
     say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
+    if isinstance(card, ModelCard):
+        for name, profile in card.profiles.items():
+            _show_list(f"Profile {name} ({', '.join(profile.summary())})", profile.evidence)
     if isinstance(card, ModelCard) and card.vocabulary:
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
 
