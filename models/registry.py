@@ -199,7 +199,8 @@ def _read_card(path: Path, home: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         field = f"field {'.'.join(map(str, first['loc']))}" if first["loc"] else "whole card"
-        what = first["msg"].removeprefix("Value error, ")
+        is_unknown = first["type"] == "extra_forbidden"
+        what = "unknown field; remove it" if is_unknown else first["msg"].removeprefix("Value error, ")
         raise InvalidCardError(f"Invalid card {path}, {field}: {what}.") from error
 
 

@@ -72,6 +72,9 @@ BAD = [
     ('{"kind": "openclip"}', "field name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
      '"weights": {"folder": "x", "revision": "1", "size_mb": "much"}}', "field weights.size_mb"),
+    ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
+     '"weights": {"folder": "x", "revision": "1", "size_mb": 1}, "draft": {}}',
+     "field draft: unknown field; remove it."),
 ]  # fmt: skip
 
 
