@@ -23,7 +23,6 @@ BENCHMARKS = {
     "embed": "benchmarks.render.embed",
     "expand": "benchmarks.campaign.expand",
     "catalogue": "benchmarks.campaign.catalogue",
-    "drafts": "benchmarks.render.drafts",
     "soak": "benchmarks.campaign.soak",
     "starter": "benchmarks.campaign.starter",
     "review": "benchmarks.review.dashboard",

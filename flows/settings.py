@@ -89,9 +89,6 @@ class Settings(BaseSettings):
     """Model for rows with an empty model cell."""
     profile: Literal["exact", "balanced", "fast"] = "exact"
     """Speed profile of the model cards; `exact` keeps full quality."""
-    drafts: Literal["auto", "off"] = "auto"
-    """Whether to generate drafts first: `auto` does so if a brief sets `want` and measurements show that it saves
-    device time."""
     model_folders: tuple[Path, ...] = ()
     """Folders with additional model cards, as a JSON list."""
     weights_root: Path | None = None

@@ -21,7 +21,6 @@ class Clip:
         profile: speed profile used for the generation.
         rung: memory rung on a GPU and memory fallback, such as ``model_offload, tiled``; on a CPU the fallback, or
             empty.
-        draft_seconds: device time of the drafts that led to it.
     """
 
     variant_id: str
@@ -37,12 +36,6 @@ class Clip:
     machine: str = ""
     profile: str = "exact"
     rung: str = ""
-    draft_seconds: float = 0.0
-
-    @property
-    def all_device_seconds(self) -> float:
-        """Total device time, including drafts."""
-        return self.device_seconds + self.draft_seconds
 
     @property
     def duration_s(self) -> float:

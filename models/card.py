@@ -10,12 +10,10 @@ from manifests.errors import CardRuleError
 from manifests.identity import content_id
 from models.licence import Licence
 from models.record import Record
-from models.speed import PROFILES, Draft, Profile, Speed
+from models.speed import PROFILES, Profile, Speed
 from models.vocabulary import load_vocabulary, unknown_words
 
 RECIPE_DIGITS = 16
-DRAFT = "draft"
-"""Prefix of the names of draft parts."""
 
 
 class Size(Record):
@@ -281,8 +279,6 @@ class ModelCard(Card):
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
         distilled: limits of motion and drift if the weights were distilled for few steps; otherwise None.
-        draft: None if the model does not support drafts.
-        draft_parts: components that drafts use in place of the card's own, by name, such as a few-step transformer.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
@@ -302,8 +298,6 @@ class ModelCard(Card):
     scheduler: Scheduler | None = None
     profiles: dict[Profile, CardProfile] = Field(default_factory=dict)
     distilled: Distilled | None = None
-    draft: Draft | None = None
-    draft_parts: dict[str, Weights] = Field(default_factory=dict)
     memory: Memory | None = None
     worker: Worker = Field(default_factory=Worker)
 
@@ -316,14 +310,7 @@ class ModelCard(Card):
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
         if self.speed_of("exact").quantised:
             raise ValueError("the profile exact must not be quantised; allow it in balanced or fast")
-        if self.draft_parts and self.draft is None:
-            raise ValueError("draft_parts requires draft")
         return self
-
-    @property
-    def all_parts(self) -> dict[str, Weights]:
-        """The card's parts, and its draft parts under names such as ``draft transformer``."""
-        return self.parts | {f"{DRAFT} {name}": part for name, part in self.draft_parts.items()}
 
     def render_size(self, height: int, width: int) -> tuple[int, int] | None:
         """Return the height and width that the model renders for clips of this size; None if the card lacks it."""
@@ -380,8 +367,7 @@ class ModelCard(Card):
     def with_profile(self, wanted: str) -> Self:
         """Return the card as the wanted profile changes it: its LoRAs, scheduler, steps, guidance and call.
 
-        A profile with its own number of steps has no drafts: the card's draft was made for the card's steps. The
-        profiles themselves stay, so that ``recipe`` and ``speed_of`` give the same answers.
+        The profiles themselves stay, so that ``recipe`` and ``speed_of`` give the same answers.
         """
         own = self.profiles.get(self.profile_for(wanted))
         if own is None:
@@ -395,8 +381,6 @@ class ModelCard(Card):
             "defaults": self.defaults.model_copy(update=inputs) if inputs else None,
         }
         changes = {name: value for name, value in changes.items() if value is not None}
-        if own.num_inference_steps is not None:
-            changes["draft"] = None
         return self.model_copy(update=changes) if changes else self
 
     @property

@@ -28,8 +28,8 @@ class FakeGenerator:
     def prepare(self, variants: Sequence[Variant]) -> None:
         """Do nothing."""
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one item per variant, in order; drafts look like their finals."""
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
+        """Yield one item per variant, in order."""
         for variant in variants:
             failure = self.failures.get(variant.variant_id)
             yield failure or Generated(variant, paint(variant), 0.0, self.device_seconds)

@@ -59,12 +59,8 @@ class Generator(Protocol):
         """
         ...
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        """Yield one item per variant, in order and as soon as it is ready: its frames, or its own error.
-
-        Args:
-            draft: generate the card's draft of each variant instead.
-        """
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
+        """Yield one item per variant, in order and as soon as it is ready: its frames, or its own error."""
         ...
 
     def close(self) -> None:

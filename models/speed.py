@@ -1,4 +1,4 @@
-"""Speed profiles and drafts of a card."""
+"""Speed profiles of a card."""
 
 from typing import Annotated, Literal, Self
 
@@ -80,21 +80,3 @@ class Speed(Record):
         if APPROXIMATE in str(self.attention):
             kept["attention"] = self.attention
         return {name: value for name, value in kept.items() if value}
-
-
-class Draft(Record):
-    """A cheaper clip with the same seed and shape; its score decides whether the variant is finished.
-
-    Attributes:
-        num_inference_steps: None for the variant's own.
-        guidance_scale: None for the variant's own.
-        step_cache: as in Speed.
-        correlation: measured correlation of draft and final scores, -1..1; each run also measures it.
-        cost: device time of a draft, as a share of the final's.
-    """
-
-    num_inference_steps: int | None = Field(default=None, gt=0)
-    guidance_scale: float | None = Field(default=None, ge=0)
-    step_cache: StepCache | None = None
-    correlation: float | None = Field(default=None, ge=-1, le=1)
-    cost: float | None = Field(default=None, gt=0)

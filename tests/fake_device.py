@@ -32,8 +32,8 @@ class ScriptedGenerator(FakeGenerator):
         self._texts = texts
         self._pictures = pictures
 
-    def generate(self, variants, draft=False) -> Iterator:
-        for variant, item in zip(variants, super().generate(variants, draft), strict=True):
+    def generate(self, variants) -> Iterator:
+        for variant, item in zip(variants, super().generate(variants), strict=True):
             word, _, once = variant.prompt.partition(" once:")
             if once and Path(once).exists():
                 word = ""

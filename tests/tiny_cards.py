@@ -64,7 +64,6 @@ def tiny_card(name: str, **changes: Any) -> ModelCard:
     content["sizes"] = {"1:1": {"height": 64, "width": 64, "render_height": 64, "render_width": 64}}
     content["defaults"] |= {"num_frames": shortest, "num_inference_steps": min(4, _steps(content))}
     content["call"] |= {key: 16 for key in ("max_sequence_length",) if key in content["call"]}
-    content["draft"] = content["draft"] and {"num_inference_steps": 2}
     for speed in content["profiles"].values():
         if "threshold" in (speed["step_cache"] or {}).get("options", {}):
             speed["step_cache"]["options"]["threshold"] = 1.0  # random weights change more from step to step

@@ -1,7 +1,6 @@
 """Write revision, hash and size of the shipped weights into their cards, and SHA256SUMS next to the weights.
 
-The card of the student has the same weights as the starter, and a separate folder for its transformer in `parts`. The
-starter uses the same folder if its drafts have parts.
+The card of the student has the same weights as the starter, and a separate folder for its transformer in `parts`.
 
 Run it with `python -m training.stamp`.
 
@@ -57,8 +56,6 @@ def stamp() -> None:
     if (MODELS / "cards" / STUDENT).exists():
         parts = {"transformer": stamped(STUDENT_FOLDER)}
         write_card(STUDENT, weights=stamped(CARDS["starter.json"]), parts=parts)
-        if "draft_parts" in json.loads((MODELS / "cards" / "starter.json").read_text()):
-            write_card("starter.json", draft_parts=parts)
 
 
 if __name__ == "__main__":

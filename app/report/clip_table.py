@@ -91,7 +91,6 @@ def _flat(row: VariantRow, decision: str, not_needed: Container[str]) -> dict[st
         **{name: score.get(name) for name in ("prompt_adherence", "prompt_rank", "num_distractors", "scorer")},
         **score.get("checks", {}),
         "device_seconds": row.clip.device_seconds if row.clip else None,
-        "draft_seconds": row.clip.draft_seconds if row.clip else None,
         "memory_rung": row.clip.rung if row.clip else "",
         "key": row.signed.key if row.signed else "",
         "sha256": row.signed.sha256 if row.signed else "",

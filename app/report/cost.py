@@ -18,8 +18,8 @@ def prices_of(cards: Mapping[str, ModelCard], price_h: float) -> Prices:
 
 
 def seconds_of(rows: Iterable[VariantRow]) -> float | None:
-    """Return the device time of generated clips, drafts included; None if none was generated."""
-    seconds = [row.clip.all_device_seconds for row in rows if row.clip]
+    """Return the device time of generated clips; None if none was generated."""
+    seconds = [row.clip.device_seconds for row in rows if row.clip]
     return sum(seconds) if seconds else None
 
 

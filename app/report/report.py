@@ -30,7 +30,7 @@ class BriefReport:
         quarantine_reasons: number of quarantined clips by reason.
         url, credential_sha256: of the best published clip.
         urls: of all published clips, the best one first.
-        device_seconds: device time of its clips, drafts included; None if none was generated.
+        device_seconds: device time of its clips; None if none was generated.
         cost: price of that time; None if it is not known.
         unattested: number of blocked clips, by model card.
         notices: texts that licences require wherever its published clips are shown.
@@ -106,7 +106,7 @@ class CampaignReport:
 
     @property
     def seconds_a_passing_clip(self) -> float | None:
-        """Device time per passed clip, including the time of failed clips and drafts; None if no clip passed."""
+        """Device time per passed clip, including the time of failed clips; None if no clip passed."""
         passing = sum(self.states.get(state, 0) for state in GOOD)
         return self.device_seconds / passing if passing else None
 
@@ -189,7 +189,7 @@ def report_of(
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=catalogue.progress.tally(head.campaign_id),
-        device_seconds=head.draft_seconds + sum(row.clip.all_device_seconds for row in rows.values() if row.clip),
+        device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
     )

@@ -64,9 +64,9 @@ class Noted(Sleeper):
         self._name = name
         self._clips = clips
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         """Yield one item for each variant, in order."""
-        items = super().generate(variants, draft)
+        items = super().generate(variants)
         for _ in variants:
             began = time.monotonic()
             item = next(items)

@@ -38,7 +38,7 @@ class Sleeper:
     def prepare(self, variants: Sequence[Variant]) -> None:
         """Do nothing: clips share no work."""
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         """Yield one item for each variant, in order."""
         for variant in variants:
             began = time.monotonic()

@@ -73,7 +73,7 @@ class SleepingDevice:
     def prepare(self, variants: Sequence[Variant]) -> None:
         """Do nothing: the stub has no text encoder."""
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated]:
         """Yield prepared frames, each after one second."""
         for variant in variants:
             started = time.monotonic()

@@ -3,7 +3,6 @@
 Each benchmark needs less than ten minutes of an H100. The networks are first created on the CPU, in half a minute.
 """
 
-import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from benchmarks.harness.timing import interleaved
 from benchmarks.wan.flops import forward_flops, peak_flops, tokens_of
 from benchmarks.wan.plain import PlainWan, loop_seconds
 from benchmarks.wan.rig import SCORER, TEXT_LAYERS, TEXT_TOKENS, TRANSFORMERS, Rig, Setting, rig
-from benchmarks.wan.shard import RenderedShard, render
+from benchmarks.wan.shard import render
 from manifests.gate import Gate
 from manifests.variant import Variant
 from models.memory import free_caches
@@ -62,20 +61,6 @@ class Pace(NamedTuple):
         return self.clip_s + (steps - self.steps) * self.step_s
 
 
-class Known(NamedTuple):
-    """Measurements of drafts and finals of the same variants.
-
-    Attributes:
-        gates: Median cosine of the finals by prompt. About half of the other clips pass it.
-        correlation: Correlation of draft and final cosine around the means of their prompts.
-        cost: Median device time of a draft, as a share of that of a final.
-    """
-
-    gates: dict[str, float]
-    correlation: float
-    cost: float
-
-
 def exact() -> Result:
     """Measure one clip in profile ``exact``."""
     return measured("gpu-exact", measure_exact, EXACT)
@@ -87,7 +72,7 @@ def night() -> Result:
 
 
 def passing() -> Result:
-    """Measure briefs that want some passing clips, with drafts if they pay off."""
+    """Measure briefs that want some passing clips."""
     return measured("gpu-passing", measure_passing, PASSING)
 
 
@@ -141,8 +126,8 @@ def measure_night(setting: Setting) -> Result:
     with rig(setting) as one:
         made = render(one, "night", one.variants(0, setting.clips_a_prompt))
         plain_s = _plain_seconds(one)
-    clips, wall = made.finals, made.report.wall_seconds
-    busy = made.report.device_seconds / wall
+    clips, wall = made.passed + made.failed, made.wall_seconds
+    busy = made.device_seconds / wall
     return Result(
         name="gpu-night",
         unit="clips/h of device",
@@ -153,11 +138,11 @@ def measure_night(setting: Setting) -> Result:
         "OpenCLIP ViT-B-32, catalogue.",
         limits=(Limit("ratio", "at least", 1.0), Limit("passed", "exactly", clips)),
         figures={
-            "passed": made.report.passed,
+            "passed": made.passed,
             "busy_share": busy,
             "clips": clips,
             "baseline_clips": setting.plain_clips,
-            "device_s_a_clip": made.report.device_seconds / clips,
+            "device_s_a_clip": made.device_seconds / clips,
             "baseline_s_a_clip": plain_s,
             **_share("flop_share", _step_flops(setting) * setting.steps * clips, wall, setting),
         },
@@ -175,49 +160,32 @@ def measure_night(setting: Setting) -> Result:
 
 
 def measure_passing(setting: Setting) -> Result:
-    """Compare passing clips per hour of the device: with drafts, without drafts, and the plain loop."""
+    """Compare passing clips per hour of the device with the plain loop."""
     with rig(setting) as one:
-        known, drafts = _known(one), _drafts_of(one)
-        variants = one.variants(0, setting.clips_a_prompt)
+        gates = _gates(one)
         plain_s = _plain_seconds(one)
-        off = render(one, "everything", variants, known.gates, setting.want)
-        on = render(one, "drafts-first", variants, known.gates, setting.want, drafts="auto")
-    rate, without, pass_rate = _passing_rate(on), _passing_rate(off), off.report.passed / off.finals
+        made = render(one, "passing", one.variants(0, setting.clips_a_prompt), gates, setting.want)
+    clips = made.passed + made.failed
     return Result(
         name="gpu-passing",
         unit="passing clips/h of device",
         more_is_better=True,
-        ours=rate,
-        baseline=pass_rate * HOUR / plain_s,
-        what=f"Briefs of {len(setting.prompts)} prompts that want {setting.want} passing clips each, {setting.shown}. "
-        "The loop generates every clip in full.",
+        ours=made.passed / made.wall_seconds * HOUR,
+        baseline=made.passed / clips * HOUR / plain_s,
+        what=f"Briefs of {len(setting.prompts)} prompts that want {setting.want} passing clips each, {setting.shown}.",
         limits=(Limit("ratio", "at least", 1.0),),
         figures={
-            "without_drafts": without,
-            "gain_of_drafts": rate / without if without else 0.0,
-            "pass_rate": pass_rate,
-            "correlation": known.correlation,
-            "draft_cost": known.cost,
-            "draft_share_of_device": on.draft_seconds / on.report.device_seconds,
-            "finals": on.finals,
-            "finals_without_drafts": off.finals,
-            "passed": on.report.passed,
-            "busy_share": on.report.device_seconds / on.report.wall_seconds,
+            "pass_rate": made.passed / clips,
+            "clips": clips,
+            "passed": made.passed,
+            "busy_share": made.device_seconds / made.wall_seconds,
             "baseline_s_a_clip": plain_s,
-            **_share(
-                "flop_share_without_drafts",
-                _step_flops(setting) * setting.steps * off.finals,
-                off.report.wall_seconds,
-                setting,
-            ),
+            **_share("flop_share", _step_flops(setting) * setting.steps * clips, made.wall_seconds, setting),
         },
-        held_back_by="The first clips of a shape group are needed to measure whether drafts pay off. A nightly run has "
-        "more clips.",
+        held_back_by="The device. Generation is the same as in gpu-exact; the rest of the loop takes no device time.",
         notes=(
-            f"The gate of each prompt is the median of {setting.known} finals, so that about half pass. "
-            f"{drafts} correlation and draft_cost are measured on these finals and their drafts.",
-            "With random weights and a random scorer, the scores rank noise. The similarity of drafts and finals is "
-            "measured, but it differs from that of trained weights.",
+            f"The gate of each prompt is the median of {setting.known} other clips, so that about half pass. Clips are "
+            "generated until the briefs have what they want.",
             LOOP,
             ENCODER,
             LIMIT,
@@ -248,47 +216,33 @@ def _paces(one: Rig) -> tuple[Pace, Pace, float]:
     return ours, theirs, float(np.abs(np.round(frames["plain"] * 255) - frames["ours"]).max())
 
 
-def _generated(engine: Generator, variants: list[Variant], draft: bool = False) -> list[Generated]:
+def _generated(engine: Generator, variants: list[Variant]) -> list[Generated]:
     """Generate the variants. Raise the exception of a failed variant."""
     found = []
-    for item in engine.generate(variants, draft):
+    for item in engine.generate(variants):
         if isinstance(item, Exception):
             raise item
         found.append(item)
     return found
 
 
-def _known(one: Rig) -> Known:
-    """Generate and score finals and drafts of the same variants."""
+def _gates(one: Rig) -> dict[str, float]:
+    """Return the median cosine of some clips of each prompt. About half of the other clips pass it."""
     engine = open_generator(one.card, one.setting.device)
-    scorer, variants = _scorer(one), one.variants(KNOWN_SEED, one.setting.known)
-    for draft in (False, True):
-        _generated(engine, variants[:1], draft)  # warm up
-    finals, drafts = (_scored(_generated(engine, variants, draft), scorer) for draft in (False, True))
+    cosines = _cosines(_generated(engine, one.variants(KNOWN_SEED, one.setting.known)), _scorer(one))
     engine.close()
-    (cosines, seconds), (draft_cosines, draft_seconds) = finals, drafts
-    rows = (len(one.setting.prompts), one.setting.known)
-    around = [
-        np.reshape(values, rows) - np.mean(np.reshape(values, rows), axis=1, keepdims=True)
-        for values in (cosines, draft_cosines)
-    ]
-    gates = np.median(np.reshape(cosines, rows), axis=1)
-    return Known(
-        dict(zip(one.setting.prompts, gates.tolist(), strict=True)),
-        float(np.corrcoef(around[0].ravel(), around[1].ravel())[0, 1]),
-        statistics.median(draft_seconds) / statistics.median(seconds),
-    )
+    rows = np.reshape(cosines, (len(one.setting.prompts), one.setting.known))
+    return dict(zip(one.setting.prompts, np.median(rows, axis=1).tolist(), strict=True))
 
 
-def _scored(made: list[Generated], scorer: FrameScorer) -> tuple[list[float], list[float]]:
-    """Return the cosines and the device seconds."""
+def _cosines(made: list[Generated], scorer: FrameScorer) -> list[float]:
     cosines = []
     for item in made:
         score = score_frames(item, scorer, [item.variant.prompt], Gate(-1.0))
         if score.prompt_adherence is None:
             raise RuntimeError(f"frames of the random weights fail the technical checks: {score.checks}")
         cosines.append(score.prompt_adherence)
-    return cosines, [item.device_seconds for item in made]
+    return cosines
 
 
 def _scorer(one: Rig) -> FrameScorer:
@@ -304,19 +258,6 @@ def _plain_seconds(one: Rig) -> float:
     del plain
     free_caches()
     return seconds / len(variants)
-
-
-def _drafts_of(one: Rig) -> str:
-    """Return a sentence that describes the drafts of the card."""
-    draft = one.card.draft
-    if draft is None:
-        raise RuntimeError("the card does not support drafts")
-    cached = f" with {draft.step_cache.kind}" if draft.step_cache else ""
-    return f"Drafts use the settings of the card: {draft.num_inference_steps or one.setting.steps} steps{cached}."
-
-
-def _passing_rate(made: RenderedShard) -> float:
-    return made.report.passed / made.report.wall_seconds * HOUR
 
 
 def _forwards(setting: Setting) -> int:

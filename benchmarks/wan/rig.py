@@ -71,7 +71,7 @@ class Setting:
         clips_a_prompt: Number of seeds for each prompt.
         plain_clips: Clips of the plain loop. A few are enough, because its time is proportional to their number.
         want: Passing clips that the brief of each prompt wants.
-        known: Variants of each prompt with both draft and final, generated in advance to measure the scores.
+        known: Variants of each prompt that are generated in advance, to choose its gate.
     """
 
     size: Literal["real", "tiny"]
@@ -169,7 +169,7 @@ def pipeline(size: str) -> WanPipeline:
 
 
 def _card(folder: Path, setting: Setting) -> ModelCard:
-    """Return the shipped card for other weights. Drafts have the same share of the steps as in the shipped card."""
+    """Return the shipped card for other weights."""
     base = get_card(BASE)
     side = {
         "height": setting.height,
@@ -187,10 +187,6 @@ def _card(folder: Path, setting: Setting) -> ModelCard:
         "defaults": base.defaults.model_dump()
         | {"num_inference_steps": setting.steps, "guidance_scale": setting.guidance, "num_frames": setting.num_frames},
     }
-    if base.draft and base.draft.num_inference_steps:
-        share = base.draft.num_inference_steps / base.defaults.num_inference_steps
-        steps = max(1, round(share * setting.steps))
-        changes["draft"] = base.draft.model_dump(mode="json") | {"num_inference_steps": steps}
     if setting.few_steps:
         scheduler = get_card(FEW_STEPS).scheduler
         assert scheduler is not None

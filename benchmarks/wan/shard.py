@@ -1,7 +1,6 @@
 """Run a shard of random-Wan variants in render_shard, with real postprocessing, on a warm device."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from benchmarks.wan.rig import Rig
 from manifests.brief import Brief
@@ -19,31 +18,18 @@ ANYTHING = -1.0
 """A gate that passes every cosine."""
 
 
-class RenderedShard(NamedTuple):
-    """Report of a shard, and the device seconds of its drafts."""
-
-    report: ShardReport
-    draft_seconds: float
-
-    @property
-    def finals(self) -> int:
-        return self.report.passed + self.report.failed
-
-
 def render(
     rig: Rig,
     name: str,
     variants: list[Variant],
     gates: Mapping[str, float] | None = None,
     want: int | None = None,
-    drafts: str = "off",
-) -> RenderedShard:
+) -> ShardReport:
     """Render a shard with a separate catalogue, after a warm-up clip that loads everything.
 
     Args:
         gates: Lowest passing cosine by prompt. With None, everything passes.
         want: Number of passing clips after which a prompt is complete.
-        drafts: As in Settings.
     """
     home = rig.folder / name
     resources = Resources(
@@ -51,7 +37,6 @@ def render(
         BucketConfig(str(home / "bucket")),
         SignerConfig("development", home / "signer"),
         home / "staging",
-        drafts=drafts,
         devices=(rig.setting.device,),
         model_folders=(rig.cards,),
     )
@@ -61,14 +46,10 @@ def render(
             resources, _planned(resources, "Warm-up", [rig.variant(rig.setting.prompts[0], WARM_UP_SEED)], {}, None)
         )
         shard = _planned(resources, name, variants, gates or {}, want)
-        report = render_shard(resources, shard)
-        rows = catalogue_of(resources).variants.of_campaign(shard.campaign_id)
-        finals = sum(row.clip.device_seconds for row in rows if row.clip)
-        with_drafts = catalogue_of(resources).progress.device_seconds(shard.campaign_id)
+        return render_shard(resources, shard)
     finally:
         close_resources()
         free_caches()
-    return RenderedShard(report, with_drafts - finals)
 
 
 def _planned(

@@ -39,7 +39,6 @@ def renderer_resources(settings: Settings, resources: Resources) -> Resources:
         signer=NO_SIGNER,
         staging=resources.staging,
         first_frames=resources.first_frames,
-        drafts=resources.drafts,
         master_crf=resources.master_crf,
         machine=resources.machine,
         shared=resources.shared,

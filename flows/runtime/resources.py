@@ -53,7 +53,6 @@ def resources_of(settings: Settings) -> Resources:
         ),
         staging=settings.home / "staging",
         first_frames=settings.home / "first-frames",
-        drafts=settings.drafts,
         master_crf=settings.master_crf,
         shared=shares_staging(settings),
         machine=machine_id(settings),

@@ -14,7 +14,7 @@ REVOKE ALL ON SCHEMA public FROM reelmill_renderer;
 GRANT USAGE ON SCHEMA public TO reelmill_renderer;
 
 GRANT SELECT ON alembic_version, memberships, runs, variants TO reelmill_renderer;
-GRANT SELECT (campaign_id, standing, priority, draft_seconds), UPDATE (draft_seconds) ON campaigns TO reelmill_renderer;
+GRANT SELECT (campaign_id, standing, priority) ON campaigns TO reelmill_renderer;
 GRANT UPDATE (waiting, working, served, spent_s, claimed_at, detail) ON runs TO reelmill_renderer;
 GRANT UPDATE (
     state, attempt, tries, lease_owner, lease_expires, clip, score, prompt_adherence, sort_score, reasons, error, made_at
@@ -129,7 +129,7 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung', 'draft_seconds'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
             WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung'))
     THEN
@@ -140,8 +140,7 @@ BEGIN
             RAISE EXCEPTION 'the % of a clip is out of range', name USING ERRCODE = 'insufficient_privilege';
         END IF;
     END LOOP;
-    IF NOT renderer_number(clip -> 'device_seconds', 0, 1e7)
-        OR NOT renderer_number(coalesce(clip -> 'draft_seconds', '0'), 0, 1e7) THEN
+    IF NOT renderer_number(clip -> 'device_seconds', 0, 1e7) THEN
         RAISE EXCEPTION 'the device time of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN NEW;
@@ -224,20 +223,12 @@ CREATE OR REPLACE TRIGGER renderer_count BEFORE UPDATE ON runs FOR EACH ROW
     WHEN (current_user = 'reelmill_renderer')
     EXECUTE FUNCTION renderer_count();
 
-CREATE OR REPLACE FUNCTION renderer_drafts() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-BEGIN
-    IF NOT (NEW.draft_seconds - OLD.draft_seconds BETWEEN 0 AND 86400) THEN
-        RAISE EXCEPTION 'a renderer can only add device time to a campaign' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    RETURN NEW;
-END
-$$;
-CREATE OR REPLACE TRIGGER renderer_drafts BEFORE UPDATE ON campaigns FOR EACH ROW
-    WHEN (current_user = 'reelmill_renderer')
-    EXECUTE FUNCTION renderer_drafts();
+-- Earlier versions counted the device time of drafts here.
+DROP TRIGGER IF EXISTS renderer_drafts ON campaigns;
+DROP FUNCTION IF EXISTS renderer_drafts();
 
 -- The triggers run as the renderer, so it needs the functions that they call; neither reads or writes anything.
-REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count(), renderer_drafts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count() FROM PUBLIC;
 REVOKE ALL ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer)
     TO reelmill_renderer;

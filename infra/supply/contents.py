@@ -64,8 +64,7 @@ def _script(match: re.Match[str], rules: Rules) -> dict[str, Any]:
 
 
 def _model(card: dict[str, Any]) -> dict[str, Any]:
-    parts = (*card.get("parts", {}).values(), *card.get("draft_parts", {}).values())
-    folders = [ROOT / "models" / weights["folder"] for weights in (card["weights"], *parts)]
+    folders = [ROOT / "models" / weights["folder"] for weights in (card["weights"], *card.get("parts", {}).values())]
     paths = [path for folder in folders for path in sorted(folder.rglob("*.safetensors"))]
     files = [_file(path.relative_to(ROOT).as_posix(), path) for path in paths]
     return {

@@ -91,7 +91,7 @@ class Service:
             case "prepare":
                 self._opened.prepare(variants_from_json(request["variants"]))
             case "generate":
-                self._items = self._opened.generate(variants_from_json(request["variants"]), request["draft"])
+                self._items = self._opened.generate(variants_from_json(request["variants"]))
             case "next":
                 return self._next()
             case "stop":

@@ -51,7 +51,7 @@ class ProcessGenerator:
         """Embed the texts of the variants in the child."""
         self.child.ask_again({"do": "prepare", "variants": variants_to_json(variants)})
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         """Yield one item per variant, in order and as soon as it is ready.
 
         Raises:
@@ -60,7 +60,7 @@ class ProcessGenerator:
         done = 0
         while done < len(variants):
             try:
-                with contextlib.closing(self._items(variants[done:], draft)) as items:
+                with contextlib.closing(self._items(variants[done:])) as items:
                     for item in items:
                         done += 1
                         if isinstance(item, Generated):
@@ -74,8 +74,8 @@ class ProcessGenerator:
         """End the child, which frees the device."""
         self.child.close()
 
-    def _items(self, variants: Sequence[Variant], draft: bool) -> Generator[Generated | Exception]:
-        self.child.ask({"do": "generate", "variants": variants_to_json(variants), "draft": draft})
+    def _items(self, variants: Sequence[Variant]) -> Generator[Generated | Exception]:
+        self.child.ask({"do": "generate", "variants": variants_to_json(variants)})
         try:
             for variant in variants:
                 yield self._item(variant, self.child.ask({"do": "next"}))

@@ -7,7 +7,6 @@ import logging
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardErro
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
-from models.diffusers.draft_parts import DraftParts
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
 from models.diffusers.kernel_fallback import is_kernel_error, plain_kernels_sentence, use_plain_kernels
@@ -50,7 +48,6 @@ class DiffusersVideo:
     _placed: Any = None
     _fallback: Any = None
     _embedder: Any = None
-    _draft_parts: Any = None
     _speed: Speed
     _active: ModelCard
 
@@ -94,7 +91,7 @@ class DiffusersVideo:
                 if not self._can_retry(error):
                     return
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         """Yield one item per variant, in order: its frames, or its own GenerationError.
 
         Noise is drawn on the CPU, so that a seed gives the same noise on every device.
@@ -113,13 +110,13 @@ class DiffusersVideo:
                 self._load(waiting[0].profile)
                 self._fallback.select(shape_group)
                 batch = self._batch(waiting, self._fallback.batch)
-                made = self._attempt(batch, draft)
+                made = self._attempt(batch)
                 yield from made
                 del waiting[: len(made)]
 
     def close(self) -> None:
         """Free the device."""
-        self.pipeline = self._placed = self._embedder = self._fallback = self._draft_parts = None
+        self.pipeline = self._placed = self._embedder = self._fallback = None
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -150,7 +147,6 @@ class DiffusersVideo:
             self._placed.encoders,
             source=self._texts if self._absent else None,
         )
-        self._draft_parts = DraftParts(self.card, self._weights_root, self.device)
         self._cached: tuple[StepCache | None, int] = (None, 0)
         self._shapes: set[tuple[int, ...]] = set()
 
@@ -187,7 +183,7 @@ class DiffusersVideo:
     def _batch(self, waiting: Sequence[Variant], number: int) -> list[Variant]:
         return list(itertools.takewhile(lambda variant: self._problem(variant) is None, waiting[:number]))
 
-    def _attempt(self, batch: list[Variant], draft: bool) -> list[Generated | Exception]:
+    def _attempt(self, batch: list[Variant]) -> list[Generated | Exception]:
         """Generate a batch; on failure retry with a smaller one, down to the single variant that fails.
 
         Returns:
@@ -197,7 +193,7 @@ class DiffusersVideo:
             started = self._now()
             try:
                 with torch.no_grad(), fast_matmul(self.device):
-                    videos = self._render(batch, draft)
+                    videos = self._render(batch)
                 made = [self._generated(*pair) for pair in zip(batch, videos, strict=True)]
                 seconds = (self._now() - started) / len(batch)
                 step = self._fallback.step
@@ -239,35 +235,27 @@ class DiffusersVideo:
         failed.__cause__ = error
         return failed
 
-    def _render(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
+    def _render(self, batch: Sequence[Variant]) -> torch.Tensor:
         """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
         with panics_refused(f"The weights of {self.card.name}", GenerationError):
-            return self._video(batch, draft)
+            return self._video(batch)
 
-    def _video(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
+    def _video(self, batch: Sequence[Variant]) -> torch.Tensor:
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
             texts = self._embedder.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
         pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
-        wanted = self._as_draft(batch) if draft else batch
-        with self._draft_parts.installed(self.pipeline, self._speed) if draft else nullcontext():
-            self._cache_steps(wanted[0], draft)
-            self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-            arguments = self._family.arguments(self.pipeline, wanted, self._active, height, width, pictures, texts)
-            return self._family.video(self.pipeline(**arguments))
+        self._cache_steps(batch[0])
+        self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
+        arguments = self._family.arguments(self.pipeline, batch, self._active, height, width, pictures, texts)
+        return self._family.video(self.pipeline(**arguments))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
         return self._family.texts(self.pipeline, variant, self._active)
 
-    def _as_draft(self, batch: Sequence[Variant]) -> list[Variant]:
-        if self._active.draft is None:
-            raise GenerationError(f"{self.card.name} does not support drafts.")
-        given = self._active.draft.model_dump(include={"num_inference_steps", "guidance_scale"}, exclude_none=True)
-        return [variant._replace(**given) for variant in batch]
-
-    def _cache_steps(self, variant: Variant, draft: bool) -> None:
-        cache = self._active.draft.step_cache if draft and self._active.draft else self._speed.step_cache
+    def _cache_steps(self, variant: Variant) -> None:
+        cache = self._speed.step_cache
         wanted = (cache, variant.num_inference_steps if cache else 0)
         if wanted != self._cached:
             set_step_cache(self.pipeline, self.card, *wanted)

@@ -7,7 +7,7 @@ import diffusers
 import torch
 
 from manifests.errors import IncompleteWeightsError
-from models.card import DRAFT, ModelCard
+from models.card import ModelCard
 from models.weights import part_path
 from models.weights.json_file import read_json
 
@@ -24,13 +24,6 @@ def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root:
         IncompleteWeightsError: a part cannot be loaded; the message names its folder.
     """
     return {name: _load(card, name, name, precision, weights_root) for name in card.parts}
-
-
-def load_draft_parts(
-    card: ModelCard, precision: dict[str, torch.dtype], weights_root: Path | None = None
-) -> dict[str, Any]:
-    """Return the components that drafts use in place of the card's own, as load_parts does."""
-    return {name: _load(card, f"{DRAFT} {name}", name, precision, weights_root) for name in card.draft_parts}
 
 
 def _load(

@@ -31,7 +31,7 @@ def weights_problem(card: Card, weights_root: Path | None = None, quick: bool = 
     try:
         _check_weights(card, weights_root, quick)
         if isinstance(card, ModelCard):
-            for name in card.all_parts:
+            for name in card.parts:
                 _check_part(card, name, weights_root, quick)
             for lora in card.loras:
                 _check_lora(card, lora, weights_root, quick)
@@ -56,9 +56,9 @@ def _check_weights(card: Card, weights_root: Path | None, quick: bool) -> None:
 def _check_part(card: ModelCard, name: str, weights_root: Path | None, quick: bool) -> None:
     folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
     if not folder.is_dir():
-        raise IncompleteWeightsError(missing(what, card, card.all_parts[name], folder))
-    with _named(what, folder, card, card.all_parts[name]):
-        _check_folder(card, card.all_parts[name], folder, check_model, quick)
+        raise IncompleteWeightsError(missing(what, card, card.parts[name], folder))
+    with _named(what, folder, card, card.parts[name]):
+        _check_folder(card, card.parts[name], folder, check_model, quick)
 
 
 def _check_lora(card: ModelCard, lora: Lora, weights_root: Path | None, quick: bool) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from models.card import DRAFT, Card, ModelCard, Weights
+from models.card import Card, ModelCard, Weights
 from models.weights.file_digest import git_sha1_of, is_known, sha256_of, sha256_of_all
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.location import blobs_of, lora_path, part_path, weights_path
@@ -44,9 +44,7 @@ def _places(card: Card, weights_root: Path | None) -> list[tuple[str, Path, Weig
     """Return the card's folders and LoRA files that are on this machine, with their place in the card."""
     places = [("weights", weights_path(card, weights_root), card.weights)]
     if isinstance(card, ModelCard):
-        for name, part in card.all_parts.items():
-            field = f"parts.{name}" if name in card.parts else f"draft_parts.{name.removeprefix(f'{DRAFT} ')}"
-            places.append((field, part_path(card, name, weights_root), part))
+        places += [(f"parts.{name}", part_path(card, name, weights_root), part) for name, part in card.parts.items()]
         places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.all_loras]
     return [place for place in places if place[1].exists()]
 

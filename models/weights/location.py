@@ -24,8 +24,8 @@ def lora_path(card: ModelCard, lora: Lora, weights_root: Path | None = None) -> 
 
 
 def part_path(card: ModelCard, name: str, weights_root: Path | None = None) -> Path:
-    """Return the folder of one of a card's parts or draft parts, whether it exists or not."""
-    return path_of(card.all_parts[name], card.home, weights_root)
+    """Return the folder of one of a card's parts, whether it exists or not."""
+    return path_of(card.parts[name], card.home, weights_root)
 
 
 def path_of(weights: Weights, home: Path, weights_root: Path | None) -> Path:

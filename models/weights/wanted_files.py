@@ -76,7 +76,7 @@ def hub_weights_of(card: Card) -> list[HubWeights]:
     kind: Literal["pipeline", "scorer"] = "pipeline" if isinstance(card, ModelCard) else "scorer"
     found = [HubWeights(f"The weights of {card.name}", card, card.weights, kind)]
     if isinstance(card, ModelCard):
-        for name, part in card.all_parts.items():
+        for name, part in card.parts.items():
             found.append(HubWeights(f"The weights of {card.name}'s part {name}", card, part, "part"))
         for lora in card.all_loras:
             what = f"The weights of {card.name}'s LoRA {lora.name}"

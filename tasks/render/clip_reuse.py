@@ -37,7 +37,7 @@ def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]
     source = staging.located(clip)
     if clip.machine != resources.machine or not is_intact(source.path, clip.sha256) or not is_own_file(source.poster):
         return
-    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0, draft_seconds=0.0))
+    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0))
     with disk_full_errors(staging.folder(variant_id)):
         _link(source.path, target.path)
         _link(source.poster, target.poster)

@@ -1,15 +1,13 @@
 """Choose the jobs of a shard that are still needed: a brief may want a limited number of passing clips."""
 
 import queue
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from adapters.catalogue import Catalogue
-from models.protocols import FrameScorer, Generator
 from tasks.plan.good_clips import goals_in_flight, good_clips
 from tasks.plan.shard import Job, Shard
-from tasks.render.drafting import Drafter
-from tasks.render.outcomes import Ended, Failed, Judged
+from tasks.render.outcomes import Ended
 
 WAKE_S = 5.0
 """Seconds between checks for cancellation while a device waits for verdicts."""
@@ -35,12 +33,10 @@ class JobSelection:
         catalogue: Catalogue,
         shard: Shard,
         ended: "queue.SimpleQueue[Ended]",
-        drafter: Drafter | None = None,
         suspects: Collection[str] = (),
     ) -> None:
         self._catalogue = catalogue
         self._shard = shard
-        self._drafter = drafter
         self._waiting: Sequence[Job] = shard.jobs
         self._offered: Sequence[Job] = ()
         self._suspects = suspects
@@ -48,15 +44,6 @@ class JobSelection:
         self._others_work = False
         self._ended = ended
         self.not_needed = 0
-
-    def make_drafts(self, generator: Callable[[], Generator], scorer: Callable[[], FrameScorer]) -> None:
-        """Make drafts if they pay off, and sort the jobs by their chance to pass."""
-        if self._drafter is None or not self._waiting:
-            return
-        lacking = self._lacking()
-        wanted = [job for job in self._waiting if _wanted(job, lacking)]
-        self._drafter.make_drafts(wanted, lacking, generator(), scorer(), self._shard)
-        self._waiting = sorted(self._waiting, key=self._drafter.rank)
 
     def choose(self, number: int = OFFERED) -> list[Job]:
         """Return up to ``number`` jobs to do now; none if the rest is done or has to wait for verdicts.
@@ -70,8 +57,6 @@ class JobSelection:
         _subtract(allowed, self._in_flight.values())
         for goals in elsewhere.values():
             allowed.update({goal: allowed[goal] - 1 for goal in goals})
-        wanted = [job for job in self._waiting if _wanted(job, lacking)]
-        ready = self._drafter.may_finish(wanted, lacking, self._shard) if self._drafter else None
         now: list[Job] = []
         later: list[Job] = []
         self._offered = self._waiting
@@ -80,7 +65,7 @@ class JobSelection:
                 self.not_needed += 1
             elif job.variant_id in elsewhere:
                 continue
-            elif self._has_room(now, job, number) and _wanted(job, allowed) and _is_in(job, ready):
+            elif self._has_room(now, job, number) and _wanted(job, allowed):
                 now.append(job)
                 _subtract(allowed, [job])
             else:
@@ -105,9 +90,10 @@ class JobSelection:
     def collect(self, wait_s: float = 0.0) -> None:
         """Process the jobs that have ended since; wait up to ``wait_s`` for the first of them."""
         with suppress(queue.Empty):
-            self._process(self._ended.get(timeout=wait_s) if wait_s else self._ended.get_nowait())
-            while True:
-                self._process(self._ended.get_nowait())
+            ended = self._ended.get(timeout=wait_s) if wait_s else self._ended.get_nowait()
+            while True:  # its verdict is in the catalogue, or another worker has it
+                self._in_flight.pop(ended.job.variant_id, None)
+                ended = self._ended.get_nowait()
 
     def wait_for_others(self, allowed: Iterable[Job]) -> None:
         """Wait until only the allowed jobs are in flight."""
@@ -118,17 +104,10 @@ class JobSelection:
 
     def wait(self) -> bool:
         """Wait up to WAKE_S for a verdict; return False if no jobs are left to choose from."""
-        if self._waiting and (self._in_flight or self._others_work):
-            self.collect(LOOK_S if self._others_work else WAKE_S)
-            return True
-        # With none in flight, the waiting jobs have no promising draft yet: the next make_drafts continues.
-        return bool(self._waiting) and self._drafter is not None
-
-    def _process(self, ended: Ended) -> None:
-        """Remove a job from those in flight: its verdict is in the catalogue, or another worker has it."""
-        self._in_flight.pop(ended.job.variant_id, None)
-        if self._drafter and isinstance(ended, Judged | Failed):
-            self._drafter.observe(ended)
+        if not self._waiting or not (self._in_flight or self._others_work):
+            return False
+        self.collect(LOOK_S if self._others_work else WAKE_S)
+        return True
 
     def _lacking(self) -> dict[str, int]:
         """Return how many good clips each goal with a wanted number still lacks."""
@@ -153,10 +132,6 @@ class JobSelection:
 
 def _wanted(job: Job, lacking: dict[str, int]) -> bool:
     return any(lacking.get(goal, 1) > 0 for goal in job.wanted_by)
-
-
-def _is_in(job: Job, ready: Collection[str] | None) -> bool:
-    return ready is None or job.variant_id in ready
 
 
 def _subtract(lacking: dict[str, int], jobs: Iterable[Job]) -> None:

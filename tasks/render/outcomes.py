@@ -16,7 +16,6 @@ class RenderedJob(NamedTuple):
     job: Job
     lease: Lease
     generated: Generated | None
-    draft_seconds: float = 0.0
 
 
 class Judged(NamedTuple):
@@ -43,7 +42,6 @@ class Unprocessed(NamedTuple):
 
     job: Job
     lease: Lease
-    draft_seconds: float
 
 
 class NotLeased(NamedTuple):

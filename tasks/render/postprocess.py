@@ -54,12 +54,12 @@ class PostprocessPool:
     def _work(self, made: RenderedJob) -> None:
         try:
             if self.failure is not None:
-                return self._put(Unprocessed(made.job, made.lease, made.draft_seconds))
+                return self._put(Unprocessed(made.job, made.lease))
             with scope(variant_id=made.lease.variant_id, brief_id=",".join(made.job.brief_ids)):
                 self._put(self._finish(made))
         except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
             self.failure = self.failure or error
-            self._put(Unprocessed(made.job, made.lease, made.draft_seconds))
+            self._put(Unprocessed(made.job, made.lease))
         finally:
             self._room.release()
 
@@ -131,6 +131,5 @@ class Postprocessor:
             machine=self._resources.machine,
             profile=variant.profile,
             rung=generated.fallback_step,
-            draft_seconds=made.draft_seconds,
         )
         return share(self._resources, clip) if self._resources.shared else clip, generated

@@ -19,7 +19,6 @@ from models.protocols import FrameScorer, Generator
 from tasks.plan.remaining import release_dead_leases
 from tasks.plan.shard import Job, Shard
 from tasks.render.clip_reuse import reused_clips
-from tasks.render.drafting import Drafter
 from tasks.render.job_selection import JobSelection
 from tasks.render.outcomes import Ended, Failed, NotLeased, RenderedJob
 from tasks.render.postprocess import Postprocessor, PostprocessPool
@@ -83,18 +82,14 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id in suspects)),
             prompts=shard.prompts or prompts_of(catalogue, shard.campaign_id),
         )
-        drafter = drafter_of(resources, shard, device)
         ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        selection = JobSelection(catalogue, shard, ended, drafter, suspects)
-        with worker_of(resources, catalogue, shard, device, ended, drafter) as worker:
+        selection = JobSelection(catalogue, shard, ended, suspects)
+        with worker_of(resources, catalogue, shard, device, ended) as worker:
             try:
                 if shard.helps:
                     worker.warm_up()
                 while not stopping.is_set() and (turn := turn_of(catalogue, shard)).may_work:
                     worker.raise_failure()
-                    selection.make_drafts(worker.generator, worker.scorer)
-                    if stopping.is_set():  # drafting may have taken a while, and a clip takes minutes
-                        break
                     jobs, leases = lease_next(worker, selection, catalogue, shard)
                     if leases:
                         work_isolating_suspects(worker, selection, jobs, leases, suspects)
@@ -103,7 +98,6 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
             except BrokenDeviceError:
                 device.abandon()
                 raise
-        selection.collect()  # so that the drafter learns from the last clips as well
         report = worker.report(selection.not_needed, time.monotonic() - started)
         return report._replace(worker=current_owner(), loads=device.loads - loads, why_ended=turn.why)
 
@@ -142,18 +136,6 @@ def turn_of(catalogue: Catalogue, shard: Shard) -> Turn:
     return catalogue.runs.turn(shard.run_id) if shard.run_id else GO
 
 
-def drafter_of(resources: Resources, shard: Shard, device: Device) -> Drafter | None:
-    """Return the device's drafter for the shard's shape group; None if no drafts are to be made.
-
-    A device that helps makes none: they would be drafts of the same jobs.
-    """
-    card = card_of(resources, shard.card).with_profile(shard.profile)
-    if card.draft is None or not shard.wants or resources.drafts == "off" or shard.helps:
-        return None
-    result: Drafter | None = device.drafters.setdefault(shard.jobs[0].variant.shape_group, Drafter(card))
-    return result
-
-
 @contextmanager
 def worker_of(
     resources: Resources,
@@ -161,11 +143,10 @@ def worker_of(
     shard: Shard,
     device: Device,
     ended: "queue.SimpleQueue[Ended]",
-    drafter: Drafter | None,
 ) -> Iterator["ShardWorker"]:
     """Yield a worker with its threads; on exit, every started job has its outcome in the catalogue."""
     writer = ResultWriter(catalogue, ended)
-    worker = ShardWorker(resources, catalogue, shard, device, writer, ended, drafter)
+    worker = ShardWorker(resources, catalogue, shard, device, writer, ended)
     try:
         yield worker
     finally:
@@ -216,9 +197,7 @@ class ShardWorker:
         device: Device,
         writer: ResultWriter,
         ended: "queue.SimpleQueue[Ended]",
-        drafter: Drafter | None = None,
     ) -> None:
-        self._drafter = drafter
         self._resources = resources
         self._catalogue = catalogue
         self._shard = shard
@@ -311,14 +290,9 @@ class ShardWorker:
             raise self.failure
 
     def release_unfinished(self) -> None:
-        """Release jobs without an outcome after a failure; record the device time of drafts that no clip includes."""
-        seconds = self._drafter.take_seconds() if self._drafter else 0.0
-        self._device_seconds += seconds
-        seconds += self._writer.lost_draft_seconds
+        """Release jobs without an outcome after a failure, and book the last device time."""
         try:
             self._catalogue.leases.release(self._writer.unwritten)
-            if seconds:
-                self._catalogue.campaigns.add_draft_seconds(self._shard.campaign_id, seconds)
             self._book(0)
         except CatalogueError:
             return  # the leases expire; the cause is already reported
@@ -369,8 +343,7 @@ class ShardWorker:
             if isinstance(result, Exception):
                 yield Failed(job, lease, None, str(result) or type(result).__name__)
                 continue
-            drafts = self._drafter.take_seconds() if self._drafter else 0.0
-            self._device_seconds += result.device_seconds + drafts
+            self._device_seconds += result.device_seconds
             self._device.seconds_a_clip[self._shape_group] = result.device_seconds
             self._device.note_memory()
-            yield RenderedJob(job, lease, result, drafts)
+            yield RenderedJob(job, lease, result)

@@ -23,7 +23,6 @@ class ResultWriter:
         outcomes: number of ``passed`` and ``failed`` jobs, without those whose lease was lost to another worker.
         failure: the error that stopped writing; nothing is written after it.
         unwritten: leases of jobs that ended without an outcome in the catalogue.
-        lost_draft_seconds: device time of drafts for these jobs.
     """
 
     def __init__(self, catalogue: Catalogue, ended: "queue.SimpleQueue[Ended]") -> None:
@@ -34,7 +33,6 @@ class ResultWriter:
         self.outcomes: Counter[str] = Counter()
         self.failure: BaseException | None = None
         self.unwritten: list[Lease] = []
-        self.lost_draft_seconds = 0.0
         self._thread.start()
 
     def put(self, outcome: Outcome | Unprocessed) -> None:
@@ -55,8 +53,6 @@ class ResultWriter:
             except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
                 self.failure = error
             for each in batch:
-                if isinstance(each, Unprocessed):
-                    self.lost_draft_seconds += each.draft_seconds
                 if isinstance(each, Unprocessed) or self.failure is not None:
                     self.unwritten.append(each.lease)
                 self._ended.put(each)

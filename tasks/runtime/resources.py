@@ -78,7 +78,7 @@ class Resources:
             that does the work, or its CPU.
         device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
             such processes already.
-        lease_s, attempts, drafts, master_crf, attestations: see Settings; attestations are pairs of a model card's
+        lease_s, attempts, master_crf, attestations: see Settings; attestations are pairs of a model card's
             name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
@@ -94,7 +94,6 @@ class Resources:
     signer: SignerConfig
     staging: Path
     first_frames: Path = Path("first-frames")
-    drafts: str = "auto"
     master_crf: int = 23
     machine: str = ""
     shared: bool = False
@@ -133,7 +132,6 @@ class Device:
         self._watch: MemoryWatch | None = None
         self.recycled = 0
         self.loads = 0
-        self.drafters: dict[tuple[Any, ...], Any] = {}
         self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
 
     def generator(self, card: ModelCard) -> Generator:

@@ -94,7 +94,6 @@ def step_back(connection: Connection) -> None:
         "DROP INDEX variants_by_state",
         "DROP INDEX memberships_by_variant",
         "CREATE INDEX memberships_by_variant ON memberships (variant_id)",
-        "ALTER TABLE campaigns DROP COLUMN draft_seconds",
         "UPDATE alembic_version SET version_num = '0001'",
     ):
         connection.exec_driver_sql(statement)

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import samples
+from sqlalchemy import update
 
 from adapters.catalogue import Catalogue
+from adapters.catalogue.core.rows import record_text
+from adapters.catalogue.core.tables import variants
 
 SPRING = samples.campaign().campaign_id
 
@@ -108,17 +111,17 @@ def test_memberships_can_be_limited_to_some_variants(catalogue: Catalogue):
     assert catalogue.campaigns.memberships(SPRING, []) == []
 
 
-def test_draft_seconds_without_a_clip_are_booked_on_the_campaign(catalogue: Catalogue):
+def test_the_device_time_of_drafts_of_earlier_versions_stays_part_of_the_clips(catalogue: Catalogue):
     (variant_id,) = placed(catalogue, "passed")
     catalogue.campaigns.add(samples.campaign("Autumn"), {})
     worked = samples.clip(variant_id).device_seconds
     assert catalogue.progress.device_seconds(SPRING) == worked
-    for seconds in (0.5, 0.25):
-        catalogue.campaigns.add_draft_seconds(SPRING, seconds)
-    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})  # adding it again keeps the draft seconds
-    assert catalogue.campaigns.get(SPRING).draft_seconds == 0.75
+    clip = record_text(samples.clip(variant_id)).replace("{", '{"draft_seconds":0.75,', 1)
+    with catalogue.database.writing() as connection:
+        connection.execute(update(variants).where(variants.c.variant_id == variant_id).values(clip=clip))
+    row = catalogue.variants.get(variant_id)
+    assert (row.clip.device_seconds, row.unreadable) == (worked + 0.75, ())
     assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
-    assert catalogue.campaigns.get("Autumn").draft_seconds == 0
     assert catalogue.progress.device_seconds(samples.campaign("Autumn").campaign_id) == 0
 
 

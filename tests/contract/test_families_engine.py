@@ -44,8 +44,8 @@ def opened(card: ModelCard) -> DiffusersVideo:
     return generator
 
 
-def frames(generator: DiffusersVideo, *variants: Variant, draft: bool = False) -> list[np.ndarray]:
-    items = list(generator.generate(variants, draft=draft))
+def frames(generator: DiffusersVideo, *variants: Variant) -> list[np.ndarray]:
+    items = list(generator.generate(variants))
     for item in items:
         assert isinstance(item, Generated), item
         assert item.nan_share == 0
@@ -104,15 +104,6 @@ def test_every_input_of_a_card_changes_its_frames(case: Case):
     made = frames(case.generator, *(case.variant._replace(**change) for change in changes))
     for change, other in zip(changes, made, strict=True):
         assert not np.array_equal(other, case.frames), change
-
-
-def test_a_draft_is_a_different_clip_of_the_same_shape(case: Case):
-    if case.card.draft is None:
-        [item] = case.generator.generate([case.variant], draft=True)
-        assert "does not support drafts" in str(item)
-    else:
-        [draft] = frames(case.generator, case.variant, draft=True)
-        assert not np.array_equal(draft, case.frames)
 
 
 @pytest.mark.parametrize(("name", "profile"), SPEEDS)

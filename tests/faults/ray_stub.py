@@ -68,8 +68,8 @@ class Painter(FakeGenerator):
         super().__init__(device_seconds=pause)
         self._pause = pause
 
-    def generate(self, variants, draft=False):
-        for variant, result in zip(variants, super().generate(variants, draft), strict=True):
+    def generate(self, variants):
+        for variant, result in zip(variants, super().generate(variants), strict=True):
             time.sleep(self._pause)
             if "poison" in variant.prompt:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -23,9 +23,9 @@ class SlowModel(FakeGenerator):
         super().__init__()
         self.clip_s = clip_s
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         """Yield one clip at a time."""
-        for item in super().generate(variants, draft):
+        for item in super().generate(variants):
             time.sleep(self.clip_s)
             yield item
 

@@ -30,7 +30,7 @@ class Moving:
     def prepare(self, variants: Sequence[Variant]) -> None:
         pass
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
         for variant in variants:
             self.seen.append(variant)
             speed = next(speed for word, speed in SPEEDS.items() if word in variant.prompt)

@@ -43,7 +43,7 @@ def slowed(monkeypatch, fake_models, seconds) -> list[tuple[float, float]]:
     """Make every clip take ``seconds`` on the device; return the list that collects their (start, end) times."""
     paint, busy = fake_models.generate, []
 
-    def generate(variants, draft=False) -> Iterator:
+    def generate(variants) -> Iterator:
         for item in paint(variants):
             started = time.monotonic()
             time.sleep(seconds)
@@ -74,7 +74,7 @@ def test_only_a_few_clips_are_in_memory_at_a_time(home, large, fake_models, monk
     paint, held, most = fake_models.generate, [0], [0]
     lock = threading.Lock()
 
-    def generate(variants, draft=False):
+    def generate(variants):
         for item in paint(variants):
             with lock:
                 held[0] += 1
@@ -189,7 +189,7 @@ def test_a_clip_that_cannot_be_scored_is_kept_and_a_retry_only_scores_it(home, l
 def test_a_lost_device_fails_no_clip(home, large, fake_models, monkeypatch):
     paint, made = fake_models.generate, []
 
-    def generate(variants, draft=False):
+    def generate(variants):
         for item in paint(variants):
             if len(made) == 3:
                 raise BrokenDeviceError("The device cuda:0 is lost to this process; run again.")

@@ -29,8 +29,8 @@ class Slow(FakeGenerator):
         self._device = device
         self._made = made
 
-    def generate(self, variants, draft=False) -> Iterator:
-        for item in super().generate(variants, draft):
+    def generate(self, variants) -> Iterator:
+        for item in super().generate(variants):
             time.sleep(self.device_seconds)
             self._made.append((self._device, item.variant.variant_id, time.monotonic()))
             yield item

@@ -137,8 +137,8 @@ class WaitingModel(driver.SlowModel):
         self._left = after
         self._condition = condition
 
-    def generate(self, variants: Sequence[Variant], draft: bool = False) -> Iterator[Generated | Exception]:
-        for item in super().generate(variants, draft):
+    def generate(self, variants: Sequence[Variant]) -> Iterator[Generated | Exception]:
+        for item in super().generate(variants):
             self._left -= 1
             if self._left < 0:
                 wait_until(self._condition)

@@ -50,8 +50,8 @@ DEAD = "no-host:0:1:1"
 class Model(FakeGenerator):
     """The fake generator, which fails for prompts that contain "broken"."""
 
-    def generate(self, variants, draft=False):
-        for variant, result in zip(variants, super().generate(variants, draft), strict=True):
+    def generate(self, variants):
+        for variant, result in zip(variants, super().generate(variants), strict=True):
             yield GenerationError("the device ran out of memory") if "broken" in variant.prompt else result
 
 
@@ -435,12 +435,6 @@ def test_a_renderer_cannot_damage_the_counts_of_a_run(roles: Roles, ids, change:
         connection.execute(f"UPDATE runs SET {change} WHERE run_id = 'live'")
 
 
-@pytest.mark.parametrize("value", ["'NaN'", "-1", "1e9"])
-def test_a_renderer_only_adds_device_time_to_a_campaign(roles: Roles, ids, value: str):
-    with psycopg.connect(roles.renderer) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute(f"UPDATE campaigns SET draft_seconds = {value}")
-
-
 @pytest.mark.parametrize("state", sorted(set(State)))
 def test_a_renderer_reports_only_what_its_variant_has_become(roles: Roles, ids, state: str):
     """Otherwise it could make a clip of another state look tampered with."""
@@ -507,7 +501,7 @@ def test_a_renderer_cannot_change_ended_runs(roles: Roles, ids):
 
 
 def test_the_other_calls_of_a_worker_are_allowed(roles: Roles, settings):
-    """Heartbeats, drafts, goals, exhausted variants, and leases of a dead process on its host."""
+    """Heartbeats, goals, exhausted variants, and leases of a dead process on its host."""
     driver = resources_of(settings)
     campaign_id = registered(driver, "Other", prompts=("a blue cube", "a green cone"), want=1)
     owner = catalogue_of(driver)
@@ -524,7 +518,6 @@ def test_the_other_calls_of_a_worker_are_allowed(roles: Roles, settings):
         assert renderer.leases.release([lease], begun=True) == 1
         assert renderer.leases.acquire([one], current_owner(), 60, attempts_cap=2) == []
         assert renderer.variants.get(one).state == State.QUARANTINED
-        renderer.campaigns.add_draft_seconds(campaign_id, 1.5)
         assert renderer.progress.tally_by_brief(campaign_id, ["row-3"]) == {"row-3": {"planned": 1}}
         assert renderer.progress.tally_by_combination(campaign_id, ["row-3"])
         renderer.runs.shard_started(run_id)
@@ -532,7 +525,7 @@ def test_the_other_calls_of_a_worker_are_allowed(roles: Roles, settings):
         renderer.runs.shard_ended(run_id)
         assert renderer.runs.turn(run_id).may_work
         renderer.database.close()
-    assert (owner.campaigns.get(campaign_id).draft_seconds, owner.runs.get(run_id).spent_s) == (1.5, 2.0)
+    assert owner.runs.get(run_id).spent_s == 2.0
 
 
 def test_a_lease_of_a_clip_from_before_is_allowed(roles: Roles):

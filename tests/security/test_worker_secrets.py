@@ -77,7 +77,6 @@ def test_a_new_field_is_not_sent_until_it_is_listed(settings: Settings):
         "bucket",
         "staging",
         "first_frames",
-        "drafts",
         "master_crf",
         "machine",
         "shared",

@@ -91,9 +91,8 @@ def test_a_night():
 def test_passing():
     result = gpu.measure_passing(BENCHMARKS["gpu-passing"].tiny)
     assert_well_formed(result)
-    assert result.figures["draft_cost"] > 0
     assert result.figures["passed"] == 18
-    assert -1 <= result.figures["correlation"] <= 1
+    assert 0 < result.figures["pass_rate"] <= 1
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ FAST = {"scheduler": SCHEDULER, "num_inference_steps": 3, "guidance_scale": 1.0,
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
     profiles = {"fast": FAST | {"loras": [lora(wan_lora(tiny_families.wan22_5b_folder()))], "distilled": {}}}
-    return tiny_weights.wan_card(tiny_families.wan22_5b_folder(), profiles=profiles, draft={"num_inference_steps": 3})
+    return tiny_weights.wan_card(tiny_families.wan22_5b_folder(), profiles=profiles)
 
 
 def test_a_profile_replaces_what_it_names(card):
@@ -36,7 +36,6 @@ def test_a_profile_replaces_what_it_names(card):
     assert fast.defaults.num_frames == card.defaults.num_frames
     assert fast.scheduler is not None
     assert fast.call == card.call | {"max_sequence_length": 8}
-    assert fast.draft is None  # made for the steps of the card
     assert fast.distilled is not None
     assert card.with_profile("balanced") is card
     assert card.with_profile("exact") is card

@@ -166,26 +166,6 @@ def test_compiled_blocks_give_the_same_clip_with_and_without_a_step_cache(cache)
     assert np.abs(frames.astype(int) - eager).mean() < 1
 
 
-def test_a_draft_uses_fewer_steps_and_does_not_change_the_final():
-    card = card_of(
-        draft={"num_inference_steps": 2, "step_cache": {"kind": "FirstBlockCache", "options": {"threshold": 0.5}}}
-    )
-    generator = DiffusersVideo(card)
-    wanted = variant("tiny-wan", num_inference_steps=6)
-    [before] = generator.generate([wanted])
-    [draft] = generator.generate([wanted], draft=True)
-    [after] = generator.generate([wanted])
-    assert draft.variant == wanted
-    assert draft.frames.shape == after.frames.shape
-    assert not np.array_equal(draft.frames, after.frames)
-    assert np.array_equal(before.frames, after.frames)
-
-
-def test_a_card_without_drafts_reports_an_error():
-    [failed] = DiffusersVideo(card_of()).generate([variant("tiny-wan")], draft=True)
-    assert "tiny-wan does not support drafts" in str(failed)
-
-
 def test_sea_cache_is_refused_where_diffusers_would_compute_every_step():
     card = card_of(
         pipeline="WanImageToVideoPipeline",

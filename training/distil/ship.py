@@ -1,11 +1,9 @@
 """Ship the student: `python -m training.distil.ship`.
 
 Writes the averaged weights of the latest checkpoint to `models/starter/4step` and the card `starter-4step`, which
-takes everything else from the starter. With `--draft`, the starter uses the same transformer for its drafts. Ship a
-student only if `training.distil.compare` says that it holds.
+takes everything else from the starter. Ship a student only if `training.distil.compare` says that it holds.
 """
 
-import argparse
 import json
 import shutil
 
@@ -49,22 +47,13 @@ def write_weights() -> None:
     swap_in(fresh, place)
 
 
-def write_cards(draft: bool) -> None:
-    """Write the student's card and, if wanted, the draft of the starter, with the hashes of the weights."""
+def write_card() -> None:
+    """Write the student's card, with the hashes of the weights."""
     starter = stamp.MODELS / "cards" / CARD.name
     (stamp.MODELS / "cards" / stamp.STUDENT).write_text(json.dumps(card_content(json.loads(starter.read_text()))))
-    if draft:
-        stamp.write_card(CARD.name, draft={"num_inference_steps": SEGMENTS, "guidance_scale": 1.0}, draft_parts={})
     stamp.stamp()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draft", action="store_true", help="use the student for the drafts of the starter, too")
-    chosen = parser.parse_args()
-    write_weights()
-    write_cards(chosen.draft)
-
-
 if __name__ == "__main__":
-    main()
+    write_weights()
+    write_card()

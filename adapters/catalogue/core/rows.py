@@ -24,7 +24,6 @@ class CampaignRow:
 
     Attributes:
         created_at: seconds since 1970.
-        draft_seconds: device time of drafts that is not included in any clip.
         thresholds: prompt adherence by model card, for briefs without a threshold; a card that is missing
             keeps its default.
         second_share: share of the decided clips that a second person reviews blind, 0..1.
@@ -38,7 +37,6 @@ class CampaignRow:
     sheet_sha256: str
     settings: Mapping[str, Any]
     created_at: float
-    draft_seconds: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     second_share: float = 0.0
     priority: int = 0
@@ -267,6 +265,9 @@ def _damage_of(what: str) -> Iterator[None]:
         ) from None
 
 
+CLIP_SECONDS = ("device_seconds", "draft_seconds")
+"""Device times in the stored text of a clip; those of drafts, from versions that made them, are part of the total."""
+
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
 
@@ -326,11 +327,15 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         _must(body[name], int)
     if not body["fps"]:
         raise ValueError("a clip has frames per second")
-    for name in ("device_seconds", "draft_seconds"):
+    for name in CLIP_SECONDS:
         _must(body.get(name, 0.0), float, int)
     for name in ("machine", "profile", "rung"):
         _must(body.get(name, ""), str)
-    return Clip(**{**body, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
+    kept = {name: value for name, value in body.items() if name not in CLIP_SECONDS}
+    return Clip(
+        **{**kept, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN},
+        device_seconds=sum(body[name] for name in CLIP_SECONDS if name in body),
+    )
 
 
 def _score_from(body: Any) -> Score:

@@ -50,7 +50,6 @@ campaigns = Table(
     Column("sheet_sha256", String(64), nullable=False),
     Column("settings", Text, nullable=False),
     Column("created_at", Float, nullable=False, default=database_now()),
-    Column("draft_seconds", Float, nullable=False, server_default="0"),
     Column("thresholds", Text, nullable=False, server_default="{}"),
     Column("second_share", Float, nullable=False, server_default="0"),
     Column("priority", Integer, nullable=False, server_default="0"),

@@ -156,7 +156,6 @@ class Campaigns(CataloguePart):
                     row.sheet_sha256,
                     json.loads(row.settings),
                     row.created_at,
-                    row.draft_seconds,
                     json.loads(row.thresholds),
                     row.second_share,
                     row.priority,
@@ -215,15 +214,6 @@ class Campaigns(CataloguePart):
             row = connection.execute(select(campaigns).where(campaigns.c.campaign_id == campaign_id)).first()
             if row and not are_genuine(connection, row):
                 raise _changed_outside(campaign_id)
-
-    def add_draft_seconds(self, campaign_id: str, seconds: float) -> None:
-        """Add device time of drafts that is not included in any clip."""
-        with self._db.writing() as connection:
-            connection.execute(
-                update(campaigns)
-                .where(campaigns.c.campaign_id == campaign_id)
-                .values(draft_seconds=campaigns.c.draft_seconds + seconds)
-            )
 
     def add_variants(
         self, campaign_id: str, planned: Iterable[PlannedVariant], *, parent_id: str | None = None, actor: str = SYSTEM

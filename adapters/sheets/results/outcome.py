@@ -118,7 +118,7 @@ class ClipResult:
         labels: its placement and the values of the row's axes, such as ``placement: 16:9; colour: red``.
         state: state of the variant, such as published, or ``not needed`` if no run generates it.
         score: prompt_adherence, -1..1; None if it was not scored.
-        device_seconds: device time, including drafts; None if it was not generated.
+        device_seconds: device time; None if it was not generated.
         cost: price of that time; None if no price is known.
         why: why it failed; empty if it passed.
         prompt: the prompt with the values of its columns.

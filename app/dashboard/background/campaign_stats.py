@@ -136,11 +136,7 @@ def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -
     rates = catalogue.progress.device_rates()
     estimates = {card: number * rates.get(card, 0.0) for card, number in work}
     is_estimate = sum(number for _, number in work) > MAX_EXACT_CLIPS
-    seconds = (
-        sum(estimates.values()) + row.draft_seconds
-        if is_estimate
-        else catalogue.progress.device_seconds(row.campaign_id)
-    )
+    seconds = sum(estimates.values()) if is_estimate else catalogue.progress.device_seconds(row.campaign_id)
     share = seconds / sum(estimates.values()) if sum(estimates.values()) else 0.0
     money = sum(value * share / 3600 * _price(cards.get(card)) for card, value in estimates.items())
     return seconds, money, is_estimate

@@ -35,7 +35,7 @@ MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
-CLIP_FACTS = ("size", "device_seconds", "draft_seconds", "rung")
+CLIP_FACTS = ("size", "device_seconds", "rung")
 
 
 CHECK_LABELS = {
