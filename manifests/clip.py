@@ -21,6 +21,8 @@ class Clip:
         profile: speed profile used for the generation.
         rung: memory fallback that was needed, such as ``tiled``; empty if none was.
         draft_seconds: device time of the drafts that led to it.
+        sound_sha256: hex digest of the sound that the model generated, a FLAC file next to the video; empty if there is
+            none. The video itself is silent.
     """
 
     variant_id: str
@@ -37,6 +39,7 @@ class Clip:
     profile: str = "exact"
     rung: str = ""
     draft_seconds: float = 0.0
+    sound_sha256: str = ""
 
     @property
     def all_device_seconds(self) -> float:

@@ -8,8 +8,20 @@ import numpy as np
 from manifests.variant import Variant
 
 
+class Sound(NamedTuple):
+    """Sound that a model generated with the frames.
+
+    Attributes:
+        samples: float32 (channels, n), -1..1, one or two channels.
+        rate: samples per second.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+
 class Generated(NamedTuple):
-    """Frames of one variant.
+    """Frames of one variant, and its sound if the model generates one.
 
     Attributes:
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
@@ -23,6 +35,7 @@ class Generated(NamedTuple):
     nan_share: float
     device_seconds: float
     fallback_step: str = ""
+    sound: Sound | None = None
 
 
 PictureSource = Callable[[str], np.ndarray]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import tiny_families
 import tiny_image_families
+import tiny_sound_families
 import tiny_weights
 from tiny_lora import wan_lora
 
@@ -22,6 +23,10 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "cogvideox1.5-5b-i2v": tiny_image_families.cogvideox15_i2v_folder,
     "hunyuanvideo-1.5-480p": tiny_families.hunyuan15_folder,
     "hunyuanvideo-1.5-480p-i2v": tiny_image_families.hunyuan15_i2v_folder,
+    "kandinsky-6-lite": tiny_sound_families.kandinsky6_folder,
+    "kandinsky-6-lite-10step": tiny_sound_families.kandinsky6_distilled_folder,
+    "kandinsky-6-lite-i2v": tiny_sound_families.kandinsky6_folder,
+    "kandinsky-6-pro-10step": tiny_sound_families.kandinsky6_distilled_folder,
     "ltx-2": tiny_families.ltx2_folder,
     "ltx-2-8step": tiny_families.ltx2_folder,
     "ltx-2-i2v": tiny_families.ltx2_folder,

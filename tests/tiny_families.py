@@ -495,5 +495,5 @@ def _ltx2_vocoder():
         upsample_factors=[2, 2],
         resnet_kernel_sizes=[3],
         resnet_dilations=[[1, 3, 5]],
-        output_sampling_rate=16_000,
+        output_sampling_rate=400,  # 4 samples for each of 100 spectra a second
     )

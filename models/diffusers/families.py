@@ -6,7 +6,7 @@ Derived from diffusers 0.42.1 and verified by tests/contract/test_families_*.py.
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from PIL.Image import Image
 
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.protocols import Sound
 
 Embedding = dict[str, torch.Tensor]
 """Embedding of one text, keyed by the names of the call's arguments; batch of one."""
@@ -45,6 +46,18 @@ def _set_guider(pipeline: Any, variant: Variant) -> None:
     pipeline.guider = pipeline.guider.new(guidance_scale=variant.guidance_scale)
 
 
+def _no_sound(pipeline: Any, result: Any) -> None:
+    pass
+
+
+def _kandinsky6_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int]:
+    return result.audio[:, None], pipeline.audio_sample_rate
+
+
+def _ltx2_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int]:
+    return result.audio, pipeline.vocoder.config.output_sampling_rate
+
+
 def _pad_left(pipeline: Any, variant: Variant) -> None:
     """Set the padding side that the connectors read from the tokenizer; normally ``encode_prompt`` sets it."""
     if getattr(pipeline, "tokenizer", None) is not None:
@@ -65,8 +78,13 @@ class Family:
         noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
             bfloat16 and float32; otherwise always in float32.
         needs_text: False if the pipeline does not use the prompt.
+        mask: position of the padding mask in what ``encode_prompt`` returns, if the call does not accept the mask: the
+            padding is then cut off the first value, which has the same effect; texts of a batch must not differ in
+            length, so ``max_batch`` must be 1.
         guided: whether a call uses guidance and therefore needs negative texts.
         set_up: prepares the pipeline before a call.
+        sound: returns the sound of a call's result, float (batch, channels, n), and its samples per second; None if
+            the pipeline generates none.
     """
 
     names: tuple[str, ...] = ()
@@ -75,8 +93,10 @@ class Family:
     max_batch: int = 1
     noise_in_model_dtype: bool = False
     needs_text: bool = True
+    mask: int | None = None
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
     set_up: Callable[[Any, Variant], None] = _nothing
+    sound: Callable[[Any, Any], tuple[torch.Tensor, int] | None] = _no_sound
 
     @property
     def embeds(self) -> bool:
@@ -103,6 +123,8 @@ class Family:
         options |= _shared_options(pipeline, call_options)
         with torch.no_grad():
             encoded = pipeline.encode_prompt(text, **{name: value for name, value in options.items() if name in takes})
+        if self.mask is not None and encoded[self.mask] is not None:
+            encoded = (encoded[0][:, encoded[self.mask][0]], *encoded[1:])
         return dict(zip(self.names, encoded, strict=False))
 
     def arguments(
@@ -151,6 +173,14 @@ class Family:
         """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1."""
         frames: torch.Tensor = (result.frames if hasattr(result, "frames") else result[0]).float()
         return frames
+
+    def sounds(self, pipeline: Any, result: Any, number: int) -> list[Sound | None]:
+        """Return the sound of each of so many variants of a call's result; None if the pipeline generates none."""
+        made = self.sound(pipeline, result)
+        if made is None:
+            return [None] * number
+        samples, rate = made
+        return [Sound(each.float().cpu().numpy(), int(rate)) for each in samples]
 
     def _text_arguments(
         self,
@@ -203,7 +233,9 @@ _T5 = ("text_encoder",)
 BATCH = 64
 """Families that support batches have no limit; memory sets it."""
 
-_LTX2 = Family(_MASKED, text_encoders=_T5, max_batch=BATCH, guided=_guided_with_sound, set_up=_pad_left)
+_LTX2 = Family(
+    _MASKED, text_encoders=_T5, max_batch=BATCH, guided=_guided_with_sound, set_up=_pad_left, sound=_ltx2_sound
+)
 _HUNYUAN = Family(
     _TWICE,
     text_encoders=("text_encoder", "text_encoder_2"),
@@ -218,11 +250,18 @@ FAMILIES = {
     "LTXPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "LTXImageToVideoPipeline": Family(_MASKED, text_encoders=_T5),
     "LTX2Pipeline": _LTX2,
-    "LTX2ImageToVideoPipeline": Family(_MASKED, text_encoders=_T5, guided=_guided_with_sound, set_up=_pad_left),
+    "LTX2ImageToVideoPipeline": replace(_LTX2, max_batch=1),
     "CogVideoXPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, noise_in_model_dtype=True),
     "CogVideoXImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5, noise_in_model_dtype=True),
     "HunyuanVideo15Pipeline": _HUNYUAN,
     "HunyuanVideo15ImageToVideoPipeline": _HUNYUAN,
+    "Kandinsky6TI2VAPipeline": Family(
+        ("prompt_embeds", "pooled_prompt_embeds"),
+        text_encoders=("text_encoder", "text_encoder_2"),
+        noise_in_model_dtype=True,
+        mask=2,
+        sound=_kandinsky6_sound,
+    ),
     "MochiPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "AnimateDiffPipeline": Family(
         _PLAIN,

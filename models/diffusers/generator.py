@@ -24,7 +24,7 @@ from models.diffusers.oom_fallback import OomFallback
 from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
-from models.protocols import Generated, PictureSource
+from models.protocols import Generated, PictureSource, Sound
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
 
@@ -166,8 +166,8 @@ class DiffusersVideo:
             started = self._now()
             try:
                 with torch.no_grad(), fast_matmul(self.device):
-                    videos = self._render(batch, draft)
-                made = [self._generated(*pair) for pair in zip(batch, videos, strict=True)]
+                    videos, sounds = self._render(batch, draft)
+                made = [self._generated(*each) for each in zip(batch, videos, sounds, strict=True)]
                 seconds = (self._now() - started) / len(batch)
                 step = self._fallback.step
                 return [item._replace(device_seconds=seconds, fallback_step=step) for item in made]
@@ -205,12 +205,12 @@ class DiffusersVideo:
         failed.__cause__ = error
         return failed
 
-    def _render(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
-        """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
+    def _render(self, batch: Sequence[Variant], draft: bool) -> tuple[torch.Tensor, Sequence[Sound | None]]:
+        """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size, and sounds."""
         with panics_refused(f"The weights of {self.card.name}", GenerationError):
             return self._video(batch, draft)
 
-    def _video(self, batch: Sequence[Variant], draft: bool) -> torch.Tensor:
+    def _video(self, batch: Sequence[Variant], draft: bool) -> tuple[torch.Tensor, Sequence[Sound | None]]:
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
@@ -220,7 +220,8 @@ class DiffusersVideo:
         self._cache_steps(wanted[0], draft)
         self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
         arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
-        return self._family.video(self.pipeline(**arguments))
+        result = self.pipeline(**arguments)
+        return self._family.video(result), self._family.sounds(self.pipeline, result, len(batch))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
         return self._family.texts(self.pipeline, variant, self.card)
@@ -260,11 +261,11 @@ class DiffusersVideo:
         return fit(self._pictures(variant.first_frame_sha256), height, width)
 
     @staticmethod
-    def _generated(variant: Variant, video: torch.Tensor) -> Generated:
+    def _generated(variant: Variant, video: torch.Tensor, sound: Sound | None = None) -> Generated:
         finite = sum(torch.count_nonzero(torch.isfinite(frame)) for frame in video)
         nan_share = 1.0 - float(finite) / video.numel()
         frames = _to_uint8(_centre(video, variant.height, variant.width))
-        return Generated(variant, frames, nan_share, 0.0)
+        return Generated(variant, frames, nan_share, 0.0, sound=sound)
 
     def _now(self) -> float:
         """Return the time in seconds, on a GPU after all queued work is done."""

@@ -9,8 +9,9 @@ from tiny_cards import FOLDERS, cards_with_slow_repeats, tiny_card, variant_of
 
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.diffusers.families import _no_sound, family_of
 from models.diffusers.generator import DiffusersVideo
-from models.protocols import Generated
+from models.protocols import Generated, Sound
 from models.registry import load_cards, open_generator
 
 CARDS = load_cards()
@@ -45,29 +46,35 @@ def opened(card: ModelCard) -> DiffusersVideo:
 
 
 def frames(generator: DiffusersVideo, *variants: Variant, draft: bool = False) -> list[np.ndarray]:
+    return [item.frames for item in generated(generator, *variants, draft=draft)]
+
+
+def generated(generator: DiffusersVideo, *variants: Variant, draft: bool = False) -> list[Generated]:
     items = list(generator.generate(variants, draft=draft))
     for item in items:
         assert isinstance(item, Generated), item
         assert item.nan_share == 0
         assert item.frames.dtype == np.uint8
         assert item.frames.shape == (item.variant.num_frames, 64, 64, 3)
-    return [item.frames for item in items]
+    return items
 
 
 class Case(NamedTuple):
-    """A tiny card, its generator, a variant and the first frames generated for it."""
+    """A tiny card, its generator, a variant, and the first frames and sound generated for it."""
 
     card: ModelCard
     generator: DiffusersVideo
     variant: Variant
     frames: np.ndarray
+    sound: Sound | None
 
 
 @pytest.fixture(scope="module", params=cards_with_slow_repeats(FOLDERS))
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     card = tiny_card(request.param)
     generator, variant = opened(card), variant_of(card)
-    yield Case(card, generator, variant, *frames(generator, variant))
+    [made] = generated(generator, variant)
+    yield Case(card, generator, variant, made.frames, made.sound)
     generator.close()
 
 
@@ -78,6 +85,17 @@ def test_another_generator_gives_the_same_frames(case: Case):
     [other, again] = frames(generator, case.variant._replace(seed=2), case.variant)
     assert np.array_equal(again, case.frames)
     assert not np.array_equal(other, case.frames)
+
+
+def test_a_clip_has_a_sound_of_its_length_if_its_pipeline_generates_one(case: Case):
+    if family_of(case.card.pipeline).sound is _no_sound:
+        assert case.sound is None
+        return
+    assert case.sound.samples.dtype == np.float32
+    assert case.sound.samples.shape[0] in (1, 2)
+    assert case.sound.samples.std() > 0
+    seconds = case.sound.samples.shape[1] / case.sound.rate
+    assert seconds == pytest.approx(case.variant.num_frames / case.variant.fps, abs=0.25)
 
 
 def test_every_input_of_a_card_changes_its_frames(case: Case):

@@ -1,0 +1,143 @@
+"""Tiny random weights of the families that generate sound with the picture, from the real classes.
+
+As in ``tiny_families``, the shapes are the smallest that keep a family's compression of space and time.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from tiny_families import _saved
+from tiny_weights import _tokenizer
+
+
+@cache
+def kandinsky6_folder() -> Path:
+    """Kandinsky 6: 8x8 pixels and 4 frames a latent, patches of 2x2; sound of 1,600 Hz."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    return _saved("kandinsky6", lambda: _kandinsky6(FlowMatchEulerDiscreteScheduler(shift=5.0)))
+
+
+@cache
+def kandinsky6_distilled_folder() -> Path:
+    """Kandinsky 6 distilled: its few steps predict several velocities each."""
+    from diffusers import PiflowScheduler
+
+    return _saved("kandinsky6-distilled", lambda: _kandinsky6(PiflowScheduler(n_grid=2), velocities=2))
+
+
+def _kandinsky6(scheduler, velocities: int = 1):
+    from diffusers import AutoencoderKLHunyuanVideo, Kandinsky6TI2VAPipeline, MMAudioVAE, MMAudioVocoder
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    vae = AutoencoderKLHunyuanVideo(
+        block_out_channels=(4, 4, 4, 4),
+        down_block_types=("HunyuanVideoDownBlock3D",) * 4,
+        up_block_types=("HunyuanVideoUpBlock3D",) * 4,
+        latent_channels=4,
+        layers_per_block=1,
+        mid_block_add_attention=False,
+        norm_num_groups=2,
+    )
+    clip = CLIPTextConfig(
+        vocab_size=16,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=1,
+    )
+    return Kandinsky6TI2VAPipeline(
+        transformer=_kandinsky6_transformer(velocities),
+        vae=vae,
+        text_encoder=_qwen_vl(),
+        tokenizer=_qwen_processor(),
+        text_encoder_2=CLIPTextModel(clip),
+        tokenizer_2=_tokenizer(),
+        scheduler=scheduler,
+        audio_vae=MMAudioVAE(
+            mel_bins=8,
+            latent_channels=4,
+            hidden_channels=8,
+            channel_multipliers=(1, 2),
+            layers_per_block=1,
+            sample_rate=1600,
+            n_fft=16,
+            hop_length=4,
+        ),
+        vocoder=MMAudioVocoder(
+            num_mels=8,
+            upsample_initial_channel=8,
+            upsample_rates=(2, 2),
+            upsample_kernel_sizes=(4, 4),
+            resblock_kernel_sizes=(3,),
+            resblock_dilation_sizes=((1, 3),),
+        ),
+    )
+
+
+def _kandinsky6_transformer(velocities: int):
+    from diffusers import Kandinsky6Transformer3DModel
+
+    return Kandinsky6Transformer3DModel(
+        in_visual_dim=4,
+        out_visual_dim=4 * velocities,
+        in_text_dim=16,
+        in_text_dim2=16,
+        time_dim=16,
+        model_dim=16,
+        ff_dim=32,
+        num_text_blocks=1,
+        num_visual_blocks=2,
+        axes_dims=(4, 2, 2),
+        in_audio_dim=4,
+        out_audio_dim=4 * velocities,
+        text_token_padding=True,
+        ca_rope=True,
+        cross_gates=True,
+        fix_modulation=True,
+        visual_token_type_num_embeddings=2,
+    )
+
+
+def _qwen_vl():
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    text = {
+        "vocab_size": 16,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "rope_parameters": {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1000000.0},
+    }
+    text |= {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 1}
+    vision = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
+    return Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(text_config=text, vision_config=vision, pad_token_id=0, bos_token_id=2, eos_token_id=1)
+    )
+
+
+def _qwen_processor():
+    """The processor of Qwen 2.5 VL. The pipeline cuts its template off, 129 tokens: here 127 words and two others."""
+    from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    return Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(),
+        tokenizer=_padded_tokenizer(),
+        video_processor=Qwen2VLVideoProcessor(),
+    )
+
+
+def _padded_tokenizer():
+    from tokenizers import processors
+
+    tokenizer = _tokenizer()
+    tokenizer.add_tokens(["<|image_pad|>", "<|video_pad|>"], special_tokens=True)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<unk> <unk> $A", special_tokens=[("<unk>", 2)]
+    )
+    return tokenizer
