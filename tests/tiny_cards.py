@@ -30,6 +30,8 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "ltx-2": tiny_families.ltx2_folder,
     "ltx-2-8step": tiny_families.ltx2_folder,
     "ltx-2-i2v": tiny_families.ltx2_folder,
+    "ltx-2.5-8step": tiny_sound_families.ltx25_folder,
+    "ltx-2.5-8step-i2v": tiny_sound_families.ltx25_folder,
     "ltx-video": tiny_families.ltx_video_folder,
     "ltx-video-i2v": tiny_families.ltx_video_folder,
     "mochi-1": tiny_families.mochi_folder,

@@ -6,7 +6,7 @@ As in ``tiny_families``, the shapes are the smallest that keep a family's compre
 from functools import cache
 from pathlib import Path
 
-from tiny_families import _saved
+from tiny_families import _ltx2_audio_vae, _ltx2_vae, _saved
 from tiny_weights import _tokenizer
 
 
@@ -141,3 +141,128 @@ def _padded_tokenizer():
         single="<unk> <unk> $A", special_tokens=[("<unk>", 2)]
     )
     return tokenizer
+
+
+@cache
+def ltx25_folder() -> Path:
+    """LTX-2.5: another text encoder, gates in the attention, and stereo sound whose bandwidth is extended."""
+    return _saved("ltx25", _ltx25)
+
+
+def _ltx25():
+    from diffusers import FlowMatchEulerDiscreteScheduler, LTX2Pipeline
+    from diffusers.pipelines.ltx2 import LTX2DurationHead
+
+    tokenizer = _tokenizer()
+    tokenizer.padding_side = "left"
+    return LTX2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=_ltx2_vae(),
+        audio_vae=_ltx2_audio_vae(),
+        text_encoder=_gemma4(),
+        tokenizer=tokenizer,
+        connectors=_ltx25_connectors(),
+        transformer=_ltx25_transformer(),
+        vocoder=_ltx25_vocoder(),
+        duration_head=LTX2DurationHead(
+            video_cross_attention_dim=16, audio_cross_attention_dim=8, pooler_hidden_dim=8, mlp_hidden_dim=8
+        ),
+    )
+
+
+def _gemma4():
+    from transformers import Gemma4UnifiedConfig, Gemma4UnifiedForConditionalGeneration
+
+    text = {
+        "vocab_size": 16,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "per_layer_config": {"01": {"head_dim": 16}},
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": 2,
+    }
+    tokens = {"image_token_id": 13, "audio_token_id": 14, "video_token_id": 15}
+    return Gemma4UnifiedForConditionalGeneration(Gemma4UnifiedConfig(text_config=text, **tokens))
+
+
+def _ltx25_connectors():
+    from diffusers.pipelines.ltx2 import LTX2TextConnectors
+
+    return LTX2TextConnectors(
+        caption_channels=16,
+        text_proj_in_factor=3,
+        connector_rope_base_seq_len=32,
+        rope_type="split",
+        video_connector_num_attention_heads=2,
+        video_connector_attention_head_dim=8,
+        video_connector_num_layers=1,
+        video_connector_num_learnable_registers=None,
+        video_gated_attn=True,
+        video_hidden_dim=16,
+        audio_connector_num_attention_heads=2,
+        audio_connector_attention_head_dim=4,
+        audio_connector_num_layers=1,
+        audio_connector_num_learnable_registers=None,
+        audio_gated_attn=True,
+        audio_hidden_dim=8,
+        per_modality_projections=True,
+        proj_bias=True,
+    )
+
+
+def _ltx25_transformer():
+    from diffusers import LTX2VideoTransformer3DModel
+
+    return LTX2VideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        cross_attention_dim=16,
+        gated_attn=True,
+        cross_attn_mod=True,
+        audio_in_channels=4,
+        audio_out_channels=4,
+        audio_num_attention_heads=2,
+        audio_attention_head_dim=4,
+        audio_cross_attention_dim=8,
+        audio_gated_attn=True,
+        audio_cross_attn_mod=True,
+        num_layers=2,
+        caption_channels=16,
+        rope_type="split",
+        use_prompt_embeddings=False,
+        perturbed_attn=True,
+    )
+
+
+def _ltx25_vocoder():
+    """400 samples a second from 100 spectra, then 1,200 from spectra of those."""
+    from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
+
+    return LTX2VocoderWithBWE(
+        in_channels=16,
+        hidden_channels=8,
+        upsample_kernel_sizes=[4, 4],
+        upsample_factors=[2, 2],
+        resnet_kernel_sizes=[3],
+        resnet_dilations=[[1, 3, 5]],
+        bwe_in_channels=16,
+        bwe_hidden_channels=8,
+        bwe_upsample_kernel_sizes=[12, 4],
+        bwe_upsample_factors=[6, 2],
+        bwe_resnet_kernel_sizes=[3],
+        bwe_resnet_dilations=[[1, 3, 5]],
+        filter_length=16,
+        hop_length=4,
+        window_length=16,
+        num_mel_channels=8,
+        input_sampling_rate=400,
+        output_sampling_rate=1200,
+    )

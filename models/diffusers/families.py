@@ -77,6 +77,7 @@ class Family:
         max_batch: variants per call; 1 if larger batches fail or would share a picture.
         noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
             bfloat16 and float32; otherwise always in float32.
+        unused: optional components that are never used here and not loaded, since they would take memory.
         needs_text: False if the pipeline does not use the prompt.
         mask: position of the padding mask in what ``encode_prompt`` returns, if the call does not accept the mask: the
             padding is then cut off the first value, which has the same effect; texts of a batch must not differ in
@@ -92,6 +93,7 @@ class Family:
     text_encoders: tuple[str, ...] = ()
     max_batch: int = 1
     noise_in_model_dtype: bool = False
+    unused: tuple[str, ...] = ()
     needs_text: bool = True
     mask: int | None = None
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
@@ -234,7 +236,13 @@ BATCH = 64
 """Families that support batches have no limit; memory sets it."""
 
 _LTX2 = Family(
-    _MASKED, text_encoders=_T5, max_batch=BATCH, guided=_guided_with_sound, set_up=_pad_left, sound=_ltx2_sound
+    _MASKED,
+    text_encoders=_T5,
+    max_batch=BATCH,
+    unused=("prompt_enhancer",),
+    guided=_guided_with_sound,
+    set_up=_pad_left,
+    sound=_ltx2_sound,
 )
 _HUNYUAN = Family(
     _TWICE,

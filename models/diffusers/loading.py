@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelError
 from models.card import ModelCard
+from models.diffusers.families import family_of
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
 from models.weights import forbid_network, weights_path, weights_problem
@@ -51,7 +52,7 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     _hush()
     forbid_network()
     precision = _precision(card, device)
-    parts = load_parts(card, precision, weights_root)
+    parts = load_parts(card, precision, weights_root) | dict.fromkeys(family_of(card.pipeline).unused)
     try:
         with panics_refused(f"The weights of {card.name}"):
             pipeline = pipeline_class.from_pretrained(
