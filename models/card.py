@@ -14,6 +14,7 @@ from models.speed import PROFILES, Draft, Profile, Speed
 from models.vocabulary import load_vocabulary, unknown_words
 
 RECIPE_DIGITS = 16
+Condition = Literal["last_frame", "references", "earlier_frames"]
 
 
 class Size(Record):
@@ -198,6 +199,8 @@ class ModelCard(Card):
         vocabulary: file of the words that the model was trained on; None for general language.
         scorer: name of the scorer card.
         rates: measured rates; estimates use the first one.
+        accepts: what a clip can be generated from besides its text and first frame: the picture that it ends with,
+            pictures of what it shows, the last frames of the clip that it continues.
         parts: components that are not loaded from ``weights``, by name.
         loras: always applied, all of them, in this order.
         scheduler: None for the folder's own.
@@ -217,6 +220,7 @@ class ModelCard(Card):
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
     supports_negative_prompt: bool = True
+    accepts: tuple[Condition, ...] = ()
     parts: dict[str, Weights] = Field(default_factory=dict)
     loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None

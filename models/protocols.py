@@ -42,6 +42,10 @@ PictureSource = Callable[[str], np.ndarray]
 """Maps the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
 
 
+VideoSource = Callable[[str], np.ndarray]
+"""Maps the hash of a video file to its last frames: uint8 (n, height, width, 3), RGB."""
+
+
 class Generator(Protocol):
     """Generates frames for variants of one shape group. A variant's frames do not depend on the rest of its batch.
 

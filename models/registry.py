@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
 from models.card import Card, ModelCard, ScorerCard
-from models.protocols import FrameScorer, Generator, PictureSource
+from models.protocols import FrameScorer, Generator, PictureSource, VideoSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
@@ -71,13 +71,15 @@ def open_generator(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    videos: VideoSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of torch for the whole process; None for torch's default.
-        pictures: source of the first frames for image-to-video cards.
+        pictures: source of the pictures that clips are generated from.
+        videos: source of the clips that other clips continue.
 
     Raises:
         IncompleteWeightsError: files are missing, damaged, or do not match the card.
@@ -85,7 +87,9 @@ def open_generator(
     """
     from models.diffusers.generator import DiffusersVideo
 
-    return DiffusersVideo(card, weights_root=weights_root, device=device, threads=threads, pictures=pictures)
+    return DiffusersVideo(
+        card, weights_root=weights_root, device=device, threads=threads, pictures=pictures, videos=videos
+    )
 
 
 def open_scorer(

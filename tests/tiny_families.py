@@ -81,6 +81,12 @@ def motion_adapter_folder() -> Path:
 
 
 @cache
+def helios_folder() -> Path:
+    """Helios distilled: chunks of 33 frames, each denoised in three resolutions with the earlier ones in view."""
+    return _saved("helios", _helios)
+
+
+@cache
 def ltx2_folder() -> Path:
     """LTX-2: video and sound in one transformer, 32x32 pixels and 8 frames a latent."""
     return _saved("ltx2", _ltx2)
@@ -129,6 +135,29 @@ def _wan_vae(**changes):
 
 def _wan22_vae():
     return _wan_vae(is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=16)
+
+
+def _helios():
+    from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline, HeliosTransformer3DModel
+
+    transformer = HeliosTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_dim=(4, 4, 4),
+    )
+    return HeliosPyramidPipeline(
+        tokenizer=_tokenizer(),
+        text_encoder=_t5(),
+        vae=_wan_vae(),
+        # With the gamma of the published weights, 1/3, the covariance of the noise is singular on a CPU.
+        scheduler=HeliosDMDScheduler(use_dynamic_shifting=True, gamma=0.3),
+        transformer=transformer,
+        is_distilled=True,
+    )
 
 
 def _wan_transformer():

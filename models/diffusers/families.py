@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from PIL.Image import Image
 
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.diffusers.conditions import Conditions, of_helios, of_images, of_ltx2
 from models.protocols import Sound
 
 Embedding = dict[str, torch.Tensor]
@@ -84,6 +84,8 @@ class Family:
             length, so ``max_batch`` must be 1.
         guided: whether a call uses guidance and therefore needs negative texts.
         set_up: prepares the pipeline before a call.
+        conditions: returns the arguments for pictures and frames.
+        cuts: the pipeline generates whole chunks; what exceeds the clip is cut off.
         sound: returns the sound of a call's result, float (batch, channels, n), and its samples per second; None if
             the pipeline generates none.
     """
@@ -98,6 +100,8 @@ class Family:
     mask: int | None = None
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
     set_up: Callable[[Any, Variant], None] = _nothing
+    conditions: Callable[[Any, Conditions, torch.Generator], dict[str, Any]] = of_images
+    cuts: bool = False
     sound: Callable[[Any, Any], tuple[torch.Tensor, int] | None] = _no_sound
 
     @property
@@ -136,7 +140,7 @@ class Family:
         card: ModelCard,
         height: int,
         width: int,
-        pictures: Sequence[Image] | None = None,
+        conditions: Sequence[Conditions] = (),
         texts: Mapping[str, Embedding] | None = None,
     ) -> dict[str, Any]:
         """Return the keyword arguments of a call that generates a batch of variants of one shape group.
@@ -146,7 +150,7 @@ class Family:
 
         Args:
             height, width: render size in pixels.
-            pictures: RGB first frames of that size, one per variant; None for text to video.
+            conditions: pictures and frames, one per variant; none for clips from text.
             texts: embeddings of all ``texts()`` on the device of the call; if None, the texts themselves are passed.
         """
         first = variants[0]
@@ -160,21 +164,26 @@ class Family:
             "frame_rate": first.fps,
             "fps": first.fps,
             "num_inference_steps": first.num_inference_steps,
+            "pyramid_num_inference_steps_list": [-(-first.num_inference_steps // PYRAMID)] * PYRAMID,
             "guidance_scale": first.guidance_scale,
             "max_guidance_scale": first.guidance_scale,
             "generator": _one_or_all(generators),
             "output_type": "pt",
         }
-        if pictures is not None:
-            stock["image"] = _one_or_all(pictures)
+        made = [self.conditions(pipeline, *each) for each in zip(conditions, generators, strict=False)]
+        stock |= {name: _one_or_all([each[name] for each in made]) for name in (made[0] if made else ())}
         stock |= self._text_arguments(pipeline, variants, card, texts)
         accepted = inspect.signature(pipeline.__call__).parameters
         return {name: value for name, value in stock.items() if name in accepted} | card.call
 
-    def video(self, result: Any) -> torch.Tensor:
-        """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1."""
+    def video(self, result: Any, num_frames: int | None = None) -> torch.Tensor:
+        """Return the frames of a call's result, float (batch, frames, channels, height, width), 0..1.
+
+        Args:
+            num_frames: length of the clip, if what exceeds it may be cut off.
+        """
         frames: torch.Tensor = (result.frames if hasattr(result, "frames") else result[0]).float()
-        return frames
+        return frames[:, :num_frames] if self.cuts else frames
 
     def sounds(self, pipeline: Any, result: Any, number: int) -> list[Sound | None]:
         """Return the sound of each of so many variants of a call's result; None if the pipeline generates none."""
@@ -232,6 +241,8 @@ _PLAIN = ("prompt_embeds",)
 _MASKED = ("prompt_embeds", "prompt_attention_mask")
 _TWICE = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embeds_mask_2")
 _T5 = ("text_encoder",)
+PYRAMID = 3
+"""Resolutions in which Helios denoises a chunk, one after another."""
 BATCH = 64
 """Families that support batches have no limit; memory sets it."""
 
@@ -258,9 +269,11 @@ FAMILIES = {
     "LTXPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "LTXImageToVideoPipeline": Family(_MASKED, text_encoders=_T5),
     "LTX2Pipeline": _LTX2,
+    "LTX2ConditionPipeline": replace(_LTX2, max_batch=1, conditions=of_ltx2),
     "LTX2ImageToVideoPipeline": replace(_LTX2, max_batch=1),
     "CogVideoXPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, noise_in_model_dtype=True),
     "CogVideoXImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5, noise_in_model_dtype=True),
+    "HeliosPyramidPipeline": Family(_PLAIN, text_encoders=_T5, conditions=of_helios, cuts=True),
     "HunyuanVideo15Pipeline": _HUNYUAN,
     "HunyuanVideo15ImageToVideoPipeline": _HUNYUAN,
     "Kandinsky6TI2VAPipeline": Family(

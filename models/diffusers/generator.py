@@ -17,6 +17,7 @@ from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardErro
 from manifests.variant import Variant
 from models.card import ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
+from models.diffusers.conditions import Conditions
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
 from models.diffusers.loading import find_device, first_line, load
@@ -24,10 +25,15 @@ from models.diffusers.oom_fallback import OomFallback
 from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
-from models.protocols import Generated, PictureSource, Sound
+from models.protocols import Generated, PictureSource, Sound, VideoSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
 
+CONDITIONS = {
+    "last_frame": "a last frame",
+    "references": "reference pictures",
+    "earlier_frames": "a clip that it continues",
+}
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
 
@@ -50,6 +56,7 @@ class DiffusersVideo:
         device: str = "cpu",
         threads: int | None = None,
         pictures: PictureSource | None = None,
+        videos: VideoSource | None = None,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -58,6 +65,7 @@ class DiffusersVideo:
         self.device = find_device(device)
         self._weights_root = weights_root
         self._pictures = pictures
+        self._videos = videos
         self._family = family_of(card.pipeline)
         self._load("exact")
 
@@ -147,6 +155,8 @@ class DiffusersVideo:
             return f"The variant requires the LoRAs {list(variant.loras)}, but {card.name} has different ones."
         if bool(variant.first_frame_sha256) != card.needs_first_frame:
             return f"{card.name} {'requires' if card.needs_first_frame else 'does not accept'} a first frame."
+        for condition in set(variant.conditions) - set(card.accepts):
+            return f"{card.name} does not accept {CONDITIONS[condition]}."
         if not any((size.height, size.width) == (variant.height, variant.width) for size in card.sizes.values()):
             return f"{card.name} does not support the size {variant.width}x{variant.height}."
         if not card.rules.allows(variant.num_frames):
@@ -215,13 +225,14 @@ class DiffusersVideo:
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
             texts = self._embedder.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
-        pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
+        conditions = [self._conditions(variant, height, width) for variant in batch]
         wanted = self._as_draft(batch) if draft else batch
         self._cache_steps(wanted[0], draft)
         self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-        arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, pictures, texts)
+        arguments = self._family.arguments(self.pipeline, wanted, self.card, height, width, conditions, texts)
         result = self.pipeline(**arguments)
-        return self._family.video(result), self._family.sounds(self.pipeline, result, len(batch))
+        video = self._family.video(result, batch[0].num_frames)
+        return video, self._family.sounds(self.pipeline, result, len(batch))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
         return self._family.texts(self.pipeline, variant, self.card)
@@ -255,10 +266,28 @@ class DiffusersVideo:
             )
         return size
 
-    def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
+    def _conditions(self, variant: Variant, height: int, width: int) -> Conditions:
+        def picture(sha256: str) -> Image.Image | None:
+            return self._picture(sha256, height, width) if sha256 else None
+
+        return Conditions(
+            first=picture(variant.first_frame_sha256),
+            last=picture(variant.last_frame_sha256),
+            references=[self._picture(sha256, height, width) for sha256 in variant.reference_sha256s],
+            earlier=self._earlier_frames(variant.earlier_frames_sha256, height, width),
+        )
+
+    def _earlier_frames(self, sha256: str, height: int, width: int) -> list[Image.Image]:
+        if not sha256:
+            return []
+        if self._videos is None:
+            raise GenerationError(f"{self.card.name} continues a clip, but this worker has no source of clips.")
+        return [fit(frame, height, width) for frame in self._videos(sha256)]
+
+    def _picture(self, sha256: str, height: int, width: int) -> Image.Image:
         if self._pictures is None:
-            raise GenerationError(f"{self.card.name} requires a first frame, but this worker has no picture source.")
-        return fit(self._pictures(variant.first_frame_sha256), height, width)
+            raise GenerationError(f"{self.card.name} requires a picture, but this worker has no picture source.")
+        return fit(self._pictures(sha256), height, width)
 
     @staticmethod
     def _generated(variant: Variant, video: torch.Tensor, sound: Sound | None = None) -> Generated:

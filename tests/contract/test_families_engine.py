@@ -25,6 +25,11 @@ SPEEDS = [
 ]
 STEPS = {"HunyuanVideo15Pipeline": 12, "HunyuanVideo15ImageToVideoPipeline": 12, "MochiPipeline": 12}
 """Step caches of these pipelines take effect only after many steps."""
+CONDITIONS = {
+    "last_frame": {"last_frame_sha256": "green"},
+    "references": {"reference_sha256s": ("red", "green")},
+    "earlier_frames": {"earlier_frames_sha256": "green"},
+}
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0)}
 
 
@@ -39,8 +44,13 @@ def picture(name: str) -> np.ndarray:
     return made
 
 
+def earlier(name: str) -> np.ndarray:
+    """Return the last frames of a clip."""
+    return np.stack([picture(name)] * 40)
+
+
 def opened(card: ModelCard) -> DiffusersVideo:
-    generator = open_generator(card, threads=1, pictures=picture)
+    generator = open_generator(card, threads=1, pictures=picture, videos=earlier)
     assert isinstance(generator, DiffusersVideo)
     return generator
 
@@ -103,6 +113,7 @@ def test_every_input_of_a_card_changes_its_frames(case: Case):
     changes = [{"prompt": "a blue square drifting left"}] if card.pipeline != "StableVideoDiffusionPipeline" else []
     if card.needs_first_frame:
         changes.append({"first_frame_sha256": "green"})
+    changes += [CONDITIONS[condition] for condition in card.accepts]
     if scale > 1 and card.supports_negative_prompt:
         changes.append({"negative_prompt": "a white background"})
     if scale > 1:
@@ -110,6 +121,12 @@ def test_every_input_of_a_card_changes_its_frames(case: Case):
     made = frames(case.generator, *(case.variant._replace(**change) for change in changes))
     for change, other in zip(changes, made, strict=True):
         assert not np.array_equal(other, case.frames), change
+
+
+def test_conditions_that_a_card_does_not_accept_are_refused(case: Case):
+    for name in CONDITIONS.keys() - set(case.card.accepts):
+        [item] = case.generator.generate([case.variant._replace(**CONDITIONS[name])])
+        assert f"{case.card.name} does not accept" in str(item)
 
 
 def test_a_draft_is_a_different_clip_of_the_same_shape(case: Case):

@@ -207,7 +207,7 @@ def variant_text(variant: Variant) -> str:
 def variant_from(text: str) -> Variant:
     """Parse a stored variant; its id must be the same as before."""
     variant = Variant(**json.loads(text))
-    return variant._replace(loras=tuple(variant.loras))
+    return variant._replace(loras=tuple(variant.loras), reference_sha256s=tuple(variant.reference_sha256s))
 
 
 def variant_row(row: Any) -> VariantRow:
