@@ -21,6 +21,8 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "cogvideox-5b": tiny_families.cogvideox_5b_folder,
     "cogvideox-5b-i2v": tiny_image_families.cogvideox_i2v_folder,
     "cogvideox1.5-5b-i2v": tiny_image_families.cogvideox15_i2v_folder,
+    "cosmos3-nano": tiny_sound_families.cosmos3_folder,
+    "cosmos3-nano-i2v": tiny_sound_families.cosmos3_folder,
     "helios-distilled": tiny_families.helios_folder,
     "hunyuanvideo-1.5-480p": tiny_families.hunyuan15_folder,
     "hunyuanvideo-1.5-480p-i2v": tiny_image_families.hunyuan15_i2v_folder,

@@ -6,7 +6,7 @@ As in ``tiny_families``, the shapes are the smallest that keep a family's compre
 from functools import cache
 from pathlib import Path
 
-from tiny_families import _ltx2_audio_vae, _ltx2_vae, _saved
+from tiny_families import _ltx2_audio_vae, _ltx2_vae, _saved, _wan22_vae
 from tiny_weights import _tokenizer
 
 
@@ -266,3 +266,62 @@ def _ltx25_vocoder():
         input_sampling_rate=400,
         output_sampling_rate=1200,
     )
+
+
+@cache
+def cosmos3_folder() -> Path:
+    """Cosmos 3: one transformer that reads the words and generates picture and sound; 16x16 pixels a latent."""
+    return _saved("cosmos3", _cosmos3)
+
+
+def _cosmos3():
+    from diffusers import (
+        Cosmos3AVAEAudioTokenizer,
+        Cosmos3OmniPipeline,
+        Cosmos3OmniTransformer,
+        UniPCMultistepScheduler,
+    )
+
+    transformer = Cosmos3OmniTransformer(
+        head_dim=12,
+        hidden_size=24,
+        intermediate_size=32,
+        latent_channel=16,
+        latent_patch_size=1,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        num_key_value_heads=2,
+        patch_latent_dim=16,
+        sound_dim=4,
+        sound_gen=True,
+        sound_latent_fps=25.0,
+        vocab_size=16,
+        rope_axes_dim=[2, 2, 2],
+    )
+    sound = Cosmos3AVAEAudioTokenizer(
+        sampling_rate=400,
+        vocoder_input_dim=4,
+        dec_dim=4,
+        dec_c_mults=(1, 2),
+        dec_strides=(4, 4),
+        enc_dim=4,
+        enc_latent_dim=8,
+        enc_c_mults=(1, 1),
+        enc_strides=(1, 1),
+        encoder_enabled=False,
+    )
+    return Cosmos3OmniPipeline(
+        transformer=transformer,
+        text_tokenizer=_cosmos3_tokenizer(),
+        vae=_wan22_vae(),
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        sound_tokenizer=sound,
+        enable_safety_checker=False,
+    )
+
+
+def _cosmos3_tokenizer():
+    tokenizer = _tokenizer()
+    tokenizer.add_tokens(["<|vision_start|>"], special_tokens=True)
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }} {% endfor %}"
+    return tokenizer

@@ -95,4 +95,5 @@ HELIOS_NOISE = (0.111, 0.135)
 def _noisy(latents: torch.Tensor, share: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     low, high = HELIOS_NOISE
     sigma = (share * (high - low) + low).to(latents.device)
-    return sigma * randn_tensor(latents.shape, generator=generator, device=latents.device) + (1 - sigma) * latents
+    noise: torch.Tensor = randn_tensor(latents.shape, generator=generator, device=latents.device)
+    return sigma * noise + (1 - sigma) * latents

@@ -27,8 +27,8 @@ def _guided(variant: Variant, call: Mapping[str, Any]) -> bool:
     return variant.guidance_scale > 1
 
 
-def _guided_by_guider(variant: Variant, call: Mapping[str, Any]) -> bool:
-    """HunyuanVideo disables its guider at exactly 1."""
+def _guided_unless_one(variant: Variant, call: Mapping[str, Any]) -> bool:
+    """HunyuanVideo and Cosmos 3 guide with every scale except 1."""
     return not math.isclose(variant.guidance_scale, 1.0)
 
 
@@ -48,6 +48,12 @@ def _set_guider(pipeline: Any, variant: Variant) -> None:
 
 def _no_sound(pipeline: Any, result: Any) -> None:
     pass
+
+
+def _cosmos3_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int] | None:
+    if result.sound is None:
+        return None
+    return result.sound[None], pipeline.sound_tokenizer.config.sampling_rate
 
 
 def _kandinsky6_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int]:
@@ -77,6 +83,7 @@ class Family:
         max_batch: variants per call; 1 if larger batches fail or would share a picture.
         noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
             bfloat16 and float32; otherwise always in float32.
+        loading: arguments of ``from_pretrained``.
         unused: optional components that are never used here and not loaded, since they would take memory.
         needs_text: False if the pipeline does not use the prompt.
         mask: position of the padding mask in what ``encode_prompt`` returns, if the call does not accept the mask: the
@@ -85,6 +92,7 @@ class Family:
         guided: whether a call uses guidance and therefore needs negative texts.
         set_up: prepares the pipeline before a call.
         conditions: returns the arguments for pictures and frames.
+        mixes_dtypes: whether the pipeline works if matrices are multiplied in another dtype than the model's.
         cuts: the pipeline generates whole chunks; what exceeds the clip is cut off.
         sound: returns the sound of a call's result, float (batch, channels, n), and its samples per second; None if
             the pipeline generates none.
@@ -95,12 +103,14 @@ class Family:
     text_encoders: tuple[str, ...] = ()
     max_batch: int = 1
     noise_in_model_dtype: bool = False
+    loading: tuple[tuple[str, Any], ...] = ()
     unused: tuple[str, ...] = ()
     needs_text: bool = True
     mask: int | None = None
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
     set_up: Callable[[Any, Variant], None] = _nothing
     conditions: Callable[[Any, Conditions, torch.Generator], dict[str, Any]] = of_images
+    mixes_dtypes: bool = True
     cuts: bool = False
     sound: Callable[[Any, Any], tuple[torch.Tensor, int] | None] = _no_sound
 
@@ -182,7 +192,8 @@ class Family:
         Args:
             num_frames: length of the clip, if what exceeds it may be cut off.
         """
-        frames: torch.Tensor = (result.frames if hasattr(result, "frames") else result[0]).float()
+        made = result.frames if hasattr(result, "frames") else result[0]
+        frames: torch.Tensor = (made[None] if made.ndim == 4 else made).float()  # Cosmos 3 returns a single video
         return frames[:, :num_frames] if self.cuts else frames
 
     def sounds(self, pipeline: Any, result: Any, number: int) -> list[Sound | None]:
@@ -259,7 +270,7 @@ _HUNYUAN = Family(
     _TWICE,
     text_encoders=("text_encoder", "text_encoder_2"),
     noise_in_model_dtype=True,
-    guided=_guided_by_guider,
+    guided=_guided_unless_one,
     set_up=_set_guider,
 )
 
@@ -273,6 +284,13 @@ FAMILIES = {
     "LTX2ImageToVideoPipeline": replace(_LTX2, max_batch=1),
     "CogVideoXPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, noise_in_model_dtype=True),
     "CogVideoXImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5, noise_in_model_dtype=True),
+    "Cosmos3OmniPipeline": Family(
+        noise_in_model_dtype=True,
+        loading=(("enable_safety_checker", False),),
+        guided=_guided_unless_one,
+        mixes_dtypes=False,
+        sound=_cosmos3_sound,
+    ),
     "HeliosPyramidPipeline": Family(_PLAIN, text_encoders=_T5, conditions=of_helios, cuts=True),
     "HunyuanVideo15Pipeline": _HUNYUAN,
     "HunyuanVideo15ImageToVideoPipeline": _HUNYUAN,

@@ -81,7 +81,7 @@ class DiffusersVideo:
         self._fallback.select(good[0].shape_group)
         while True:
             try:
-                with torch.no_grad(), fast_matmul(self.device):
+                with torch.no_grad(), fast_matmul(self.device, self._family.mixes_dtypes):
                     self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
                 return
             except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
@@ -175,7 +175,7 @@ class DiffusersVideo:
         while True:
             started = self._now()
             try:
-                with torch.no_grad(), fast_matmul(self.device):
+                with torch.no_grad(), fast_matmul(self.device, self._family.mixes_dtypes):
                     videos, sounds = self._render(batch, draft)
                 made = [self._generated(*each) for each in zip(batch, videos, sounds, strict=True)]
                 seconds = (self._now() - started) / len(batch)

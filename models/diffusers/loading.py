@@ -52,7 +52,8 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     _hush()
     forbid_network()
     precision = _precision(card, device)
-    parts = load_parts(card, precision, weights_root) | dict.fromkeys(family_of(card.pipeline).unused)
+    family = family_of(card.pipeline)
+    parts = load_parts(card, precision, weights_root) | dict.fromkeys(family.unused) | dict(family.loading)
     try:
         with panics_refused(f"The weights of {card.name}"):
             pipeline = pipeline_class.from_pretrained(
