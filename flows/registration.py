@@ -20,7 +20,7 @@ from tasks.doctor.signing import exposed_key, sign_test_clip
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
-from tasks.plan.licence import refuse_unattested_use
+from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
@@ -117,6 +117,7 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})
     refuse_unattested_use(resources, names)
+    refuse_unsupported(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names)
 

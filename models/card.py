@@ -206,6 +206,7 @@ class ModelCard(Card):
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
         draft: None if the model does not support drafts.
+        unsupported: why this version cannot run the model, one sentence; empty if it can.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
@@ -227,6 +228,7 @@ class ModelCard(Card):
     profiles: dict[Profile, Speed] = Field(default_factory=dict)
     draft: Draft | None = None
     memory: Memory | None = None
+    unsupported: str = ""
     worker: Worker = Field(default_factory=Worker)
 
     @model_validator(mode="after")

@@ -40,9 +40,12 @@ def load(card: ModelCard, weights_root: Path | None, device: torch.device) -> An
     No other class is loaded, no code from the folder is run, and no pickles are read.
 
     Raises:
+        ModelError: the card says that this version cannot run it.
         InvalidCardError: diffusers does not have this class.
         IncompleteWeightsError: files are missing, damaged, or do not match the card.
     """
+    if card.unsupported:
+        raise ModelError(f"{card.name} cannot run: {card.unsupported}")
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     pipeline_class = getattr(diffusers, card.pipeline, None)

@@ -245,6 +245,14 @@ def _card_issues(brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]) 
                 f"is not a length that {card.name} can generate. Enter {card.durations_text}, or leave the cell "
                 f"empty, or {other}.",
             )
+    for locale in brief.locales:
+        if territory := card.licence.excluded_by(locale):
+            yield CellIssue(
+                "locale",
+                locale,
+                f"is for {territory}, where the licence of {card.name} does not allow its clips to be shown. Remove the "
+                f"locale, or {other}.",
+            )
     yield from _unknown_words(brief, card)
 
 

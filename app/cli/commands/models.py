@@ -75,6 +75,8 @@ def show(
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
     if isinstance(card, ModelCard):
         _show_clearance(card, clearance_of(session.resources, card))
+        if card.unsupported:
+            say(f"Not supported yet: {card.unsupported}")
     say(f"Size: {card.weights.size_mb:,.0f} MB")
     say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
