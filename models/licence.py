@@ -8,7 +8,6 @@ from pydantic import Field
 
 from models.record import Record
 
-
 OTHER_CODES = {"UK": "GB", "EL": "GR"}
 """Codes in use besides those of ISO 3166-1."""
 

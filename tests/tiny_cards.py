@@ -43,6 +43,7 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "wan2.1-i2v-14b-480p": tiny_image_families.wan_i2v_folder,
     "wan2.1-i2v-14b-480p-4step": tiny_image_families.wan_i2v_folder,
     "wan2.1-t2v-1.3b": tiny_weights.wan_folder,
+    "wan2.1-vace-1.3b": tiny_families.wan_vace_folder,
     "wan2.2-i2v-a14b": tiny_image_families.wan22_i2v_folder,
     "wan2.2-i2v-a14b-4step": tiny_image_families.wan22_i2v_folder,
     "wan2.2-t2v-a14b": tiny_families.wan22_a14b_folder,

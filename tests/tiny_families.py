@@ -29,6 +29,12 @@ def wan22_a14b_folder() -> Path:
 
 
 @cache
+def wan_vace_folder() -> Path:
+    """Wan VACE: every second block also reads the pictures of what the clip shows."""
+    return _saved("wan-vace", _wan_vace)
+
+
+@cache
 def ltx_video_folder() -> Path:
     """LTX-Video: 32x32 pixels and 8 frames a latent, as the published weights have them."""
     return _saved("ltx-video", _ltx_video)
@@ -135,6 +141,29 @@ def _wan_vae(**changes):
 
 def _wan22_vae():
     return _wan_vae(is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=16)
+
+
+def _wan_vace():
+    from diffusers import UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
+
+    transformer = WanVACETransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_max_seq_len=32,
+        vace_layers=[0],
+        vace_in_channels=96,
+    )
+    return WanVACEPipeline(
+        tokenizer=_tokenizer(),
+        text_encoder=_t5(),
+        vae=_wan_vae(),
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        transformer=transformer,
+    )
 
 
 def _helios():

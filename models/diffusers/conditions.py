@@ -9,12 +9,12 @@ from PIL.Image import Image
 
 
 class Conditions(NamedTuple):
-    """What one clip is generated from besides its text; all in the render size.
+    """What one clip is generated from besides its text.
 
     Attributes:
-        first, last: the pictures that the clip starts and ends with.
-        references: pictures of what the clip shows.
-        earlier: the last frames of the clip that this one continues.
+        first, last: the pictures that the clip starts and ends with, in the render size.
+        references: pictures of what the clip shows, in any size: the pipeline scales them without cropping.
+        earlier: the last frames of the clip that this one continues, in the render size.
     """
 
     first: Image | None = None

@@ -277,6 +277,7 @@ _HUNYUAN = Family(
 FAMILIES = {
     "WanPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH),
     "WanImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5),
+    "WanVACEPipeline": Family(_PLAIN, text_encoders=_T5),
     "LTXPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "LTXImageToVideoPipeline": Family(_MASKED, text_encoders=_T5),
     "LTX2Pipeline": _LTX2,

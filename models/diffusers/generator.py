@@ -273,7 +273,7 @@ class DiffusersVideo:
         return Conditions(
             first=picture(variant.first_frame_sha256),
             last=picture(variant.last_frame_sha256),
-            references=[self._picture(sha256, height, width) for sha256 in variant.reference_sha256s],
+            references=[Image.fromarray(self._pixels(sha256)) for sha256 in variant.reference_sha256s],
             earlier=self._earlier_frames(variant.earlier_frames_sha256, height, width),
         )
 
@@ -285,9 +285,12 @@ class DiffusersVideo:
         return [fit(frame, height, width) for frame in self._videos(sha256)]
 
     def _picture(self, sha256: str, height: int, width: int) -> Image.Image:
+        return fit(self._pixels(sha256), height, width)
+
+    def _pixels(self, sha256: str) -> np.ndarray:
         if self._pictures is None:
             raise GenerationError(f"{self.card.name} requires a picture, but this worker has no picture source.")
-        return fit(self._pictures(sha256), height, width)
+        return self._pictures(sha256)
 
     @staticmethod
     def _generated(variant: Variant, video: torch.Tensor, sound: Sound | None = None) -> Generated:

@@ -250,8 +250,8 @@ def _card_issues(brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]) 
             yield CellIssue(
                 "locale",
                 locale,
-                f"is for {territory}, where the licence of {card.name} does not allow its clips to be shown. Remove the "
-                f"locale, or {other}.",
+                f"is for {territory}, where the licence of {card.name} does not allow its clips to be shown. Remove "
+                f"the locale, or {other}.",
             )
     yield from _unknown_words(brief, card)
 

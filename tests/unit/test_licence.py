@@ -215,7 +215,7 @@ def test_the_card_of_minimax_h3_is_refused_first_by_its_licence_then_as_unsuppor
         refuse_unattested_use(RESOURCES, [h3.name])
     attested = resources(**{h3.name: attestation(h3)})
     refuse_unattested_use(attested, [h3.name])
-    with pytest.raises(ModelError, match="minimax-h3 cannot run: .*modular"):
+    with pytest.raises(ModelError, match=r"minimax-h3 cannot run: .*modular"):
         refuse_unsupported(attested, [h3.name])
     refuse_unsupported(RESOURCES, ["starter", "not here"])
 

@@ -45,8 +45,8 @@ def test_a_licence_without_territories_excludes_no_locale():
 def test_a_row_for_an_excluded_territory_is_an_error():
     [problem] = problems(model=TENCENT, locale="en-US|de-DE")
     assert (
-        "is for DE, where the licence of hunyuanvideo-1.5-480p does not allow its clips to be shown. Remove the locale, "
-        "or choose another model in the column 'model'."
+        "is for DE, where the licence of hunyuanvideo-1.5-480p does not allow its clips to be shown. Remove the "
+        "locale, or choose another model in the column 'model'."
     ) in problem
 
 
