@@ -30,6 +30,8 @@ class Brief:
         last_frame_hashes: as first_frame_hashes.
         references: pictures of what the clip shows, as named in the sheet; several of one clip with ``+`` between them.
         reference_hashes: the hashes of each of these lists, with ``+`` between them.
+        continued: clips that the brief's clips continue, as named in the sheet.
+        continued_hashes: the hash of each file, ``+``, and the hash of its last frame as PNG.
         want_scope: what ``want`` counts: the clips of the ``brief`` (also in briefs that were stored before there was
             another scope), or of each ``combination``.
         seed: first seed; None derives it from the prompt.
@@ -66,6 +68,8 @@ class Brief:
     last_frame_hashes: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     reference_hashes: tuple[str, ...] = ()
+    continued: tuple[str, ...] = ()
+    continued_hashes: tuple[str, ...] = ()
 
     @property
     def pictures(self) -> dict[str, tuple[str, ...]]:
@@ -105,6 +109,7 @@ class Brief:
             "first_frame": len(self.first_frames),
             "last_frame": len(self.last_frames),
             "reference_pictures": len(self.references),
+            "continue_from": len(self.continued),
         }
         carried = [name for name in CARRIED if self.axes == "zip" or name in self.placeholders]
         lengths |= {name: len(self.values(name)) for name in (*carried, *self.placeholders) if name not in lengths}

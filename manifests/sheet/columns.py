@@ -191,6 +191,16 @@ COLUMNS = (
         True,
     ),
     Column(
+        "continue_from",
+        ("continues", "continue clip", "previous clip", "earlier clip"),
+        "The clip that this one continues. Helios continues its movement; models that start from a picture start from "
+        "its last frame.",
+        "An MP4 file. Enter its path relative to the folder of the sheet, or its full path.",
+        "clips/part-1.mp4",
+        "none",
+        True,
+    ),
+    Column(
         "variants",
         ("variations", "number of variants", "num variants", "no of variants", "number of seeds", "takes"),
         "How many clips to generate of each combination, each with a different seed.",

@@ -229,7 +229,7 @@ def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
 
 def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[CellIssue]:
     for card in used:
-        if card.needs_first_frame and not brief.first_frames:
+        if card.needs_first_frame and not brief.first_frames and not brief.continued:
             yield CellIssue(
                 COLUMN,
                 "",

@@ -20,6 +20,7 @@ SEEDS = 2**32
 MAX_VARIANTS = 10_000_000
 Combination = Mapping[str, Any]
 NO_PICTURE = ("", "")
+PICTURES = ("first_frame", "last_frame", "reference_pictures", "continue_from")
 """Name and hash."""
 
 
@@ -160,6 +161,7 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
     others = {
         "last_frame": tuple(zip(brief.last_frames, brief.last_frame_hashes, strict=True)),
         "reference_pictures": tuple(zip(brief.references, brief.reference_hashes, strict=True)),
+        "continue_from": tuple(zip(brief.continued, brief.continued_hashes, strict=True)),
     }
     axes |= {name: values for name, values in others.items() if values}
     # Other columns affect pixels only if a prompt uses them.
@@ -204,7 +206,9 @@ def _shape(
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
-    pictures = {name: chosen.get(name, NO_PICTURE) for name in ("first_frame", "last_frame", "reference_pictures")}
+    pictures = {name: chosen.get(name, NO_PICTURE) for name in PICTURES}
+    earlier, _, last_frame_of_earlier = pictures["continue_from"][1].partition("+")
+    continues = "earlier_frames" in card.accepts
     words = {name: text_of(value) for name, value in chosen.items()}
     words |= {name: picture for name, (picture, _) in pictures.items() if name in words}
     prompt = fill(chosen["prompt"], words)
@@ -225,12 +229,13 @@ def _shape(
         num_inference_steps=card.defaults.num_inference_steps,
         guidance_scale=card.defaults.guidance_scale,
         loras=tuple(lora.name for lora in card.loras),
-        first_frame_sha256=pictures["first_frame"][1],
+        first_frame_sha256=pictures["first_frame"][1] or ("" if continues else last_frame_of_earlier),
         profile=profile,
         recipe=recipes[card.name, profile],
         campaign_id=campaign_id,
         last_frame_sha256=pictures["last_frame"][1],
         reference_sha256s=picture_list(pictures["reference_pictures"][1]),
+        earlier_frames_sha256=earlier if continues else "",
     )
     return _Shaped(placement, variant, _labels(brief, words))
 

@@ -485,6 +485,14 @@ SOURCES = (
 NOT_IN_A_SHEET = {
     "where the licence of … does not allow its clips to be shown",  # tests/unit/test_licence_territories.py
     "cannot be used: … …. …",  # tests/unit/test_picture_columns.py
+    # tests/unit/test_continued_clips.py:
+    "is a URL. Save the clip",
+    "is not a file…. Enter the path of an MP4 file",
+    "is larger than … MiB. Enter a shorter clip",
+    "is not a readable video",
+    "continues clips of at least",
+    "cannot be continued: …",
+    "cannot be combined with a first frame",
     "There is no model",
     "The sheet … has no rows",
     "Fix the errors; no row is valid",
