@@ -219,11 +219,13 @@ class Family:
             wanted["negative_"] = guided
         if texts is None or not self.embeds:
             return {f"{sign}prompt": _one_or_all(words) for sign, words in wanted.items()}
-        return {
+        embedded = {
             sign + name: torch.cat([texts[text][name] for text in words])
             for sign, words in wanted.items()
             for name in self.names
         }
+        prompt = inspect.signature(pipeline.__call__).parameters["prompt"]
+        return ({"prompt": None} if prompt.default is inspect.Parameter.empty else {}) | embedded
 
     def _negative(self, pipeline: Any, variant: Variant, card: ModelCard) -> str | None:
         accepted = inspect.signature(pipeline.__call__).parameters
@@ -310,6 +312,7 @@ FAMILIES = {
         max_batch=BATCH,
         noise_in_model_dtype=True,
     ),
+    "SkyReelsV2DiffusionForcingPipeline": Family(_PLAIN, text_encoders=_T5),
     "StableVideoDiffusionPipeline": Family(noise_in_model_dtype=True, needs_text=False),
 }
 """By class name. Batches of Hunyuan fail in its VAE; image-to-video pipelines are called with one picture at a time."""

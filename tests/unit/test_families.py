@@ -52,7 +52,8 @@ def embedded(name: str, variants: list) -> dict[str, Embedding]:
 
 
 def test_every_supported_class_has_a_card():
-    assert set(ONE_EACH) == set(FAMILIES)
+    without_a_public_pin = {"SkyReelsV2DiffusionForcingPipeline"}  # tests/unit/test_skyreels.py
+    assert set(ONE_EACH) == set(FAMILIES) - without_a_public_pin
 
 
 @pytest.mark.parametrize("name", ONE_EACH.values())
