@@ -15,6 +15,12 @@ from models.vocabulary import load_vocabulary, unknown_words
 
 RECIPE_DIGITS = 16
 Condition = Literal["last_frame", "references", "earlier_frames"]
+CONDITIONS: dict[str, str] = {
+    "last_frame": "a last frame",
+    "references": "reference pictures",
+    "earlier_frames": "a clip that it continues",
+}
+"""What each condition is called in messages."""
 
 
 class Size(Record):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardError, ModelError
 from manifests.variant import Variant
-from models.card import ModelCard
+from models.card import CONDITIONS, ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
 from models.diffusers.conditions import Conditions
 from models.diffusers.families import family_of
@@ -29,11 +29,6 @@ from models.protocols import Generated, PictureSource, Sound, VideoSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
 
-CONDITIONS = {
-    "last_frame": "a last frame",
-    "references": "reference pictures",
-    "earlier_frames": "a clip that it continues",
-}
 STATIC_SHAPES = 4
 """Shapes kept compiled: after a few recompilations torch stops compiling and falls back to slow eager execution."""
 
