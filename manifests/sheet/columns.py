@@ -195,7 +195,8 @@ COLUMNS = (
         ("continues", "continue clip", "previous clip", "earlier clip"),
         "The clip that this one continues. Helios continues its movement; models that start from a picture start from "
         "its last frame.",
-        "An MP4 file. Enter its path relative to the folder of the sheet, or its full path.",
+        "An MP4 file, or the id of a clip that is stored on this machine. Enter the path relative to the folder of the "
+        "sheet, or the full path.",
         "clips/part-1.mp4",
         "none",
         True,

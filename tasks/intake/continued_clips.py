@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tasks.runtime.staging import sha256_of
 
 COLUMN = "continue_from"
 MAX_BYTES = 512 * 2**20
+_ID = re.compile(r"[0-9a-f]{32}")
 LEAST_FRAMES = 33
 """Frames that a model needs which continues the movement of a clip: one chunk of Helios."""
 
@@ -45,11 +47,15 @@ class ContinuedClips:
     Args:
         folder: the sheet's folder, to which paths are relative.
         confined: accept only names of files in this folder, because the sheet comes from another machine.
+        staged: returns the file of a generated clip by its id; None if it is not stored here.
     """
 
-    def __init__(self, folder: Path, *, confined: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, confined: bool = False, staged: Callable[[str], Path | None] = lambda _: None
+    ) -> None:
         self._folder = folder
         self._confined = confined
+        self._staged = staged
         self._read: dict[str, ContinuedClip | str] = {}
 
     def check(self, cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
@@ -85,6 +91,14 @@ class ContinuedClips:
 
     def _open(self, name: str) -> ContinuedClip | str:
         """Return a clip, or why it cannot be used."""
+        if _ID.fullmatch(name):
+            path = self._staged(name)
+            if path is None:
+                return (
+                    "is the id of a clip that is not stored on this machine. Save the published clip in the sheet's "
+                    "folder and enter its file name."
+                )
+            return _read(path)
         if "://" in name:
             return "is a URL. Save the clip in the sheet's folder and enter its file name."
         if self._confined and ("/" in name or "\\" in name or name in (".", "..")):
@@ -92,16 +106,23 @@ class ContinuedClips:
         path = self._folder / name
         if not path.is_file():
             where = "" if self._confined else f" in '{path.parent}'"  # the folder of an uploaded sheet is internal
-            return f"is not a file{where}. Enter the path of an MP4 file, relative to the folder of the sheet."
-        if path.stat().st_size > MAX_BYTES:
-            return f"is larger than {MAX_BYTES // 2**20} MiB. Enter a shorter clip."
-        try:
-            frames = read_frames(path)
-        except EncodingError:
-            return "is not a readable video. Enter an MP4 file, such as a clip that Reelmill has generated."
-        png = io.BytesIO()
-        Image.fromarray(frames[-1]).save(png, "PNG")
-        return ContinuedClip(path, sha256_of(path), png.getvalue(), len(frames))
+            return (
+                f"is not a file{where}. Enter the path of an MP4 file, relative to the folder of the sheet, or the id "
+                "of a clip."
+            )
+        return _read(path)
+
+
+def _read(path: Path) -> ContinuedClip | str:
+    if path.stat().st_size > MAX_BYTES:
+        return f"is larger than {MAX_BYTES // 2**20} MiB. Enter a shorter clip."
+    try:
+        frames = read_frames(path)
+    except EncodingError:
+        return "is not a readable video. Enter an MP4 file, such as a clip that Reelmill has generated."
+    png = io.BytesIO()
+    Image.fromarray(frames[-1]).save(png, "PNG")
+    return ContinuedClip(path, sha256_of(path), png.getvalue(), len(frames))
 
 
 def sha256_of_bytes(data: bytes) -> str:

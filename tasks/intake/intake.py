@@ -64,6 +64,7 @@ def validate_sheet(
     reading: ReadingOptions = DETECT,
     lengths: PromptLengths | None = None,
     remote: RemotePictures | None = None,
+    staged: Callable[[str], Path | None] = lambda _: None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
@@ -72,6 +73,7 @@ def validate_sheet(
         want_scope: see Brief; for rows that set none.
         confined: see Pictures and WildcardLists.
         remote: see Pictures.
+        staged: see ContinuedClips.
         lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
 
@@ -81,7 +83,7 @@ def validate_sheet(
     table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
-    clips = ContinuedClips(path.parent, confined=confined)
+    clips = ContinuedClips(path.parent, confined=confined, staged=staged)
     checks = [check(cards, default_card) for check in (card_check, pictures.check, clips.check)]
     checked = check_table(
         table,

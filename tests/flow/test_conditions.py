@@ -14,6 +14,7 @@ from adapters.media.sound import read_sound
 from adapters.media.video import encode
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
+from flows.submit import read_sheet
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of
 from tasks.runtime.shared_staging import fetch_sound
@@ -81,3 +82,8 @@ def test_clips_from_pictures_and_clips_are_generated_and_published_with_their_so
         report = verify(clip)
         assert report.state != "invalid"
         assert report.actions[0].startswith("composed with the help of a generative model")
+    continued = f"a red circle,tiny-kandinsky,1:1,{rows['ltx'].variant_id}"
+    sheet.write_text(f"prompt,model,placements,continue_from\n{continued}\n")
+    again = read_sheet(load_settings(), resources, sheet)
+    assert again.checked.problems == (), "a clip can be continued by its id"
+    assert again.clips[0].sha256 == rows["ltx"].clip.sha256

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from adapters.media.video import encode, read_frames
+from manifests.brief import Brief
 from manifests.errors import GenerationError, PlanError
 from manifests.sheet.table_check import campaign_of
 from models.registry import load_cards
 from tasks.intake import continued_clips
-from tasks.intake.continued_clips import keep_clips
+from tasks.intake.continued_clips import ContinuedClips, keep_clips
 from tasks.intake.intake import Intake, validate_sheet
 from tasks.plan.expand import expand
 from tasks.runtime.earlier_clips import MOST_FRAMES, EarlierClips
@@ -131,6 +132,16 @@ def test_a_sheet_of_another_machine_names_no_paths(tmp_path: Path):
     assert "is a path on another machine" in problem.sentence
     [problem] = read(inside, confined=True, model=MOVES, continue_from="a.mp4").checked.problems
     assert str(tmp_path) not in problem.sentence
+
+
+def test_a_clip_is_found_by_its_id(tmp_path: Path):
+    clip, cards = movie(tmp_path / "master.mp4"), {MOVES: CARDS[MOVES]}
+    brief = Brief(2, "b", ("a bottle",), models=(MOVES,), continued=("ab" * 16,))
+    known = ContinuedClips(tmp_path, confined=True, staged={"ab" * 16: clip}.get)
+    assert list(known.check(cards, MOVES)(brief)) == []
+    assert known.hashed(brief).continued_hashes[0].startswith(digest(clip))
+    [issue] = ContinuedClips(tmp_path).check(cards, MOVES)(brief)
+    assert issue.message.startswith("is the id of a clip that is not stored on this machine. Save the published clip")
 
 
 def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
