@@ -17,14 +17,24 @@ from manifests.variant import Variant
 from models.registry import get_any_card, weights_problem
 from tasks.deliver.signing_clock import signing_clock_of
 from tasks.doctor.signing import exposed_key, sign_test_clip
+from tasks.intake.continued_clips import keep_clips
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.expand import check_cap, expand, sample
-from tasks.plan.licence import refuse_unattested_use
+from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
-from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
+from tasks.runtime.resources import (
+    Resources,
+    bucket_of,
+    card_of,
+    cards_of,
+    catalogue_of,
+    earlier_clips_of,
+    first_frames_of,
+    signer_of,
+)
 
 log = logging.getLogger(__name__)
 FRESH_S = 60.0
@@ -73,6 +83,7 @@ def register(
     owner = "" if shares else campaign.campaign_id
     planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile, owner)
     keep_pictures(first_frames_of(resources), intake.pictures)
+    keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
     catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(
@@ -117,6 +128,7 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})
     refuse_unattested_use(resources, names)
+    refuse_unsupported(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
 

@@ -22,6 +22,8 @@ class Clip:
         rung: memory rung on a GPU and memory fallback, such as ``model_offload, tiled``; on a CPU the fallback, or
             empty.
         draft_seconds: device time of the drafts that led to it.
+        sound_sha256: hex digest of the sound that the model generated, a FLAC file next to the video; empty if there is
+            none. The video itself is silent.
     """
 
     variant_id: str
@@ -38,6 +40,7 @@ class Clip:
     profile: str = "exact"
     rung: str = ""
     draft_seconds: float = 0.0
+    sound_sha256: str = ""
 
     @property
     def all_device_seconds(self) -> float:

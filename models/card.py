@@ -16,6 +16,13 @@ from models.vocabulary import load_vocabulary, unknown_words
 RECIPE_DIGITS = 16
 DRAFT = "draft"
 """Prefix of the names of draft parts."""
+Condition = Literal["last_frame", "references", "earlier_frames"]
+CONDITIONS: dict[str, str] = {
+    "last_frame": "a last frame",
+    "references": "reference pictures",
+    "earlier_frames": "a clip that it continues",
+}
+"""What each condition is called in messages."""
 
 
 class Size(Record):
@@ -276,6 +283,8 @@ class ModelCard(Card):
         vocabulary: file of the words that the model was trained on; None for general language.
         scorer: name of the scorer card.
         rates: measured rates; estimates use the first one.
+        accepts: what a clip can be generated from besides its text and first frame: the picture that it ends with,
+            pictures of what it shows, the last frames of the clip that it continues.
         parts: components that are not loaded from ``weights``, by name.
         loras: always applied, all of them, in this order.
         scheduler: None for the folder's own.
@@ -283,6 +292,7 @@ class ModelCard(Card):
         distilled: limits of motion and drift if the weights were distilled for few steps; otherwise None.
         draft: None if the model does not support drafts.
         draft_parts: components that drafts use in place of the card's own, by name, such as a few-step transformer.
+        unsupported: why this version cannot run the model, one sentence; empty if it can.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
@@ -297,6 +307,7 @@ class ModelCard(Card):
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
     supports_negative_prompt: bool = True
+    accepts: tuple[Condition, ...] = ()
     parts: dict[str, Weights] = Field(default_factory=dict)
     loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None
@@ -305,6 +316,7 @@ class ModelCard(Card):
     draft: Draft | None = None
     draft_parts: dict[str, Weights] = Field(default_factory=dict)
     memory: Memory | None = None
+    unsupported: str = ""
     worker: Worker = Field(default_factory=Worker)
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
 from models.card import Card, ModelCard, ScorerCard
-from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource
+from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
@@ -75,6 +75,7 @@ def open_generator(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    videos: VideoSource | None = None,
     texts: TextSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
@@ -82,7 +83,8 @@ def open_generator(
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of torch for the whole process; None for torch's default.
-        pictures: source of the first frames for image-to-video cards.
+        pictures: source of the pictures that clips are generated from.
+        videos: source of the clips that other clips continue.
         texts: source of embedded texts; with it, text encoders are not loaded.
 
     Raises:
@@ -91,7 +93,7 @@ def open_generator(
     """
     from models.diffusers.generator import DiffusersVideo
 
-    return DiffusersVideo(card, weights_root, device, threads, pictures, texts)
+    return DiffusersVideo(card, weights_root, device, threads, pictures, videos, texts)
 
 
 def open_text_encoder(

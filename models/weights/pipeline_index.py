@@ -17,6 +17,7 @@ INDEX = "model_index.json"
 WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor|Guidance)$")
 OPENS_ALSO = {
     "AnimateDiffPipeline": "StableDiffusionPipeline",
+    "LTX2ConditionPipeline": "LTX2Pipeline",
     "LTXImageToVideoPipeline": "LTXPipeline",
     "LTX2ImageToVideoPipeline": "LTX2Pipeline",
     "WanImageToVideoPipeline": "WanPipeline",

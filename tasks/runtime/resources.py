@@ -30,6 +30,7 @@ from tasks.runtime.device_processes import (
     shares_text_encoder,
     uses_processes,
 )
+from tasks.runtime.earlier_clips import EarlierClips
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
@@ -153,6 +154,7 @@ class Device:
                 threads=self._resources.threads,
                 weights_root=self._resources.weights_root,
                 pictures=first_frames_of(self._resources).pixels,
+                videos=earlier_clips_of(self._resources).frames,
             )
             self.loads += 1
             self._card = card.name
@@ -336,6 +338,11 @@ def _bucket(place: BucketConfig, patient: bool) -> Bucket:
 def first_frames_of(resources: Resources) -> FirstFrames:
     """Return the stored first frames; with shared staging, they are stored in the bucket as well."""
     return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
+
+
+def earlier_clips_of(resources: Resources) -> EarlierClips:
+    """Return the stored clips that other clips continue."""
+    return EarlierClips(resources.first_frames, bucket_of(resources) if resources.shared else None)
 
 
 def devices_of(resources: Resources) -> Devices:

@@ -220,7 +220,7 @@ def variant_from(text: str) -> Variant:
     """
     with _damage_of("variant"):
         variant = Variant(**json.loads(text))
-        return variant._replace(loras=tuple(variant.loras))
+        return variant._replace(loras=tuple(variant.loras), reference_sha256s=tuple(variant.reference_sha256s))
 
 
 def variant_row(row: Any) -> VariantRow:
@@ -328,7 +328,7 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         raise ValueError("a clip has frames per second")
     for name in ("device_seconds", "draft_seconds"):
         _must(body.get(name, 0.0), float, int)
-    for name in ("machine", "profile", "rung"):
+    for name in ("machine", "profile", "rung", "sound_sha256"):
         _must(body.get(name, ""), str)
     return Clip(**{**body, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
 
