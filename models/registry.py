@@ -15,6 +15,7 @@ from models.protocols import FrameScorer, Generator, PictureSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
+    "device_kind",
     "find_devices",
     "get_any_card",
     "get_card",
@@ -108,6 +109,18 @@ def find_devices() -> tuple[str, ...]:
     import torch
 
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
+
+
+def device_kind(device: str) -> str:
+    """Return the name of a GPU, such as ``NVIDIA H200``; other devices are their own kind. Imports torch for a GPU."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    try:
+        return torch.cuda.get_device_name(device)
+    except (RuntimeError, AssertionError, ValueError):  # loading a model on it says what is wrong
+        return device
 
 
 def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:

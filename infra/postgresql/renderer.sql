@@ -16,6 +16,7 @@ GRANT USAGE ON SCHEMA public TO reelmill_renderer;
 GRANT SELECT ON alembic_version, memberships, runs, variants TO reelmill_renderer;
 GRANT SELECT (campaign_id, standing, priority, draft_seconds), UPDATE (draft_seconds) ON campaigns TO reelmill_renderer;
 GRANT UPDATE (waiting, working, served, spent_s, claimed_at, detail) ON runs TO reelmill_renderer;
+GRANT SELECT, INSERT, UPDATE (seconds, booked_at) ON device_use TO reelmill_renderer;
 GRANT UPDATE (
     state, attempt, tries, lease_owner, lease_expires, clip, score, prompt_adherence, sort_score, reasons, error, made_at
 ) ON variants TO reelmill_renderer;
@@ -98,6 +99,39 @@ DROP POLICY IF EXISTS renderer_reads ON runs;
 CREATE POLICY renderer_reads ON runs FOR SELECT TO reelmill_renderer USING (true);
 DROP POLICY IF EXISTS renderer_counts ON runs;
 CREATE POLICY renderer_counts ON runs FOR UPDATE TO reelmill_renderer USING (ended_at IS NULL);
+
+-- Device use is only added, at most a day in a step, and by a process to a run of its campaign.
+ALTER TABLE device_use ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS renderer_reads ON device_use;
+CREATE POLICY renderer_reads ON device_use FOR SELECT TO reelmill_renderer USING (true);
+DROP POLICY IF EXISTS renderer_books ON device_use;
+CREATE POLICY renderer_books ON device_use FOR INSERT TO reelmill_renderer
+    WITH CHECK (
+        use_id ~ '^[0-9a-f]{32}$'
+        AND kind IN ('generate', 'draft', 'load', 'other', 'score')
+        AND owner ~ '^[^:]+:[0-9a-f-]*:[0-9]+:[0-9]*$'
+        AND length(owner) <= 400 AND length(device) <= 200 AND length(device_kind) <= 200 AND length(card) <= 200
+        AND (run_id = '' OR EXISTS (
+            SELECT FROM runs AS own WHERE own.run_id = device_use.run_id AND own.campaign_id = device_use.campaign_id
+        ))
+        AND seconds BETWEEN 0 AND 86400
+        AND booked_at BETWEEN extract(epoch FROM clock_timestamp()) - 60 AND extract(epoch FROM clock_timestamp()) + 60
+    );
+DROP POLICY IF EXISTS renderer_adds ON device_use;
+CREATE POLICY renderer_adds ON device_use FOR UPDATE TO reelmill_renderer USING (true);
+CREATE OR REPLACE FUNCTION renderer_use() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    now double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+    IF NOT (NEW.seconds - OLD.seconds BETWEEN 0 AND 86400) OR NOT (NEW.booked_at BETWEEN now - 60 AND now + 60) THEN
+        RAISE EXCEPTION 'a renderer can only add device time' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER renderer_use BEFORE UPDATE ON device_use FOR EACH ROW
+    WHEN (current_user = 'reelmill_renderer')
+    EXECUTE FUNCTION renderer_use();
 
 -- The driver reads these columns, so each has a fixed form: one damaged row must not stop the others. A clip of a
 -- renderer is staged in the bucket under its own variant; otherwise it could name any file of the driver's host.
@@ -231,7 +265,8 @@ CREATE OR REPLACE TRIGGER renderer_drafts BEFORE UPDATE ON campaigns FOR EACH RO
     EXECUTE FUNCTION renderer_drafts();
 
 -- The triggers run as the renderer, so it needs the functions that they call; neither reads or writes anything.
-REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count(), renderer_drafts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count(), renderer_drafts(), renderer_use()
+    FROM PUBLIC;
 REVOKE ALL ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer)
     TO reelmill_renderer;

@@ -12,14 +12,18 @@ from typing import Any, NamedTuple
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
-from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue import Catalogue, catalogue_name, open_catalogue
 from adapters.proxies import check_proxy
+from manifests.costs.device_use import UseKind
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
-from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from models.registry import device_kind, find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from tasks.runtime.device_use.meter import DeviceMeter
+from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
+from tasks.runtime.device_use.settlement import folder_of
 from tasks.runtime.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
@@ -105,7 +109,11 @@ class Resources:
 
 
 class Device:
-    """A device with at most one warm generator, which is reloaded before the memory is full."""
+    """A device with at most one warm generator, which is reloaded before the memory is full.
+
+    Attributes:
+        meter: measures what the device is used for.
+    """
 
     def __init__(self, name: str, resources: Resources) -> None:
         self.name = name
@@ -116,6 +124,9 @@ class Device:
         self.recycled = 0
         self.loads = 0
         self.drafters: dict[tuple[Any, ...], Any] = {}
+        catalogue = catalogue_name(resources.catalogue_url) if resources.catalogue_url else ""
+        self.meter = DeviceMeter(name, device_kind, folder_of(resources.staging), catalogue)
+        self._scorers: dict[FrameScorer, MeteredScorer] = {}
 
     def generator(self, card: ModelCard) -> Generator:
         """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
@@ -127,17 +138,25 @@ class Device:
             self.recycled += 1
         if self._generator is None or self._card != card.name:
             self.close()
-            self._generator = open_generator(
-                card,
-                device=self.name,
-                threads=self._resources.threads,
-                weights_root=self._resources.weights_root,
-                pictures=first_frames_of(self._resources).pixels,
-            )
+            with self.meter.using(UseKind.LOAD):
+                loaded = open_generator(
+                    card,
+                    device=self.name,
+                    threads=self._resources.threads,
+                    weights_root=self._resources.weights_root,
+                    pictures=first_frames_of(self._resources).pixels,
+                )
+            self._generator = MeteredGenerator(loaded, self.meter)
             self.loads += 1
             self._card = card.name
             self._watch = MemoryWatch(capacity_bytes(self.name))
         return self._generator
+
+    def metered(self, scorer: FrameScorer) -> FrameScorer:
+        """Return a scorer whose work on this device is measured; one that works elsewhere is returned as it is."""
+        if not is_on(scorer, self.name):
+            return scorer
+        return self._scorers.setdefault(scorer, MeteredScorer(scorer, self.meter))
 
     def note_memory(self) -> None:
         """Record the memory in use after a clip."""
