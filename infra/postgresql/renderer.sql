@@ -16,7 +16,6 @@ GRANT USAGE ON SCHEMA public TO reelmill_renderer;
 GRANT SELECT ON alembic_version, memberships, runs, variants TO reelmill_renderer;
 GRANT SELECT (campaign_id, standing, priority, draft_seconds), UPDATE (draft_seconds) ON campaigns TO reelmill_renderer;
 GRANT UPDATE (waiting, working, served, spent_s, claimed_at, detail) ON runs TO reelmill_renderer;
-GRANT SELECT, INSERT, UPDATE (seconds, booked_at) ON device_use TO reelmill_renderer;
 GRANT UPDATE (
     state, attempt, tries, lease_owner, lease_expires, clip, score, prompt_adherence, sort_score, reasons, error, made_at
 ) ON variants TO reelmill_renderer;
@@ -101,6 +100,7 @@ DROP POLICY IF EXISTS renderer_counts ON runs;
 CREATE POLICY renderer_counts ON runs FOR UPDATE TO reelmill_renderer USING (ended_at IS NULL);
 
 -- Device use is only added, at most a day in a step, and by a process to a run of its campaign.
+GRANT SELECT, INSERT, UPDATE (seconds, booked_at) ON device_use TO reelmill_renderer;
 ALTER TABLE device_use ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS renderer_reads ON device_use;
 CREATE POLICY renderer_reads ON device_use FOR SELECT TO reelmill_renderer USING (true);
@@ -132,6 +132,7 @@ $$;
 CREATE OR REPLACE TRIGGER renderer_use BEFORE UPDATE ON device_use FOR EACH ROW
     WHEN (current_user = 'reelmill_renderer')
     EXECUTE FUNCTION renderer_use();
+REVOKE ALL ON FUNCTION renderer_use() FROM PUBLIC;
 
 -- The driver reads these columns, so each has a fixed form: one damaged row must not stop the others. A clip of a
 -- renderer is staged in the bucket under its own variant; otherwise it could name any file of the driver's host.
@@ -160,9 +161,10 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung', 'draft_seconds'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung', 'draft_seconds', 'campaign_id', 'device_kind'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
-            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung'))
+            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'campaign_id',
+                'device_kind'))
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -265,8 +267,7 @@ CREATE OR REPLACE TRIGGER renderer_drafts BEFORE UPDATE ON campaigns FOR EACH RO
     EXECUTE FUNCTION renderer_drafts();
 
 -- The triggers run as the renderer, so it needs the functions that they call; neither reads or writes anything.
-REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count(), renderer_drafts(), renderer_use()
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION renderer_clip(), renderer_values(), renderer_count(), renderer_drafts() FROM PUBLIC;
 REVOKE ALL ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION renderer_number(jsonb, double precision, double precision), renderer_json(text, integer)
     TO reelmill_renderer;

@@ -212,7 +212,7 @@ class ShardWorker:
         self._is_prepared = False
         # Looked up once, because the lookup of other campaigns' clips costs a query for each batch of leases.
         self._may_reuse = not resources.shared and len(catalogue.campaigns.all()) > 1
-        postprocessor = Postprocessor(resources, shard, self.scorer)
+        postprocessor = Postprocessor(resources, shard, self.scorer, device.meter.device_kind)
         self.postprocess = PostprocessPool(postprocessor, writer.put)
 
     @property

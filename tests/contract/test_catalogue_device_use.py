@@ -1,4 +1,4 @@
-"""The ledger of device use counts each second once, whoever books it and how often."""
+"""The ledger of device use counts each second once, however often it is booked."""
 
 import threading
 from dataclasses import replace

@@ -31,7 +31,9 @@ class DeviceRecord:
         """Record the block as work; yield its start."""
         self._number += 1
         began = time.monotonic()
-        handle = os.open(self._folder / f"{kind}-{os.getpid()}-{self._number}-{time.monotonic_ns()}", os.O_CREAT | os.O_RDWR)
+        handle = os.open(
+            self._folder / f"{kind}-{os.getpid()}-{self._number}-{time.monotonic_ns()}", os.O_CREAT | os.O_RDWR
+        )
         try:
             os.pwrite(handle, INTERVAL.pack(began, began), 0)
             self._handle = handle

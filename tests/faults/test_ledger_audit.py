@@ -62,7 +62,7 @@ def work(resources: Resources, campaign_id: str, record: Path) -> None:
     catalogue = catalogue_of(resources)
     release_dead_leases(catalogue)
     run_id = catalogue.runs.begin(campaign_id, "pool", current_owner())
-    for shard in Remaining(resources, campaign_id, 0.25).shards(8, run_id):
+    for shard in Remaining(resources, campaign_id, 0.25).shards(3, run_id):
         render_shard(resources, shard)
 
 

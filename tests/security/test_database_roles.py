@@ -541,8 +541,8 @@ def old_database(roles: Roles) -> Iterator[Roles]:
         administrator.execute("DROP DATABASE earlier WITH (FORCE)")
 
 
-def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: Roles):
-    old_database.grant()
+def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: Roles, tmp_path: Path):
+    old_database.grant_as_before(tmp_path / "renderer.sql")
     with pytest.raises(
         CatalogueError, match=r"revision 0005.*reelmill_renderer may not change tables.*reelmill status"
     ):
@@ -552,16 +552,19 @@ def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: R
     with psycopg.connect(old_database.renderer, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT * FROM night_schedules")  # added by the upgrade
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM device_use")
         connection.execute("UPDATE variants SET state = 'leased' WHERE state = 'planned'")
+    old_database.grant()
     grants = granted(old_database)
     old_database.grant()
     old_database.create()
     assert granted(old_database) == grants, "running the files again changes nothing"
 
 
-def test_leases_of_a_renderer_use_the_index(old_database: Roles):
+def test_leases_of_a_renderer_use_the_index(old_database: Roles, tmp_path: Path):
     """Row security adds conditions, but must not hide the ids from the index."""
-    old_database.grant()
+    old_database.grant_as_before(tmp_path / "renderer.sql")
     with psycopg.connect(old_database.owner, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO variants (variant_id, body, state, attempt, tries) "

@@ -41,7 +41,7 @@ class DeviceMeter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = device
-        self._device_kind = device_kind
+        self._kind_of = device_kind
         self._folder = folder
         self._catalogue = catalogue
         self._clock = clock
@@ -51,6 +51,11 @@ class DeviceMeter:
         self._since = 0.0
         self._measuring = threading.Lock()
         self._booking = threading.Lock()
+
+    @property
+    def device_kind(self) -> str:
+        """Name of the GPU, or ``cpu``."""
+        return self._kind_of(self.device)
 
     @contextmanager
     def working_for(self, cause: Cause) -> Iterator[None]:
@@ -125,9 +130,7 @@ class DeviceMeter:
             return use
 
     def _new(self, cause: Cause, kind: UseKind) -> DeviceUse:
-        return DeviceUse(
-            secrets.token_hex(16), cause, kind, current_owner(), self.device, self._device_kind(self.device)
-        )
+        return DeviceUse(secrets.token_hex(16), cause, kind, current_owner(), self.device, self.device_kind)
 
     def _advance(self) -> None:
         """Give the time since the last call to the first of the uses in progress."""

@@ -68,5 +68,5 @@ class MeteredScorer:
 
 
 def is_on(scorer: FrameScorer, device: str) -> bool:
-    """Return whether a scorer works on a device; one that does not say so works on the CPU."""
+    """Return whether a scorer works on a device; one without this attribute works on the CPU."""
     return str(getattr(scorer, "device", "cpu")) == device

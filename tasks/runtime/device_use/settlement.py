@@ -13,7 +13,7 @@ FOLDER = "device-use"
 
 
 def folder_of(staging: Path) -> Path:
-    """Return the folder of the uses that are not booked yet, beside that of the staged clips."""
+    """Return the folder of the uses that are not booked yet, next to that of the staged clips."""
     return staging.parent / FOLDER
 
 
