@@ -118,7 +118,7 @@ def test_costs_are_shown_everywhere(ten, capsys, tmp_path):
     client = client_of(Session.open(), "viewer")
     [of_api] = client.get("/api/campaigns").json()
     assert (of_api["cost"], of_api["device_seconds"]) == (pytest.approx(10, abs=0.05), pytest.approx(1000, abs=5))
-    assert "cost 10.00 EUR" in client.get(f"/campaigns/{listed['campaign_id']}").text
+    assert "cost 10.00 EUR" in client.get(f"/campaigns/{listed['campaign_id']}/status").text
 
 
 def test_failed_variants_cost_and_are_in_the_total_only(ten, capsys, fake_models):
