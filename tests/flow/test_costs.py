@@ -7,13 +7,16 @@ import pytest
 from cli_runner import reelmill
 from dashboard_client import PASSWORD, client_of
 
+from adapters.catalogue import catalogue_name
 from adapters.catalogue.accounts.passwords import hash_password
 from adapters.sheets import read_table
 from app.report.report import report_of
 from app.session import Session
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
+from manifests.costs.device_use import Cause, DeviceUse, UseKind
 from manifests.errors import GenerationError
+from tasks.runtime.device_use.use_file import UseFile
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -165,3 +168,16 @@ def test_shared_clips_are_paid_by_the_campaign_that_made_them(ten, capsys, fake_
     assert (first.published, second.published) == (10, 10)
     assert first.briefs[0].cost == pytest.approx(10, abs=0.05)
     assert (second.cost, second.briefs[0].cost) == (0, 0)
+
+
+def test_status_includes_what_a_killed_process_has_left(ten, capsys, home):
+    reelmill(capsys, "run", ten, "--sample", 1)
+    [row] = catalogue().campaigns.all()
+    [run] = catalogue().runs.all()
+    cause = Cause(row.campaign_id, run.run_id, "starter")
+    use = DeviceUse("ab" * 16, cause, UseKind.LOAD, "host:0:1:1", "cpu", "cpu", 300.0)
+    UseFile.create(home / "device-use", catalogue_name(catalogue().url), use).close()
+    [listed] = json.loads(reelmill(capsys, "status", "--json").out)
+    assert listed["cost"] == pytest.approx(4, abs=0.05)
+    assert catalogue().runs.get(run.run_id).spent_s == pytest.approx(400, abs=5)
+    assert list((home / "device-use").iterdir()) == []

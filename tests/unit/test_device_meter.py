@@ -23,6 +23,7 @@ from tasks.runtime.device_use.meter import DeviceMeter
 from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
 from tasks.runtime.device_use.settlement import settle_dead_uses
 from tasks.runtime.device_use.use_file import UNFINISHED_S, uses_left
+from tasks.runtime.heartbeat import heartbeat
 
 
 class Clock:
@@ -278,3 +279,17 @@ def test_threads_that_use_a_device_at_the_same_time_lose_no_second(meter, catalo
     seconds = booked(catalogue, cause_of("Spring"))
     assert seconds["generate"] >= 0.1
     assert 0.2 <= sum(seconds.values()) <= wall
+
+
+def test_the_heartbeat_books_a_use_in_progress(meter, clock, catalogue, cause_of):
+    """If a host is lost with its disk, its last heartbeat is what the ledger has."""
+    with (
+        meter.working_for(cause_of("Spring")),
+        heartbeat(catalogue, 0.06, meter.book),
+        meter.using(UseKind.GENERATE),
+    ):
+        clock.now += 9
+        deadline = time.monotonic() + 30
+        while booked(catalogue, cause_of("Spring")) != {"generate": 9}:
+            assert time.monotonic() < deadline, "nothing was booked"
+            time.sleep(0.01)
