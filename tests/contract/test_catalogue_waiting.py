@@ -123,3 +123,12 @@ def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catal
     }
     assert catalogue.progress.tally_by_combination(SPRING, ["b2"]) == {}
     assert catalogue.progress.tally_by_combination(SPRING, []) == {}
+
+
+def test_the_rate_of_a_card_ignores_clips_whose_frames_were_reused(catalogue: Catalogue):
+    made, reused = samples.filled(catalogue, 2)
+    for variant_id, seconds in ((made, 4.0), (reused, 0.0)):
+        [lease] = samples.take(catalogue, [variant_id])
+        clip = dataclasses.replace(samples.clip(variant_id), device_seconds=seconds)
+        catalogue.results.mark_rendered(lease, clip)
+    assert catalogue.progress.device_rates() == {"starter": 4.0}

@@ -85,14 +85,13 @@ class Progress(CataloguePart):
             return number_in(connection.execute(query).scalar())
 
     def device_rates(self, clips: int = 200) -> dict[str, float]:
-        """Return the mean device seconds per clip by card, over up to ``clips`` clips."""
+        """Return the mean device seconds per clip by card, over up to ``clips`` clips; reused frames do not count."""
         query = select(variants.c.body, variants.c.clip).where(variants.c.clip.is_not(None)).limit(clips)
         seconds: dict[str, list[float]] = {}
         with self._db.reading() as connection:
             for row in connection.execute(query):
-                seconds.setdefault(json.loads(row.body)["card"], []).append(
-                    number_in(object_in(row.clip).get("device_seconds"))
-                )
+                if worked := number_in(object_in(row.clip).get("device_seconds")):
+                    seconds.setdefault(json.loads(row.body)["card"], []).append(worked)
         return {card: sum(values) / len(values) for card, values in seconds.items()}
 
     @staticmethod
