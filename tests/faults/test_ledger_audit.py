@@ -70,16 +70,19 @@ def kill_while_it_works(resources: Resources, campaign_id: str, record: Path, af
     before = len(intervals(record))
     process = _CONTEXT.Process(target=work, args=(resources, campaign_id, record))
     process.start()
-    deadline = time.monotonic() + 60
-    while len(intervals(record)) == before:
-        assert time.monotonic() < deadline, "the device was never used"
-        time.sleep(0.01)
-    time.sleep(after_s)
-    process.kill()
+    try:
+        deadline = time.monotonic() + 60
+        while len(intervals(record)) == before:
+            assert time.monotonic() < deadline, "the device was never used"
+            time.sleep(0.01)
+        time.sleep(after_s)
+    finally:
+        process.kill()
     assert finish(process) == -signal.SIGKILL
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("database", "kills"), [("sqlite_url", 30), ("postgres_url", 6)])
 def test_the_ledger_after_kills(tmp_path: Path, request: pytest.FixtureRequest, database: str, kills: int):
     resources = resources_in(tmp_path / "home", request.getfixturevalue(database))
