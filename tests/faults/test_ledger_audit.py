@@ -23,10 +23,10 @@ from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of, close_resources
 
 CLIP_S = 0.3
-CLIPS = 400
+CLIPS = 10
 MOST = 0.02
 """Share by which the booked seconds may differ from the real ones."""
-PROMPTS = ("a red ball", "a broken one")
+PROMPTS = tuple(f"number {number:02} {'is broken' if number % 4 == 3 else 'works'}" for number in range(60))
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["warm"])
 
@@ -99,6 +99,7 @@ def test_the_ledger_after_kills(tmp_path: Path, request: pytest.FixtureRequest, 
     print(f"{kills} kills: {real:.2f} s really spent, {booked:.2f} s booked ({booked / real - 1:+.2%})")
     by_kind = {total.kind: total.seconds for total in catalogue.device_use.of_campaign(campaign_id)}
     print({kind: (round(busy_seconds(record, kind), 2), round(seconds, 2)) for kind, seconds in by_kind.items()})
+    assert by_kind.keys() == {"load", "other", "generate", "score"}
     assert booked == pytest.approx(real, rel=MOST)
     assert by_kind["load"] == pytest.approx(busy_seconds(record, "load"), rel=0.05)
     assert by_kind["generate"] == pytest.approx(busy_seconds(record, "generate"), rel=0.03)
