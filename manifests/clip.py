@@ -24,6 +24,8 @@ class Clip:
         draft_seconds: device time of the drafts that led to it.
         sound_sha256: hex digest of the sound that the model generated, a FLAC file next to the video; empty if there is
             none. The video itself is silent.
+        campaign_id: the campaign that has caused this device time; empty for clips of earlier versions.
+        device_kind: name of the device, such as ``NVIDIA H200`` or ``cpu``; empty for clips of earlier versions.
     """
 
     variant_id: str
@@ -41,11 +43,17 @@ class Clip:
     rung: str = ""
     draft_seconds: float = 0.0
     sound_sha256: str = ""
+    campaign_id: str = ""
+    device_kind: str = ""
 
     @property
     def all_device_seconds(self) -> float:
         """Total device time, including drafts."""
         return self.device_seconds + self.draft_seconds
+
+    def seconds_for(self, campaign_id: str) -> float:
+        """Return the device time that a campaign has caused: none if another campaign has made the clip."""
+        return self.all_device_seconds if self.campaign_id in ("", campaign_id) else 0.0
 
     @property
     def duration_s(self) -> float:

@@ -16,6 +16,7 @@ from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder,
 from models.weights import weights_path, weights_problem
 
 __all__ = [
+    "device_kind",
     "find_devices",
     "free_memory_gb",
     "get_any_card",
@@ -160,6 +161,18 @@ def free_memory_gb(device: str) -> float | None:
     import torch
 
     return None if device == "cpu" else torch.cuda.mem_get_info(device)[0] / 1e9
+
+
+def device_kind(device: str) -> str:
+    """Return the name of a GPU, such as ``NVIDIA H200``; other devices are their own kind. Imports torch for a GPU."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    try:
+        return torch.cuda.get_device_name(device)
+    except (RuntimeError, AssertionError, ValueError):  # loading a model on it says what is wrong
+        return device
 
 
 def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from benchmarks.wan.rig import Rig
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.costs.device_use import UseKind
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant, Variant
 from models.memory import free_caches
@@ -62,13 +63,11 @@ def render(
         )
         shard = _planned(resources, name, variants, gates or {}, want)
         report = render_shard(resources, shard)
-        rows = catalogue_of(resources).variants.of_campaign(shard.campaign_id)
-        finals = sum(row.clip.device_seconds for row in rows if row.clip)
-        with_drafts = catalogue_of(resources).progress.device_seconds(shard.campaign_id)
+        used = catalogue_of(resources).device_use.of_campaign(shard.campaign_id)
     finally:
         close_resources()
         free_caches()
-    return RenderedShard(report, with_drafts - finals)
+    return RenderedShard(report, sum(use.seconds for use in used if use.kind == UseKind.DRAFT))
 
 
 def _planned(

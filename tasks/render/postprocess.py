@@ -69,7 +69,10 @@ class PostprocessPool:
 class Postprocessor:
     """Stages and judges one job per call. Thread-safe."""
 
-    def __init__(self, resources: Resources, shard: Shard, scorer: Callable[[], FrameScorer]) -> None:
+    def __init__(
+        self, resources: Resources, shard: Shard, scorer: Callable[[], FrameScorer], device_kind: str = ""
+    ) -> None:
+        self._device_kind = device_kind
         self._resources = resources
         self._shard = shard
         self._staging = Staging(resources.staging)
@@ -135,6 +138,8 @@ class Postprocessor:
             rung=generated.fallback_step,
             draft_seconds=made.draft_seconds,
             sound_sha256=_write_sound(generated.sound, folder / SOUND) if generated.sound else "",
+            campaign_id=self._shard.campaign_id,
+            device_kind=self._device_kind,
         )
         return share(self._resources, clip) if self._resources.shared else clip, generated
 

@@ -108,20 +108,6 @@ def test_memberships_can_be_limited_to_some_variants(catalogue: Catalogue):
     assert catalogue.campaigns.memberships(SPRING, []) == []
 
 
-def test_draft_seconds_without_a_clip_are_booked_on_the_campaign(catalogue: Catalogue):
-    (variant_id,) = placed(catalogue, "passed")
-    catalogue.campaigns.add(samples.campaign("Autumn"), {})
-    worked = samples.clip(variant_id).device_seconds
-    assert catalogue.progress.device_seconds(SPRING) == worked
-    for seconds in (0.5, 0.25):
-        catalogue.campaigns.add_draft_seconds(SPRING, seconds)
-    catalogue.campaigns.add(samples.campaign(), {"review": "auto"})  # adding it again keeps the draft seconds
-    assert catalogue.campaigns.get(SPRING).draft_seconds == 0.75
-    assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
-    assert catalogue.campaigns.get("Autumn").draft_seconds == 0
-    assert catalogue.progress.device_seconds(samples.campaign("Autumn").campaign_id) == 0
-
-
 def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catalogue):
     catalogue.campaigns.add(samples.campaign(), {})
     first, second, third = samples.planned(3, "b1")
@@ -137,3 +123,12 @@ def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catal
     }
     assert catalogue.progress.tally_by_combination(SPRING, ["b2"]) == {}
     assert catalogue.progress.tally_by_combination(SPRING, []) == {}
+
+
+def test_the_rate_of_a_card_ignores_clips_whose_frames_were_reused(catalogue: Catalogue):
+    made, reused = samples.filled(catalogue, 2)
+    for variant_id, seconds in ((made, 4.0), (reused, 0.0)):
+        [lease] = samples.take(catalogue, [variant_id])
+        clip = dataclasses.replace(samples.clip(variant_id), device_seconds=seconds)
+        catalogue.results.mark_rendered(lease, clip)
+    assert catalogue.progress.device_rates() == {"starter": 4.0}

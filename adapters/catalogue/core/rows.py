@@ -328,7 +328,7 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         raise ValueError("a clip has frames per second")
     for name in ("device_seconds", "draft_seconds"):
         _must(body.get(name, 0.0), float, int)
-    for name in ("machine", "profile", "rung", "sound_sha256"):
+    for name in ("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"):
         _must(body.get(name, ""), str)
     return Clip(**{**body, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN})
 
