@@ -80,7 +80,7 @@ class ScriptedEncoder:
         return np.array([len(text), self._number], dtype=np.uint8)
 
 
-def open_fake(card, device, threads, weights_root, pictures, texts) -> ScriptedGenerator:
+def open_fake(card, device, threads, weights_root, pictures, videos, texts) -> ScriptedGenerator:
     if card.name == "incomplete":
         raise IncompleteWeightsError(f"The weights in {weights_root} are incomplete.")
     if card.name == "crash":

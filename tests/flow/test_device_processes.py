@@ -45,11 +45,11 @@ def test_each_device_generates_in_its_own_process_and_a_second_run_keeps_them(tm
     assert report_of(catalogue(), campaign_id).published == 12
     devices = devices_of(resources_of(load_settings(**SETTINGS)))
     with devices.acquire() as one, devices.acquire() as other:
-        children = {device._generator.child.pid for device in (one, other)}
+        children = {device._process.child.pid for device in (one, other)}
         assert len(children | {os.getpid()}) == 3
     run(tmp_path, "b,a blue circle,16:9,12,")
     with devices.acquire() as one, devices.acquire() as other:
-        assert {device._generator.child.pid for device in (one, other)} == children
+        assert {device._process.child.pid for device in (one, other)} == children
         assert (one.loads, other.loads) == (1, 1)
 
 
