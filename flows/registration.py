@@ -27,7 +27,7 @@ from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, estimate, make_plan
 from tasks.plan.remaining import release_dead_leases
-from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
+from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
 from tasks.runtime.resources import (
     Resources,

@@ -24,9 +24,9 @@ from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sheet_store import SheetStore
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
-from tasks.runtime.shared_staging import fetch_staged
 
 
 class Submission(NamedTuple):

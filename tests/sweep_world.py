@@ -17,9 +17,9 @@ from adapters.bucket import Bucket
 from adapters.catalogue import Catalogue, Lease, SignedFacts
 from adapters.catalogue.core.tables import database_now, events, variants
 from tasks.deliver.keys import keys_of
+from tasks.runtime.files.shared_staging import keys_of_staged
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, catalogue_of
-from tasks.runtime.shared_staging import keys_of_staged
-from tasks.runtime.staging import Staging
 from tasks.sweep.context import KEEP_S, SweepOptions, SweepTarget
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all

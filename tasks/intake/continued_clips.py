@@ -15,9 +15,9 @@ from manifests.brief import Brief
 from manifests.errors import EncodingError
 from manifests.sheet import CellIssue
 from models.card import ModelCard
-from tasks.runtime.earlier_clips import EarlierClips
-from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.staging import sha256_of
+from tasks.runtime.files.earlier_clips import EarlierClips
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.staging import sha256_of
 
 COLUMN = "continue_from"
 MAX_BYTES = 512 * 2**20

@@ -17,7 +17,7 @@ from manifests.sheet.layout import Layout
 from models.card import ModelCard
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import UnavailablePictureError, is_remote
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
 
 COLUMN, LAST, REFERENCES = "first_frame", "last_frame", "reference_pictures"
 OPTIONAL = (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
+from tasks.runtime.files.staging import SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
-from tasks.runtime.staging import SOUND, Staging, disk_full_errors, is_intact, is_own_file
 
 
 def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:

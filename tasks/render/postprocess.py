@@ -14,10 +14,10 @@ from manifests.gate import Gate
 from models.protocols import FrameScorer, Generated, Sound
 from tasks.plan.shard import Shard
 from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unprocessed
-from tasks.runtime.log_context import scope
+from tasks.runtime.files.shared_staging import fetch_staged, share
+from tasks.runtime.files.staging import MASTER, POSTER, SOUND, Staging, disk_full_errors, sha256_of
+from tasks.runtime.logs.log_context import scope
 from tasks.runtime.resources import Resources, card_of
-from tasks.runtime.shared_staging import fetch_staged, share
-from tasks.runtime.staging import MASTER, POSTER, SOUND, Staging, disk_full_errors, sha256_of
 from tasks.score.score import score_frames
 
 THREADS = 2

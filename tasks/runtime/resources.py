@@ -34,8 +34,8 @@ from tasks.runtime.device_processes import (
 from tasks.runtime.device_use.meter import DeviceMeter
 from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
 from tasks.runtime.device_use.settlement import folder_of
-from tasks.runtime.earlier_clips import EarlierClips
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.earlier_clips import EarlierClips
+from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
-from tasks.runtime.staging import MASTER, SIGNED, SOUND
+from tasks.runtime.files.staging import MASTER, SIGNED, SOUND
 from tasks.sweep.context import Sweep
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from adapters.bucket import Entry
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
-from tasks.runtime.shared_staging import PREFIX
+from tasks.runtime.files.shared_staging import PREFIX
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.prune import AT_ONCE, is_settled
 

@@ -19,8 +19,8 @@ from tasks.render import postprocess
 from tasks.render.clip_reuse import reused_clips
 from tasks.render.outcomes import Judged, RenderedJob
 from tasks.render.postprocess import Postprocessor
+from tasks.runtime.files.staging import Staging, sha256_of
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
-from tasks.runtime.staging import Staging, sha256_of
 
 WAVES = Sound(np.linspace(-1, 1, 3200, dtype=np.float32).reshape(2, 1600), 800)
 

@@ -11,9 +11,8 @@ from s3_server import S3_KEYS
 
 from manifests.clip import Clip
 from manifests.errors import BucketError, GenerationError
-from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
-from tasks.runtime.shared_staging import (
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.shared_staging import (
     SHARED,
     fetch_sound,
     fetch_staged,
@@ -22,7 +21,8 @@ from tasks.runtime.shared_staging import (
     keys_of_staged,
     share,
 )
-from tasks.runtime.staging import Staging
+from tasks.runtime.files.staging import Staging
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
 
 VARIANT = "ab" * 16
 

@@ -127,6 +127,6 @@ def test_two_settlers_book_a_use_once(embedded_world, tmp_path: Path):
     for thread in threads:
         thread.join()
     booked = catalogue.progress.device_seconds(campaign_id)
-    assert 0 < booked <= busy_seconds(record)
+    assert 0 < booked < 1.5 * busy_seconds(record)  # twice would be 2; loading is measured with its overhead
     assert sum(found) == pytest.approx(booked, abs=0.5)  # the first bookings were made by the process itself
     close_resources()

@@ -16,8 +16,8 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.submit import read_sheet
 from tasks.runtime import resources as resources_module
+from tasks.runtime.files.shared_staging import fetch_sound
 from tasks.runtime.resources import catalogue_of
-from tasks.runtime.shared_staging import fetch_sound
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 

@@ -16,8 +16,8 @@ from tasks.intake import continued_clips
 from tasks.intake.continued_clips import ContinuedClips, keep_clips
 from tasks.intake.intake import Intake, validate_sheet
 from tasks.plan.expand import expand
-from tasks.runtime.earlier_clips import MOST_FRAMES, EarlierClips
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.earlier_clips import MOST_FRAMES, EarlierClips
+from tasks.runtime.files.first_frames import FirstFrames
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
 

@@ -15,8 +15,8 @@ from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from manifests.clip import Clip
 from manifests.errors import BucketError, CatalogueError, KeyTakenError
+from tasks.runtime.files.staging import Staging, disk_full_errors, is_intact, is_own_file, sha256_of
 from tasks.runtime.resources import Resources, bucket_of
-from tasks.runtime.staging import Staging, disk_full_errors, is_intact, is_own_file, sha256_of
 
 PREFIX = "staging"
 SHARED = "bucket"

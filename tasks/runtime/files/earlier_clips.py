@@ -9,8 +9,8 @@ from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from adapters.media.video import read_frames
 from manifests.errors import EncodingError, GenerationError, PlanError
-from tasks.runtime.first_frames import PREFIX
-from tasks.runtime.staging import disk_full_errors, is_intact, sha256_of
+from tasks.runtime.files.first_frames import PREFIX
+from tasks.runtime.files.staging import disk_full_errors, is_intact, sha256_of
 
 MOST_FRAMES = 99
 """Frames that a model sees of an earlier clip: the three chunks of 33 that Helios remembers."""
