@@ -51,7 +51,8 @@ def working_of(card: ModelCard, shape: tuple[int, int, int] | None = None) -> Wo
         return Working(pixels * DENOISE_BYTES / 1e9, decode, min(decode, TILED_GB))
     share = pixels / default_pixels
     decode = figures.decode_gb * share
-    return Working(figures.denoise_gb * share, decode, min(decode, figures.tiled_gb))
+    step = share * default[0] / (shape or default)[0] if figures.in_chunks else share
+    return Working(figures.denoise_gb * step, decode, min(decode, figures.tiled_gb))
 
 
 def default_shape(card: ModelCard) -> tuple[int, int, int]:
