@@ -136,11 +136,13 @@ class WorkingMemory(Record):
         denoise_gb: in a step.
         decode_gb: while the VAE decodes the whole clip.
         tiled_gb: while the VAE decodes in tiles.
+        in_chunks: clips are generated chunk by chunk, so that a step takes the same for clips of every length.
     """
 
     denoise_gb: float = Field(gt=0)
     decode_gb: float = Field(gt=0)
     tiled_gb: float = Field(gt=0)
+    in_chunks: bool = False
 
 
 class Memory(Record):
