@@ -270,6 +270,7 @@ def test_only_the_denoisers_architecture_is_asked_of_cuda(monkeypatch):
         CppCompileError(["g++"], "g++: not found"),
         BackendCompilerFailed(lambda: None, RuntimeError("no compiler"), None),
         RuntimeError("No available kernel. Aborting execution."),
+        RuntimeError("No viable backend for scaled_dot_product_attention was found."),
     ],
 )
 def test_a_clip_is_made_with_plain_kernels_if_special_ones_do_not_work(monkeypatch, caplog, exact, error):
