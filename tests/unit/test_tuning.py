@@ -246,6 +246,11 @@ def test_layers_that_are_cast_cannot_be_compiled():
         wan(compile=True, storage="float8_e4m3fn")
 
 
+def test_a_cache_that_decides_for_a_whole_batch_is_refused():
+    with pytest.raises(ValidationError, match="batch excludes step_cache"):
+        wan(batch=2, step_cache={"kind": "FirstBlockCache", "options": {"threshold": 0.1}})
+
+
 def test_channels_last_weights_change_at_most_rounding(exact):
     generator = DiffusersVideo(wan(channels_last_vae=True))
     [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
