@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.catalogue import Catalogue
+from flows.prices import prices_of
 from flows.registration import settings_of
 from flows.runtime.logs import prepare_logs, quiet_prefect_services
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
+from manifests.costs.prices import Prices
 from models.card import ModelCard
 from models.registry import import_libraries
+from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
 from tasks.runtime.resources import Resources, card_of, cards_of, catalogue_of
 
 
@@ -30,20 +33,31 @@ class Session:
         return cls(settings, resources_of(settings))
 
     @classmethod
-    def of_campaign(cls, reference: str) -> "tuple[Session, str]":
+    def of_campaign(cls, reference: str, **overrides: Any) -> "tuple[Session, str]":
         """Open a session with the settings that a campaign was registered with; return it with the full campaign id.
+
+        Command line options that are None are ignored.
 
         Raises:
             CatalogueError: no campaign matches the reference, or several do.
         """
         campaign_id = cls.open().catalogue.campaigns.get(reference).campaign_id
-        settings = settings_of(campaign_id)
+        settings = settings_of(campaign_id, **{name: value for name, value in overrides.items() if value is not None})
         return cls(settings, resources_of(settings)), campaign_id
 
     @property
     def catalogue(self) -> Catalogue:
         """The catalogue, opened on first use."""
         return catalogue_of(self.resources)
+
+    @property
+    def prices(self) -> Prices:
+        """The prices of device hours."""
+        return prices_of(self.settings, self.cards)
+
+    def settle(self) -> None:
+        """Book what killed processes of this machine have used, so that costs include it."""
+        settle_dead_uses(self.catalogue, folder_of(self.resources.staging))
 
     @property
     def cards(self) -> dict[str, ModelCard]:
@@ -56,8 +70,3 @@ class Session:
 
         if self.settings.runner == "threads":
             import_libraries(card_of(self.resources, self.settings.model))
-
-    def profile_of(self, card: str) -> str:
-        """Return the profile that a run with these settings uses for a card, which may no longer exist."""
-        wanted = self.settings.profile
-        return self.cards[card].profile_for(wanted) if card in self.cards else wanted

@@ -7,6 +7,7 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect.artifacts import showing_progress
+from flows.prices import prices_of
 from flows.registration import check_run, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
 from flows.runtime.dispatch import render_all, stopped_by_errors
@@ -26,7 +27,8 @@ from tasks.intake.sheet_link import fetch_sheet
 from tasks.intake.sheet_store import SheetStore
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
-from tasks.runtime.resources import Resources, catalogue_of
+from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
+from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 ROUNDS = 3
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
@@ -119,6 +121,8 @@ def run_campaign(
             pool,
             until=until,
             budget_s=budget_s,
+            budget_money=settings.budget_money or None,
+            prices=prices_of(settings, cards_of(resources)),
             review_url=settings.review_url,
             flow_run_id=flow_run_id(),
         ) as run,
@@ -150,6 +154,7 @@ def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> R
     check_fan_out(settings)
     check_run(settings, resources, campaign_id)
     release_dead_leases(catalogue_of(resources))
+    settle_dead_uses(catalogue_of(resources), folder_of(resources.staging))
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
     return remaining

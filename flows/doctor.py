@@ -12,7 +12,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from tasks.doctor.checks import DoctorConfig
 from tasks.doctor.configuration import Schedules
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 
 def doctor_config(settings: Settings) -> DoctorConfig:

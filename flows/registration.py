@@ -2,29 +2,43 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from adapters.bucket import LocalBucket
+from flows.prices import FEWER, check_budget, prices_of
 from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
 from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
-from manifests.variant import Variant
+from manifests.variant import PlannedVariant, Variant
 from models.registry import get_any_card, weights_problem
 from tasks.deliver.signing_clock import signing_clock_of
 from tasks.doctor.signing import exposed_key, sign_test_clip
+from tasks.intake.continued_clips import keep_clips
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
+from tasks.plan.costs import Costs
 from tasks.plan.expand import check_cap, expand, sample
-from tasks.plan.licence import refuse_unattested_use
+from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
+from tasks.plan.plan import Plan, estimate, make_plan
 from tasks.plan.remaining import release_dead_leases
-from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
+from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
-from tasks.runtime.resources import Resources, bucket_of, card_of, cards_of, catalogue_of, first_frames_of, signer_of
+from tasks.runtime.resources import (
+    Resources,
+    bucket_of,
+    card_of,
+    cards_of,
+    catalogue_of,
+    earlier_clips_of,
+    first_frames_of,
+    signer_of,
+)
 
 log = logging.getLogger(__name__)
 FRESH_S = 60.0
@@ -59,6 +73,7 @@ def register(
         TooManyVariantsError: the sheet expands to more variants than allowed.
         SettingsError: the runner does not work with this catalogue and bucket.
         CatalogueError: the catalogue was emptied.
+        OverBudgetError: the estimated cost is over the budget; nothing was registered.
         BucketError, CredentialError, DiskFullError: the bucket, the signer or a disk cannot be used; checked before
             hours of work.
     """
@@ -71,8 +86,13 @@ def register(
     check_same_bucket(settings, resources, campaign.campaign_id)
     shares = shares_clips(settings, resources, campaign.campaign_id)
     owner = "" if shares else campaign.campaign_id
-    planned = expand(intake.checked.briefs, cards_of(resources), settings.model, settings.profile, owner)
+    briefs, cards = intake.checked.briefs, cards_of(resources)
+    planned = expand(briefs, cards, settings.model, settings.profile, owner)
+    if settings.budget_money:
+        asked = expand(briefs, cards, settings.model, settings.profile, owner)
+        check_plan(settings, plan_of(settings, resources, asked if sample_size is None else sample(asked, sample_size)))
     keep_pictures(first_frames_of(resources), intake.pictures)
+    keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
     catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(
@@ -80,6 +100,51 @@ def register(
     )
     release_dead_leases(catalogue)
     return campaign.campaign_id
+
+
+def plan_of(
+    settings: Settings, resources: Resources, planned: Iterable[PlannedVariant], satisfied: Collection[str] = ()
+) -> Plan:
+    """Count what a run of planned variants would generate, and estimate what it costs.
+
+    Args:
+        satisfied: goals that have as many good clips as they want.
+    """
+    catalogue, cards = catalogue_of(resources), cards_of(resources)
+    return make_plan(
+        planned,
+        catalogue.variants.states,
+        cards,
+        rates_of(settings, resources),
+        settings.shard_size,
+        satisfied,
+        costs_of(settings, resources),
+    )
+
+
+def costs_of(settings: Settings, resources: Resources) -> Costs:
+    """Return the prices, and the devices that were used so far."""
+    return Costs(prices_of(settings, cards_of(resources)), catalogue_of(resources).device_use.of_all())
+
+
+def rates_of(settings: Settings, resources: Resources) -> dict[str, float]:
+    """Return the mean device seconds per clip by card, of clips in the profile that a run with these settings uses."""
+    cards = cards_of(resources)
+
+    def profile_of(name: str) -> str:
+        return cards[name].profile_for(settings.profile) if name in cards else settings.profile
+
+    return catalogue_of(resources).progress.device_rates(profile_of)
+
+
+def check_plan(settings: Settings, plan: Plan) -> None:
+    """Check that the estimated cost of a plan is not over the budget.
+
+    Raises:
+        SettingsError: there is a budget, but no price.
+        OverBudgetError: the estimate is over the budget.
+    """
+    check_budget(settings, plan.costs.prices, plan.to_make, plan.money, FEWER)
 
 
 def shares_clips(settings: Settings, resources: Resources, campaign_id: str) -> bool:
@@ -116,9 +181,28 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     check_disks(settings, resources, variants)
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})
+    if settings.budget_money:
+        check_estimate(settings, resources, Counter(variant.card for variant in variants))
     refuse_unattested_use(resources, names)
+    refuse_unsupported(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
+
+
+def check_estimate(settings: Settings, resources: Resources, clips: Mapping[str, int]) -> None:
+    """Check that the estimated cost of a registered campaign's clips is not over the budget of a run.
+
+    Args:
+        clips: number of clips by model card.
+
+    Raises:
+        SettingsError: there is a budget, but no price.
+        OverBudgetError: the estimate is over the budget.
+    """
+    costs, rates = costs_of(settings, resources), rates_of(settings, resources)
+    money = [estimate(card_of(resources, name), clips[name], rates.get(name), costs).money for name in clips]
+    known = [each for each in money if each is not None]
+    check_budget(settings, costs.prices, sum(clips.values()), sum(known) if len(known) == len(money) else None)
 
 
 def check_disks(settings: Settings, resources: Resources, variants: Iterable[Variant]) -> None:

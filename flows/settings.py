@@ -4,7 +4,7 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -160,7 +160,15 @@ class Settings(BaseSettings):
     stock_budget_money: float = Field(0.0, ge=0)
     """Money that a nightly run may spend on device time, converted with `stock_price_h`; 0 sets no limit."""
     stock_price_h: float = Field(0.0, ge=0)
-    """Price of one device hour, in the currency of `stock_budget_money`."""
+    """Price of one device hour, for devices without a price in `device_prices` or in their model card."""
+    device_prices: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    """Prices of a device hour by device, as JSON: `{"H200": 3.5, "cpu": 0.1}`. A name is that of the GPU, whole words
+    of it, or `cpu`; `reelmill status CAMPAIGN` shows the names. They replace the estimates in model cards."""
+    currency: str = Field("", max_length=12)
+    """Currency of all prices, such as `EUR`; shown with costs."""
+    budget_money: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Money that one run may spend on device time; 0 sets no limit. A run whose estimate is higher is refused, and no
+    clips are started after the budget is spent. A device without a price counts as the most expensive one."""
     sweep_cron: str = "30 6 * * *"
     """Cron schedule of the sweeper."""
     timezone: str = "UTC"

@@ -1,6 +1,7 @@
 """Submit a sheet: the only entry point for the command line, the dashboard, the watcher and the campaign flow."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,8 @@ from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sheet_store import SheetStore
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
 
 
@@ -113,7 +115,17 @@ def read_sheet(
         reading=reading,
         lengths=lengths,
         remote=remote,
+        staged=partial(_staged_clip, resources),
     )
+
+
+def _staged_clip(resources: Resources, variant_id: str) -> Path | None:
+    """Return the file of a generated clip; None if it is unknown, or not stored on this machine or in the bucket."""
+    if not resources.staging.is_dir():
+        return None  # nothing was ever generated, and a sheet can be checked without a catalogue
+    found = [row for row in catalogue_of(resources).variants.of_ids([variant_id]) if row.clip]
+    here = fetch_staged(resources, found[0].clip) if found and found[0].clip else None
+    return here.path if here else None
 
 
 def _sources(settings: Settings, resources: Resources, sheet: Path) -> RemoteSources | None:

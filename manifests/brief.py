@@ -26,6 +26,12 @@ class Brief:
             first, second with second).
         variants: number of seeds per combination, at least 1.
         want: stop after this many passed clips; None generates all.
+        last_frames: pictures to end with, as named in the sheet.
+        last_frame_hashes: as first_frame_hashes.
+        references: pictures of what the clip shows, as named in the sheet; several of one clip with ``+`` between them.
+        reference_hashes: the hashes of each of these lists, with ``+`` between them.
+        continued: clips that the brief's clips continue, as named in the sheet.
+        continued_hashes: the hash of each file, ``+``, and the hash of its last frame as PNG.
         want_scope: what ``want`` counts: the clips of the ``brief`` (also in briefs that were stored before there was
             another scope), or of each ``combination``.
         seed: first seed; None derives it from the prompt.
@@ -58,6 +64,29 @@ class Brief:
     first_frame_hashes: tuple[str, ...] = ()
     want_scope: str = "brief"
     seeds: tuple[int, ...] = ()
+    last_frames: tuple[str, ...] = ()
+    last_frame_hashes: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    reference_hashes: tuple[str, ...] = ()
+    continued: tuple[str, ...] = ()
+    continued_hashes: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> dict[str, tuple[str, ...]]:
+        """The names in each column of pictures, each once and in order."""
+        named = {
+            "first_frame": self.first_frames,
+            "last_frame": self.last_frames,
+            "reference_pictures": tuple(name for text in self.references for name in picture_list(text)),
+        }
+        return {column: tuple(dict.fromkeys(names)) for column, names in named.items()}
+
+    @property
+    def picture_hashes(self) -> dict[str, str]:
+        """The hash of each picture by its name; empty until the files have been read."""
+        names = (*self.first_frames, *self.last_frames, *(n for text in self.references for n in picture_list(text)))
+        joined = (*self.first_frame_hashes, *self.last_frame_hashes, *self.reference_hashes)
+        return dict(zip(names, (each for text in joined for each in picture_list(text)), strict=False))
 
     def values(self, column: str) -> tuple[str, ...]:
         """Return the texts that can replace ``{column}``, one for each value of its axis."""
@@ -78,6 +107,9 @@ class Brief:
             "duration_s": len(self.durations_s),
             "model": len(self.models),
             "first_frame": len(self.first_frames),
+            "last_frame": len(self.last_frames),
+            "reference_pictures": len(self.references),
+            "continue_from": len(self.continued),
         }
         carried = [name for name in CARRIED if self.axes == "zip" or name in self.placeholders]
         lengths |= {name: len(self.values(name)) for name in (*carried, *self.placeholders) if name not in lengths}
@@ -101,6 +133,11 @@ class Brief:
     def wanted(self) -> int | None:
         """Total number of wanted clips; None for all."""
         return self.want and self.want * (self.combinations if self.want_scope == "combination" else 1)
+
+
+def picture_list(text: str) -> tuple[str, ...]:
+    """Return the names in a cell, or in one of its values, that lists pictures of one clip with ``+`` between them."""
+    return tuple(name for part in text.split("+") if (name := part.strip()))
 
 
 CARRIED = ("locale", "cta")

@@ -21,6 +21,10 @@ class Clip:
         profile: speed profile used for the generation.
         rung: memory rung on a GPU and memory fallback, such as ``model_offload, tiled``; on a CPU the fallback, or
             empty.
+        sound_sha256: hex digest of the sound that the model generated, a FLAC file next to the video; empty if there is
+            none. The video itself is silent.
+        campaign_id: the campaign that has caused this device time; empty for clips of earlier versions.
+        device_kind: name of the device, such as ``NVIDIA H200`` or ``cpu``; empty for clips of earlier versions.
     """
 
     variant_id: str
@@ -36,6 +40,13 @@ class Clip:
     machine: str = ""
     profile: str = "exact"
     rung: str = ""
+    sound_sha256: str = ""
+    campaign_id: str = ""
+    device_kind: str = ""
+
+    def seconds_for(self, campaign_id: str) -> float:
+        """Return the device time that a campaign has caused: none if another campaign has made the clip."""
+        return self.device_seconds if self.campaign_id in ("", campaign_id) else 0.0
 
     @property
     def duration_s(self) -> float:

@@ -5,6 +5,7 @@ ReelmillError
 │   ├── UnreadableSheetError
 │   └── RejectedSheetError
 ├── PlanError               the sheet is valid, but its campaign cannot be planned
+│   ├── OverBudgetError
 │   └── TooManyVariantsError
 ├── ModelError
 │   ├── UnknownCardError
@@ -67,6 +68,10 @@ class RejectedSheetError(SheetError):
 
 class PlanError(ReelmillError):
     """The campaign cannot be planned."""
+
+
+class OverBudgetError(PlanError):
+    """The estimated cost is over the budget. Raise the budget with --budget-money, or generate fewer clips."""
 
 
 class TooManyVariantsError(PlanError):

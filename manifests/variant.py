@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 from manifests.identity import content_id
 from manifests.placement import Placement
 
-ADDED = frozenset({"profile", "recipe", "campaign_id"})
+ADDED = frozenset(
+    {"profile", "recipe", "campaign_id", "last_frame_sha256", "reference_sha256s", "earlier_frames_sha256"}
+)
 """Fields that were added later. At their defaults they are left out of the id, so that old ids do not change."""
 
 
@@ -24,6 +26,9 @@ class Variant(NamedTuple):
             before it was recorded.
         campaign_id: campaign that owns the clip; empty if campaigns share it. It does not determine pixels, but gives
             each campaign its own review, credential and objects.
+        last_frame_sha256: hash of the file of the picture that the clip ends with; empty if there is none.
+        reference_sha256s: hashes of the files of pictures of what the clip shows, in the order of the sheet.
+        earlier_frames_sha256: hash of the video file whose last frames the clip continues; empty if there is none.
     """
 
     card: str
@@ -42,6 +47,9 @@ class Variant(NamedTuple):
     profile: str = "exact"
     recipe: str = ""
     campaign_id: str = ""
+    last_frame_sha256: str = ""
+    reference_sha256s: tuple[str, ...] = ()
+    earlier_frames_sha256: str = ""
 
     @property
     def variant_id(self) -> str:
@@ -52,6 +60,16 @@ class Variant(NamedTuple):
     def shared(self) -> "Variant":
         """The variant without its campaign; variants that are equal in this form have the same pixels."""
         return self._replace(campaign_id="")
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The names of the optional conditions that the variant has, as cards name them."""
+        given = {
+            "last_frame": self.last_frame_sha256,
+            "references": self.reference_sha256s,
+            "earlier_frames": self.earlier_frames_sha256,
+        }
+        return tuple(name for name, value in given.items() if value)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -14,6 +14,13 @@ from models.speed import PROFILES, Profile, Speed
 from models.vocabulary import load_vocabulary, unknown_words
 
 RECIPE_DIGITS = 16
+Condition = Literal["last_frame", "references", "earlier_frames"]
+CONDITIONS: dict[str, str] = {
+    "last_frame": "a last frame",
+    "references": "reference pictures",
+    "earlier_frames": "a clip that it continues",
+}
+"""What each condition is called in messages."""
 
 
 class Size(Record):
@@ -127,11 +134,13 @@ class WorkingMemory(Record):
         denoise_gb: in a step.
         decode_gb: while the VAE decodes the whole clip.
         tiled_gb: while the VAE decodes in tiles.
+        in_chunks: clips are generated chunk by chunk, so that a step takes the same for clips of every length.
     """
 
     denoise_gb: float = Field(gt=0)
     decode_gb: float = Field(gt=0)
     tiled_gb: float = Field(gt=0)
+    in_chunks: bool = False
 
 
 class Memory(Record):
@@ -274,11 +283,14 @@ class ModelCard(Card):
         vocabulary: file of the words that the model was trained on; None for general language.
         scorer: name of the scorer card.
         rates: measured rates; estimates use the first one.
+        accepts: what a clip can be generated from besides its text and first frame: the picture that it ends with,
+            pictures of what it shows, the last frames of the clip that it continues.
         parts: components that are not loaded from ``weights``, by name.
         loras: always applied, all of them, in this order.
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
         distilled: limits of motion and drift if the weights were distilled for few steps; otherwise None.
+        unsupported: why this version cannot run the model, one sentence; empty if it can.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
@@ -293,12 +305,14 @@ class ModelCard(Card):
     scorer: str = "starter-openclip"
     rates: tuple[Rate, ...] = ()
     supports_negative_prompt: bool = True
+    accepts: tuple[Condition, ...] = ()
     parts: dict[str, Weights] = Field(default_factory=dict)
     loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None
     profiles: dict[Profile, CardProfile] = Field(default_factory=dict)
     distilled: Distilled | None = None
     memory: Memory | None = None
+    unsupported: str = ""
     worker: Worker = Field(default_factory=Worker)
 
     @model_validator(mode="after")

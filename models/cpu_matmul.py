@@ -3,10 +3,14 @@
 import torch
 
 
-def fast_matmul(device: torch.device) -> torch.autocast:
-    """Multiply in bfloat16 on a CPU with bfloat16 instructions (measured: half the time), else in the stored dtype."""
+def fast_matmul(device: torch.device, allowed: bool = True) -> torch.autocast:
+    """Multiply in bfloat16 on a CPU with bfloat16 instructions (measured: half the time), else in the stored dtype.
+
+    Args:
+        allowed: False for a model that fails with mixed dtypes.
+    """
     capabilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    enabled = any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    enabled = allowed and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
 

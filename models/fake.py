@@ -18,11 +18,15 @@ class FakeGenerator:
     Args:
         failures: errors by variant id, yielded instead of frames.
         device_seconds: reported device time of each clip.
+
+    Attributes:
+        worked_s: sum of the reported device times; tests can move the clock of a device's meter by it.
     """
 
     def __init__(self, failures: Mapping[str, Exception] | None = None, device_seconds: float = 0.01) -> None:
         self.failures = dict(failures or {})
         self.device_seconds = device_seconds
+        self.worked_s = 0.0
         self.closed = False
 
     def prepare(self, variants: Sequence[Variant]) -> None:
@@ -32,6 +36,7 @@ class FakeGenerator:
         """Yield one item per variant, in order."""
         for variant in variants:
             failure = self.failures.get(variant.variant_id)
+            self.worked_s += self.device_seconds
             yield failure or Generated(variant, paint(variant), 0.0, self.device_seconds)
 
     def close(self) -> None:

@@ -1,11 +1,15 @@
 """Licence of a model: the conditions for publishing its clips."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from models.record import Record
+
+OTHER_CODES = {"UK": "GB", "EL": "GR"}
+"""Codes in use besides those of ISO 3166-1."""
 
 
 class Licence(Record):
@@ -33,6 +37,17 @@ class Licence(Record):
     attribution: str = ""
     disclosure: bool = False
     sentence: str = ""
+
+    def excluded_by(self, locale: str) -> str | None:
+        """Return the territory of a locale such as ``de-AT`` in which clips must not be shown; None if there is none.
+
+        A language alone names no territory.
+        """
+        for part in re.split(r"[-_]", locale)[1:]:
+            code = OTHER_CODES.get(part.upper(), part.upper())
+            if code in self.excluded_territories:
+                return code
+        return None
 
     def conditions(self) -> Iterator[str]:
         """Yield the conditions that the operator has to attest, one phrase each; none if anyone may publish.

@@ -8,8 +8,20 @@ import numpy as np
 from manifests.variant import Variant
 
 
+class Sound(NamedTuple):
+    """Sound that a model generated with the frames.
+
+    Attributes:
+        samples: float32 (channels, n), -1..1, one or two channels.
+        rate: samples per second.
+    """
+
+    samples: np.ndarray
+    rate: int
+
+
 class Generated(NamedTuple):
-    """Frames of one variant.
+    """Frames of one variant, and its sound if the model generates one.
 
     Attributes:
         frames: uint8, shape (num_frames, height, width, 3), RGB, cropped to the variant's size.
@@ -24,10 +36,15 @@ class Generated(NamedTuple):
     nan_share: float
     device_seconds: float
     fallback_step: str = ""
+    sound: Sound | None = None
 
 
 PictureSource = Callable[[str], np.ndarray]
 """Maps the hash of a first frame's file to its pixels: uint8 (height, width, 3), RGB, upright."""
+
+
+VideoSource = Callable[[str], np.ndarray]
+"""Maps the hash of a video file to its last frames: uint8 (n, height, width, 3), RGB."""
 
 
 TextSource = Callable[[str], np.ndarray]

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
 from models.card import Card, ModelCard, ScorerCard
-from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource
+from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
+    "device_kind",
     "find_devices",
     "free_memory_gb",
     "get_any_card",
@@ -75,6 +76,7 @@ def open_generator(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    videos: VideoSource | None = None,
     texts: TextSource | None = None,
 ) -> Generator:
     """Load a card's pipeline onto a device.
@@ -82,7 +84,8 @@ def open_generator(
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         threads: CPU threads of torch for the whole process; None for torch's default.
-        pictures: source of the first frames for image-to-video cards.
+        pictures: source of the pictures that clips are generated from.
+        videos: source of the clips that other clips continue.
         texts: source of embedded texts; with it, text encoders are not loaded.
 
     Raises:
@@ -91,7 +94,7 @@ def open_generator(
     """
     from models.diffusers.generator import DiffusersVideo
 
-    return DiffusersVideo(card, weights_root, device, threads, pictures, texts)
+    return DiffusersVideo(card, weights_root, device, threads, pictures, videos, texts)
 
 
 def open_text_encoder(
@@ -158,6 +161,18 @@ def free_memory_gb(device: str) -> float | None:
     import torch
 
     return None if device == "cpu" else torch.cuda.mem_get_info(device)[0] / 1e9
+
+
+def device_kind(device: str) -> str:
+    """Return the name of a GPU, such as ``NVIDIA H200``; other devices are their own kind. Imports torch for a GPU."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    try:
+        return torch.cuda.get_device_name(device)
+    except (RuntimeError, AssertionError, ValueError):  # loading a model on it says what is wrong
+        return device
 
 
 def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:

@@ -65,9 +65,11 @@ class Speed(Record):
     evidence: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _can_be_compiled(self) -> Self:
+    def _fit_together(self) -> Self:
         if self.compile and (self.storage or self.quantised):
             raise ValueError("compile excludes storage and quantised: torch cannot compile layers that diffusers casts")
+        if self.batch > 1 and self.step_cache:
+            raise ValueError("batch excludes step_cache: the cache decides for a whole batch, which changes its clips")
         return self
 
     def attention_on(self, architecture: str) -> str | None:

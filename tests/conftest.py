@@ -17,7 +17,7 @@ from services import missing_service
 from adapters.catalogue.core import engine
 from adapters.files import umask
 from benchmarks.harness import postgres
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Torch's threads spin while they wait, so one thread is the fastest on a busy machine."""

@@ -44,6 +44,16 @@ class Roles(NamedTuple):
         """Grant the renderers what they need, as the owner."""
         self.run(self.owner, SQL / "renderer.sql")
 
+    def grant_as_before(self, file: Path) -> None:
+        """Grant what a version without the table of device use granted.
+
+        Args:
+            file: where to write its statements.
+        """
+        before, _, rest = (SQL / "renderer.sql").read_text().partition("-- Device use is only added")
+        file.write_text(before + rest[rest.index("-- The driver reads these columns") :])
+        self.run(self.owner, file)
+
 
 @contextmanager
 def server() -> Iterator[Roles]:

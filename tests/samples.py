@@ -1,5 +1,6 @@
 """Small sample records for tests, each of them different."""
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from adapters.catalogue import Catalogue, Lease, SignedFacts
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.clip import Clip
+from manifests.costs.device_use import Cause, DeviceUse, UseKind
 from manifests.placement import Placement
 from manifests.score import Score
 from manifests.variant import PlannedVariant, Variant
@@ -86,6 +88,13 @@ def facts(variant_id: str) -> SignedFacts:
         {f"spring/{variant_id}.jpg": "6" * 64},
         Path(f"/staging/{variant_id}-signed.mp4"),
     )
+
+
+def device_use(
+    campaign_id: str, run_id: str = "", kind: UseKind = UseKind.GENERATE, seconds: float = 1.0, device: str = "cpu"
+) -> DeviceUse:
+    owner = "host:0:1:1"
+    return DeviceUse(secrets.token_hex(16), Cause(campaign_id, run_id, "starter"), kind, owner, "cpu", device, seconds)
 
 
 def bring_to(catalogue: Catalogue, variant_id: str, state: str) -> Lease | None:

@@ -1,6 +1,7 @@
 """A catalogue, a bucket and a staging folder to sweep, with fake clips."""
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -10,15 +11,15 @@ from pathlib import Path
 import samples
 from decisions import decide
 from sealed_catalogue import drop_triggers
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from adapters.bucket import Bucket
 from adapters.catalogue import Catalogue, Lease, SignedFacts
-from adapters.catalogue.core.tables import database_now, events
+from adapters.catalogue.core.tables import database_now, events, variants
 from tasks.deliver.keys import keys_of
+from tasks.runtime.files.shared_staging import keys_of_staged
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, catalogue_of
-from tasks.runtime.shared_staging import keys_of_staged
-from tasks.runtime.staging import Staging
 from tasks.sweep.context import KEEP_S, SweepOptions, SweepTarget
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all
@@ -125,6 +126,13 @@ class SweepWorld:
         master, poster = keys_of_staged(replace(samples.clip(variant_id), sha256=sha256))
         self.put(poster, age_s=age_s)
         return self.put(master, age_s=age_s)
+
+    def give_sound(self, variant_id: str, sha256: str) -> None:
+        """Record a sound for the clip of a variant."""
+        with self.catalogue.database.writing() as connection:
+            mine = variants.c.variant_id == variant_id
+            clip = json.loads(connection.execute(select(variants.c.clip).where(mine)).scalar_one())
+            connection.execute(update(variants).where(mine).values(clip=json.dumps(clip | {"sound_sha256": sha256})))
 
     def quiet(self, variant_id: str, seconds: float = OLD_S) -> str:
         """Set the time of all events of a variant to so many seconds ago."""

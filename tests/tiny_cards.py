@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import tiny_families
 import tiny_image_families
+import tiny_sound_families
 import tiny_weights
 from tiny_lora import wan_lora
 
@@ -20,11 +21,21 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "cogvideox-5b": tiny_families.cogvideox_5b_folder,
     "cogvideox-5b-i2v": tiny_image_families.cogvideox_i2v_folder,
     "cogvideox1.5-5b-i2v": tiny_image_families.cogvideox15_i2v_folder,
+    "cosmos3-nano": tiny_sound_families.cosmos3_folder,
+    "cosmos3-nano-i2v": tiny_sound_families.cosmos3_folder,
+    "helios-distilled": tiny_families.helios_folder,
     "hunyuanvideo-1.5-480p": tiny_families.hunyuan15_folder,
     "hunyuanvideo-1.5-480p-i2v": tiny_image_families.hunyuan15_i2v_folder,
+    "hunyuanvideo-1.5-480p-i2v-12step": tiny_image_families.hunyuan15_i2v_meanflow_folder,
+    "kandinsky-6-lite": tiny_sound_families.kandinsky6_folder,
+    "kandinsky-6-lite-10step": tiny_sound_families.kandinsky6_distilled_folder,
+    "kandinsky-6-lite-i2v": tiny_sound_families.kandinsky6_folder,
+    "kandinsky-6-pro-10step": tiny_sound_families.kandinsky6_distilled_folder,
     "ltx-2": tiny_families.ltx2_folder,
     "ltx-2-8step": tiny_families.ltx2_folder,
     "ltx-2-i2v": tiny_families.ltx2_folder,
+    "ltx-2.5-8step": tiny_sound_families.ltx25_folder,
+    "ltx-2.5-8step-i2v": tiny_sound_families.ltx25_folder,
     "ltx-video": tiny_families.ltx_video_folder,
     "ltx-video-i2v": tiny_families.ltx_video_folder,
     "mochi-1": tiny_families.mochi_folder,
@@ -32,6 +43,7 @@ FOLDERS: dict[str, Callable[[], Path]] = {
     "wan2.1-i2v-14b-480p": tiny_image_families.wan_i2v_folder,
     "wan2.1-i2v-14b-480p-4step": tiny_image_families.wan_i2v_folder,
     "wan2.1-t2v-1.3b": tiny_weights.wan_folder,
+    "wan2.1-vace-1.3b": tiny_families.wan_vace_folder,
     "wan2.2-i2v-a14b": tiny_image_families.wan22_i2v_folder,
     "wan2.2-i2v-a14b-4step": tiny_image_families.wan22_i2v_folder,
     "wan2.2-t2v-a14b": tiny_families.wan22_a14b_folder,

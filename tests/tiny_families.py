@@ -29,6 +29,12 @@ def wan22_a14b_folder() -> Path:
 
 
 @cache
+def wan_vace_folder() -> Path:
+    """Wan VACE: every second block also reads the pictures of what the clip shows."""
+    return _saved("wan-vace", _wan_vace)
+
+
+@cache
 def ltx_video_folder() -> Path:
     """LTX-Video: 32x32 pixels and 8 frames a latent, as the published weights have them."""
     return _saved("ltx-video", _ltx_video)
@@ -81,6 +87,12 @@ def motion_adapter_folder() -> Path:
 
 
 @cache
+def helios_folder() -> Path:
+    """Helios distilled: chunks of 33 frames, each denoised in three resolutions with the earlier ones in view."""
+    return _saved("helios", _helios)
+
+
+@cache
 def ltx2_folder() -> Path:
     """LTX-2: video and sound in one transformer, 32x32 pixels and 8 frames a latent."""
     return _saved("ltx2", _ltx2)
@@ -129,6 +141,52 @@ def _wan_vae(**changes):
 
 def _wan22_vae():
     return _wan_vae(is_residual=True, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=16)
+
+
+def _wan_vace():
+    from diffusers import UniPCMultistepScheduler, WanVACEPipeline, WanVACETransformer3DModel
+
+    transformer = WanVACETransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_max_seq_len=32,
+        vace_layers=[0],
+        vace_in_channels=96,
+    )
+    return WanVACEPipeline(
+        tokenizer=_tokenizer(),
+        text_encoder=_t5(),
+        vae=_wan_vae(),
+        scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
+        transformer=transformer,
+    )
+
+
+def _helios():
+    from diffusers import HeliosDMDScheduler, HeliosPyramidPipeline, HeliosTransformer3DModel
+
+    transformer = HeliosTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        text_dim=32,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_dim=(4, 4, 4),
+    )
+    return HeliosPyramidPipeline(
+        tokenizer=_tokenizer(),
+        text_encoder=_t5(),
+        vae=_wan_vae(),
+        # With the gamma of the published weights, 1/3, the covariance of the noise is singular on a CPU.
+        scheduler=HeliosDMDScheduler(use_dynamic_shifting=True, gamma=0.3),
+        transformer=transformer,
+        is_distilled=True,
+    )
 
 
 def _wan_transformer():
@@ -495,5 +553,5 @@ def _ltx2_vocoder():
         upsample_factors=[2, 2],
         resnet_kernel_sizes=[3],
         resnet_dilations=[[1, 3, 5]],
-        output_sampling_rate=16_000,
+        output_sampling_rate=400,  # 4 samples for each of 100 spectra a second
     )

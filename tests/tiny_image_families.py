@@ -294,24 +294,40 @@ def _cogvideox_vae():
 def hunyuan15_i2v_folder() -> Path:
     """HunyuanVideo 1.5: 16x16 pixels and 4 frames a latent; the size follows from the image, near 64x64."""
     import torch
-    from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideo15ImageToVideoPipeline
     from diffusers.guiders import ClassifierFreeGuidance
-    from transformers import ByT5Tokenizer, SiglipImageProcessor, SiglipVisionModel
 
     torch.manual_seed(0)
-    pipeline = HunyuanVideo15ImageToVideoPipeline(
+    guider = ClassifierFreeGuidance(guidance_scale=6.0)
+    return _saved("hunyuan15-i2v", _hunyuan15_i2v(_hunyuan15_transformer(), guider))
+
+
+def _hunyuan15_i2v(transformer, guider):
+    from diffusers import FlowMatchEulerDiscreteScheduler, HunyuanVideo15ImageToVideoPipeline
+    from transformers import ByT5Tokenizer, SiglipImageProcessor, SiglipVisionModel
+
+    return HunyuanVideo15ImageToVideoPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
         vae=_hunyuan15_vae(),
-        transformer=_hunyuan15_transformer(),
+        transformer=transformer,
         text_encoder=_qwen(),
         tokenizer=_chat_tokenizer(),
         text_encoder_2=_t5(vocab_size=384),
         tokenizer_2=ByT5Tokenizer(),
-        guider=ClassifierFreeGuidance(guidance_scale=6.0),
+        guider=guider,
         image_encoder=SiglipVisionModel(_siglip_vision(image_size=224)),
         feature_extractor=SiglipImageProcessor(),
     )
-    return _saved("hunyuan15-i2v", pipeline)
+
+
+@cache
+def hunyuan15_i2v_meanflow_folder() -> Path:
+    """HunyuanVideo 1.5 step-distilled: its transformer also reads the next step, and nothing is guided."""
+    import torch
+    from diffusers.guiders import ClassifierFreeGuidance
+
+    torch.manual_seed(0)
+    guider = ClassifierFreeGuidance(guidance_scale=1.0, enabled=False)
+    return _saved("hunyuan15-i2v-meanflow", _hunyuan15_i2v(_hunyuan15_transformer(use_meanflow=True), guider))
 
 
 def _hunyuan15_vae():
@@ -326,7 +342,7 @@ def _hunyuan15_vae():
     )
 
 
-def _hunyuan15_transformer():
+def _hunyuan15_transformer(**changes):
     from diffusers import HunyuanVideo15Transformer3DModel
 
     return HunyuanVideo15Transformer3DModel(
@@ -343,6 +359,7 @@ def _hunyuan15_transformer():
         rope_axes_dim=(2, 2, 4),
         target_size=64,
         task_type="i2v",
+        **changes,
     )
 
 

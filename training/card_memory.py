@@ -103,7 +103,7 @@ def memory_of(card: ModelCard) -> dict[str, Any]:
     model.denoiser.to(torch.bfloat16)
     return {
         "components": {name: _rounded(size._asdict()) for name, size in sizes.items()},
-        "working": _rounded(_working(model)),
+        "working": _rounded(_working(model)) | ({"in_chunks": True} if model.in_chunks else {}),
         "computed_from": "configuration",
     }
 

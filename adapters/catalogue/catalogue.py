@@ -35,6 +35,7 @@ from adapters.catalogue.views.metrics import Metrics
 from adapters.catalogue.views.progress import Progress
 from adapters.catalogue.views.variants import Variants
 from adapters.catalogue.work.campaigns import Campaigns
+from adapters.catalogue.work.device_use import DeviceUses
 from adapters.catalogue.work.leases import Leases
 from adapters.catalogue.work.night_schedules import NightSchedules
 from adapters.catalogue.work.results import Results
@@ -60,6 +61,7 @@ class Catalogue:
         self.campaigns = Campaigns(database)
         self.clock = Clock(database)
         self.decisions = Decisions(database)
+        self.device_use = DeviceUses(database)
         self.existing_footage = ExistingFootage(database)
         self.files = Files(database)
         self.gallery = Gallery(database)

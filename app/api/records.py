@@ -81,6 +81,9 @@ class CampaignOut(BaseModel):
     standing: str = Field(description="Status of the campaign: active, paused or cancelled")
     status: str = Field(description="accepted, running, done, stopped, failed, paused or cancelled")
     priority: int = Field(description="-100 to 100; 0 is normal")
+    device_seconds: float = Field(description="All device time that the campaign has caused")
+    cost: float | None = Field(description="Cost of the device time; null if the price of a device is not known")
+    currency: str = Field(description="Currency of the cost; empty if the setting `currency` is not set")
 
 
 class ClipOut(BaseModel):

@@ -36,6 +36,7 @@ from app.dashboard.routes.clip import checks_of, credential_of
 from app.dashboard.routes.decisions import record_decision, regenerate_clips, undo_decisions
 from app.dashboard.routes.media import TYPES, Kind, download_response
 from app.dashboard.templating import page
+from app.report.cost import cost_json
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.campaign_status import stage_of
 
@@ -70,6 +71,7 @@ FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
 @does(Work.COUNTS)
 def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
     """List campaigns, newest first."""
+    used, prices = deps.catalogue.device_use.by_campaign(), deps.session.prices
     return [
         CampaignOut(
             campaign_id=row.campaign_id,
@@ -80,6 +82,7 @@ def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
             standing=row.standing,
             status=stage_of(deps.catalogue, row),
             priority=row.priority,
+            **cost_json(used.get(row.campaign_id, []), prices),
         )
         for row in deps.catalogue.campaigns.all()
     ]

@@ -1,5 +1,6 @@
 """Run a campaign from the command line, write its result files and print its report."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from app.cli.table import show_table
 from app.report.clip_results import clip_results
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
-from app.report.cost import prices_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.report.row_outcomes import outcomes_of
 from app.session import Session
@@ -26,6 +26,7 @@ from flows.prefect.embedded_server import prefect_server
 from flows.registration import check_run, reading_of
 from flows.settings import prepare_prefect
 from flows.submit import read_sheet
+from manifests.costs.prices import NO_PRICES, Prices
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
@@ -77,8 +78,8 @@ def close_campaign(
     """
     folder = out or session.settings.home / "campaigns" / campaign_id
     intake = _sheet_of(session, campaign_id, intake)
-    prices = prices_of(session.cards, session.settings.stock_price_h)
-    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
+    session.settle()
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), session.prices)
     rows = session.catalogue.variants.of_campaign(campaign_id)
     make_shared_folders(folder)
     written = {
@@ -106,7 +107,7 @@ def close_campaign(
 
 
 def _show_result(session: Session, report: CampaignReport, written: Mapping[str, Path | None]) -> None:
-    show_report(report)
+    show_report(report, session.prices)
     for what, path in written.items():
         if path:
             say(f"{what.replace('_', ' ').capitalize()}: {path}")
@@ -140,8 +141,8 @@ def _left_sentence(session: Session, campaign_id: str, unfinished: int) -> str:
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
     """Write the clip table and, if the sheet is available, the results sheet."""
     intake = _sheet_of(session, campaign_id, None)
-    prices = prices_of(session.cards, session.settings.stock_price_h)
-    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), prices)
+    session.settle()
+    report = report_of(session.catalogue, campaign_id, clearances_of(session.resources), session.prices)
     rows = session.catalogue.variants.of_campaign(campaign_id)
     make_shared_folders(folder)
     return {
@@ -180,15 +181,16 @@ def _write_results(
     if intake is None:
         return {"results": None}
     campaigns, campaign_id = session.catalogue.campaigns, report.campaign_id
-    prices = prices_of(session.cards, session.settings.stock_price_h)
     members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
-    clips = clip_results(rows, members, briefs, prices, session.catalogue.progress.not_needed(campaign_id))
+    clips = clip_results(
+        rows, members, briefs, campaign_id, session.prices, session.catalogue.progress.not_needed(campaign_id)
+    )
     written = write_results(intake.table, outcomes_of(report, intake), results_path(intake.table, folder), clips)
     return dict(zip(("results", "clip_list"), written, strict=False))
 
 
-def show_report(report: CampaignReport) -> None:
-    """Print a campaign's table, why clips were not published, and the totals."""
+def show_report(report: CampaignReport, prices: Prices = NO_PRICES) -> None:
+    """Print a campaign's table, why clips were not published, and the totals with their cost."""
     show_table(
         ["brief", "variants", "passed", "published", "best score"],
         [(brief.brief_id, brief.variants, brief.passed, brief.published, brief.best_score) for brief in report.briefs],
@@ -197,6 +199,21 @@ def show_report(report: CampaignReport) -> None:
     each = report.seconds_a_passing_clip
     share = f", {each:.1f} s per passed clip" if each is not None else ""
     say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")
+    _show_device_use(report, prices)
+
+
+def _show_device_use(report: CampaignReport, prices: Prices) -> None:
+    """Print the device time by device and by what it did, and its cost; nothing if no device was used."""
+    by_device: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for use in report.device_use:
+        by_device[use.device_kind or "unknown device"][use.kind] += use.seconds
+    for device, kinds in by_device.items():
+        parts = sorted(kinds.items(), key=lambda item: item[1], reverse=True)
+        say(f"{device}: {', '.join(f'{kind} {seconds_text(seconds)}' for kind, seconds in parts)}.")
+    if report.cost is not None and report.device_use:
+        each = report.cost_of_a_passing_clip
+        share = f", {prices.text(each)} per passed clip" if each is not None else ""
+        say(f"Cost: {prices.text(report.cost)}{share}.")
 
 
 def _show_reasons(report: CampaignReport) -> None:

@@ -66,3 +66,12 @@ BudgetHours = Annotated[
     float | None,
     typer.Option("--budget-hours", metavar="HOURS", help="Maximum device hours; no new clips are started after that."),
 ]
+BudgetMoney = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-money",
+        metavar="MONEY",
+        min=0,
+        help="Maximum cost of device time: a higher estimate is refused, and no new clips are started after that.",
+    ),
+]

@@ -58,6 +58,12 @@ def ending_sentence(row: CampaignRow, outcome: str, left: int, run: RunRow | Non
         at = f" at {datetime.fromtimestamp(run.until, zone_of(zone)):%H:%M} ({zone})" if run and run.until else ""
         return f"Stopped{at} as requested; {rest}. {again}"
     if outcome == "budget":
-        of = f" of {run.budget_s / 3600:g} device hours" if run and run.budget_s else ""
-        return f"The budget{of} is used up; {rest}. {again}"
+        return f"The budget{_budget_text(run)} is used up; {rest}. {again}"
     return f"The run ended early ({outcome}); {rest}. {again}"
+
+
+def _budget_text(run: RunRow | None) -> str:
+    """Return `` of 2 device hours`` or `` of 50.00 EUR``, or both; empty if the run has no budget."""
+    hours = [f"{run.budget_s / 3600:g} device hours"] if run and run.budget_s else []
+    money = [run.prices.text(run.budget_money)] if run and run.budget_money else []
+    return f" of {' or '.join(hours + money)}" if hours or money else ""

@@ -9,6 +9,11 @@ _WORDS = (
     (r"Remove --encoding", "Choose Detect under Encoding"),
     (r"choose it with --tab (?:'.*'|\S+)\.", "choose it under Tab."),
     (r"Choose another tab with --tab", "Choose another one under Tab"),
+    (
+        r"Generate fewer clips with --sample, or raise the budget with --budget-money or REELMILL_BUDGET_MONEY",
+        "Enter a smaller number of clips, or raise the setting REELMILL_BUDGET_MONEY",
+    ),
+    (r", or use --budget-hours", ""),
     (r"include hidden rows(?: and columns)? \(--include-hidden\)", "select Include hidden rows and columns"),
 )
 _CANDIDATE = re.compile(r"\(--encoding ([^()\s]+)\)")

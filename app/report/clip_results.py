@@ -5,8 +5,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets import ClipResult
-from app.report.cost import Prices, cost_of, seconds_of
+from app.report.cost import cost_of, seconds_of
 from manifests.brief import Brief
+from manifests.costs.prices import Prices
 from manifests.states import NOT_NEEDED
 
 
@@ -14,12 +15,14 @@ def clip_results(
     rows: Iterable[VariantRow],
     memberships: Iterable[Membership],
     briefs: Iterable[Brief],
+    campaign_id: str,
     prices: Prices,
     not_needed: Container[str] = (),
 ) -> list[ClipResult]:
     """Return one result for each clip, in the order of the variants.
 
     Args:
+        campaign_id: the campaign of the memberships.
         not_needed: ids of variants that no run generates.
     """
     numbers = {brief.brief_id: brief.row for brief in briefs}
@@ -28,14 +31,24 @@ def clip_results(
         members[member.variant_id].append(member)
     return [
         _result(
-            row, NOT_NEEDED if row.variant_id in not_needed else row.state, members[row.variant_id], numbers, prices
+            row,
+            NOT_NEEDED if row.variant_id in not_needed else row.state,
+            members[row.variant_id],
+            numbers,
+            seconds_of([row], campaign_id),
+            cost_of([row], campaign_id, prices),
         )
         for row in rows
     ]
 
 
 def _result(
-    row: VariantRow, state: str, members: Sequence[Membership], numbers: Mapping[str, int], prices: Prices
+    row: VariantRow,
+    state: str,
+    members: Sequence[Membership],
+    numbers: Mapping[str, int],
+    seconds: float | None,
+    cost: float | None,
 ) -> ClipResult:
     brief_ids = tuple(dict.fromkeys(member.brief_id for member in members))
     return ClipResult(
@@ -48,8 +61,8 @@ def _result(
         score=row.score.prompt_adherence if row.score else None,
         url=row.url or "",
         credential_sha256=row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",
-        device_seconds=seconds_of([row]),
-        cost=cost_of([row], prices),
+        device_seconds=seconds,
+        cost=cost,
         why="; ".join(reason.sentence for reason in row.reasons) or row.error or "",
         prompt=row.variant.prompt,
     )

@@ -13,9 +13,9 @@ from adapters.sheets.atomic_save import saving
 from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.errors import BucketError, EncodingError
 from manifests.gate import reason_label
+from tasks.runtime.files.shared_staging import SHARED, fetch_staged, is_reachable
+from tasks.runtime.files.staging import Staging, is_own_file
 from tasks.runtime.resources import Resources
-from tasks.runtime.shared_staging import SHARED, fetch_staged, is_reachable
-from tasks.runtime.staging import Staging, is_own_file
 
 MOMENTS = 3
 COLUMNS = 3

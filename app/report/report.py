@@ -7,8 +7,10 @@ from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
-from app.report.cost import Prices, cost_of, seconds_of
+from app.report.cost import cost_of, seconds_of
 from manifests.brief import Brief
+from manifests.costs.device_use import UseTotal
+from manifests.costs.prices import NO_PRICES, Prices
 from manifests.gate import reason_label
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
@@ -30,7 +32,7 @@ class BriefReport:
         quarantine_reasons: number of quarantined clips by reason.
         url, credential_sha256: of the best published clip.
         urls: of all published clips, the best one first.
-        device_seconds: device time of its clips; None if none was generated.
+        device_seconds: device time of its clips; None if none was generated. Clips of other campaigns count 0.
         cost: price of that time; None if it is not known.
         unattested: number of blocked clips, by model card.
         notices: texts that licences require wherever its published clips are shown.
@@ -87,8 +89,12 @@ class CampaignReport:
     """Counts of a campaign, by brief and in total.
 
     Attributes:
+        device_seconds: all device time that the campaign has caused, also by failed, killed and discarded work.
         waiting: why approved clips cannot be published, one sentence for each model card.
         notices: texts that licences require wherever the campaign's published clips are shown.
+        device_use: that time by what devices did, by device and by model card.
+        cost: price of that time; None if it is not known.
+        currency: of all costs; empty if it is not set.
     """
 
     campaign_id: str
@@ -98,6 +104,9 @@ class CampaignReport:
     device_seconds: float
     waiting: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    device_use: tuple[UseTotal, ...] = ()
+    cost: float | None = None
+    currency: str = ""
 
     @property
     def published(self) -> int:
@@ -105,10 +114,19 @@ class CampaignReport:
         return self.states.get(State.PUBLISHED, 0)
 
     @property
+    def passing(self) -> int:
+        """Number of clips that passed and were not rejected."""
+        return sum(self.states.get(state, 0) for state in GOOD)
+
+    @property
     def seconds_a_passing_clip(self) -> float | None:
-        """Device time per passed clip, including the time of failed clips; None if no clip passed."""
-        passing = sum(self.states.get(state, 0) for state in GOOD)
-        return self.device_seconds / passing if passing else None
+        """Device time per passed clip, including all other device time; None if no clip passed."""
+        return self.device_seconds / self.passing if self.passing else None
+
+    @property
+    def cost_of_a_passing_clip(self) -> float | None:
+        """Cost per passed clip; None if no clip passed, or the cost is not known."""
+        return self.cost / self.passing if self.passing and self.cost is not None else None
 
     @property
     def states_text(self) -> str:
@@ -123,7 +141,13 @@ class CampaignReport:
     def as_json(self) -> dict[str, object]:
         """Return the report for programs."""
         briefs = [{**asdict(brief), "status": brief.status} for brief in self.briefs]
-        return {**asdict(self), "seconds_a_passing_clip": self.seconds_a_passing_clip, "briefs": briefs}
+        return {
+            **asdict(self),
+            "seconds_a_passing_clip": self.seconds_a_passing_clip,
+            "cost_of_a_passing_clip": self.cost_of_a_passing_clip,
+            "device_use": [use._asdict() for use in self.device_use],
+            "briefs": briefs,
+        }
 
     def outcomes(self) -> dict[int, Outcome]:
         """Return the outcomes of the briefs for the results sheet, by row number."""
@@ -158,13 +182,13 @@ def report_of(
     catalogue: Catalogue,
     campaign_id: str,
     clearances: Mapping[str, Clearance] = MappingProxyType({}),
-    prices: Prices = MappingProxyType({}),
+    prices: Prices = NO_PRICES,
 ) -> CampaignReport:
     """Count a campaign's clips by brief.
 
     Args:
         clearances: by model card, whether its clips may be published; without an entry, they may.
-        prices: price of a device hour by model card.
+        prices: prices of device hours.
 
     Raises:
         CatalogueError: the campaign does not exist.
@@ -181,15 +205,28 @@ def report_of(
     barred = {name for name, clearance in clearances.items() if not clearance.is_given}
     unlicensed = {key for key, row in rows.items() if row.state in UNDELIVERED and row.variant.card in barred}
     unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
+    used = catalogue.device_use.of_campaign(head.campaign_id)
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
         briefs=tuple(
-            _brief(brief, members[brief.brief_id], labels[brief.brief_id], unfinished, unlicensed, clearances, prices)
+            _brief(
+                brief,
+                head.campaign_id,
+                members[brief.brief_id],
+                labels[brief.brief_id],
+                unfinished,
+                unlicensed,
+                clearances,
+                prices,
+            )
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
         states=catalogue.progress.tally(head.campaign_id),
-        device_seconds=sum(row.clip.device_seconds for row in rows.values() if row.clip),
+        device_seconds=sum(use.seconds for use in used),
+        device_use=tuple(used),
+        cost=prices.total(used),
+        currency=prices.currency,
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
     )
@@ -197,6 +234,7 @@ def report_of(
 
 def _brief(
     brief: Brief,
+    campaign_id: str,
     members: Mapping[str, VariantRow],
     labels: Iterable[tuple[str, Labels]],
     unfinished: Container[str],
@@ -232,8 +270,8 @@ def _brief(
         unattested=dict(sorted(unattested.items())),
         notices=_notices(rows, clearances),
         urls=tuple(row.url for row in (*published, *unscored) if row.url),
-        device_seconds=seconds_of(rows),
-        cost=cost_of(rows, prices),
+        device_seconds=seconds_of(rows, campaign_id),
+        cost=cost_of(rows, campaign_id, prices),
     )
 
 

@@ -28,8 +28,8 @@ from models.fake import FakeGenerator
 from models.registry import load_cards
 from tasks.deliver.publish import CONTENT_TYPES
 from tasks.plan.expand import expand
+from tasks.runtime.files.staging import Staging, sha256_of
 from tasks.runtime.resources import close_resources
-from tasks.runtime.staging import Staging, sha256_of
 from tasks.score.score import score_frames
 
 CLIPS = 1000

@@ -1,6 +1,7 @@
 """Load test of PostgreSQL: a thousand simulated workers send the real lease queries for a million variants."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import psycopg
@@ -11,7 +12,7 @@ from adapters.catalogue.core.engine import build_engine
 from benchmarks.fanout.crowd import LOCK_TIMEOUT_S, Act, Crowd, Order, send
 from benchmarks.fanout.rows import Planned, fill
 from benchmarks.fanout.watch import Seen, watched
-from benchmarks.fanout.worker import SHARD, Notes, Slice
+from benchmarks.fanout.worker import SHARD, Notes, Slice, use_of
 from benchmarks.harness.postgres import Server
 
 WORKERS = 1_000
@@ -176,4 +177,6 @@ def begins(catalogue: Catalogue, notes: Notes, order: Order) -> None:
 
 def books(catalogue: Catalogue, notes: Notes, order: Order) -> None:
     """Book four leases of the first campaign."""
-    notes.timed("book_run", catalogue.runs.book, order.slices[0].run_id, 4, 1.0)
+    campaign_id, run_id = order.slices[0].campaign_id, order.slices[0].run_id
+    use = replace(use_of(campaign_id, run_id, "host:0:1:1"), seconds=1.0)
+    notes.timed("book_run", catalogue.device_use.book, [use], {run_id: 4})

@@ -1,17 +1,19 @@
 """A simulated worker. It sends the same requests to the catalogue as a real one, and sleeps instead of generating."""
 
 import random
+import secrets
 import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from adapters.catalogue import Catalogue, Lease
 from benchmarks.fanout.rows import variant_id
 from manifests.clip import Clip
+from manifests.costs.device_use import Cause, DeviceUse, UseKind
 from manifests.score import Score
 from manifests.verdict import Verdict
 
@@ -112,6 +114,7 @@ class Worker:
         self._clip_s, self._is_new = clip_s, is_new
         self._pause = clip_s if is_new else random.uniform(0, clip_s)  # noqa: S311
         self._avoid = ""
+        self._uses: dict[str, DeviceUse] = {}
 
     def renders(self) -> Iterator[float]:
         """Process shard after shard. A worker that starts within a shard holds its leases at the first yield."""
@@ -169,7 +172,15 @@ class Worker:
             self._pause = self._clip_s
             lost = timed("record", catalogue.results.record_batch, [judged(lease, self._clip_s)])
             self._notes.counts["lost"] += len(lost)
-        timed("book_run", catalogue.runs.book, piece.run_id, len(leases), self._clip_s * len(leases))
+        use = self._uses.setdefault(piece.run_id, use_of(piece.campaign_id, piece.run_id, self._name))
+        use = self._uses[piece.run_id] = replace(use, seconds=use.seconds + self._clip_s * len(leases))
+        timed("book_run", catalogue.device_use.book, [use], {piece.run_id: len(leases)})
+
+
+def use_of(campaign_id: str, run_id: str, owner: str) -> DeviceUse:
+    """Return a new device use of a simulated device."""
+    cause = Cause(campaign_id, run_id, "starter")
+    return DeviceUse(secrets.token_hex(16), cause, UseKind.GENERATE, owner, "cuda:0", "simulated")
 
 
 def judged(lease: Lease, clip_s: float) -> tuple[Lease, Clip, Score, Verdict]:

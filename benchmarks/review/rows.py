@@ -15,7 +15,7 @@ from manifests.placement import parse_placement
 from manifests.score import Score
 from manifests.variant import PlannedVariant, Variant
 from manifests.verdict import Reason, Verdict
-from tasks.runtime.staging import Staging
+from tasks.runtime.files.staging import Staging
 
 BRIEFS = 20
 HOSTILE_BRIEF = "<img src=x onerror=window.hacked=1>"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks.harness.result import Result
-from benchmarks.wan import gpu
+from benchmarks.wan import gpu, kernels
 from benchmarks.wan.rig import TINY, Setting
 
 
@@ -34,4 +34,5 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         gpu.PASSING,
         replace(TINY, steps=16, clips_a_prompt=40, plain_clips=2, want=9, known=4),
     ),
+    "gpu-kernels": Benchmark(kernels.measure, gpu.EXACT, TINY),
 }

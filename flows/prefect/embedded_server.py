@@ -16,7 +16,7 @@ from adapters.listener import listen, port_of
 from adapters.process_lifetime import end_with_parent
 from adapters.proxies import check_proxy, open_url
 from manifests.errors import ReelmillError
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 START_S = 180.0
 SERVICES = (

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from flows.settings import Settings
-from tasks.runtime.log_context import FIELDS
-from tasks.runtime.redacted_logs import passwords, redact_records
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.log_context import FIELDS
+from tasks.runtime.logs.redacted_logs import passwords, redact_records
+from tasks.runtime.logs.redaction import redact
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 OURS = ("adapters", "app", "flows", "models", "tasks")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.work.runs import LOST
+from manifests.costs.prices import NO_PRICES, Prices
 from manifests.errors import ReelmillError
 from tasks.alerts import alerts
 from tasks.runtime.cancellation import stopping
@@ -81,6 +82,8 @@ def run_of(
     *,
     until: float | None = None,
     budget_s: float | None = None,
+    budget_money: float | None = None,
+    prices: Prices = NO_PRICES,
     review_url: str = "",
     flow_run_id: str = "",
 ) -> Iterator[Run]:
@@ -90,7 +93,16 @@ def run_of(
     """
     end_dead_runs(catalogue, campaign_id)
     detail = {FLOW_RUN: flow_run_id} if flow_run_id else {}
-    run_id = catalogue.runs.begin(campaign_id, pool, current_owner(), until=until, budget_s=budget_s, detail=detail)
+    run_id = catalogue.runs.begin(
+        campaign_id,
+        pool,
+        current_owner(),
+        until=until,
+        budget_s=budget_s,
+        budget_money=budget_money,
+        prices=prices,
+        detail=detail,
+    )
     run = Run(catalogue, campaign_id, run_id)
     ended = threading.Event()
     thread = threading.Thread(target=_beat, args=(catalogue, run, ended), name="run", daemon=True)

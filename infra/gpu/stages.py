@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ENVIRONMENT, PROBE, TESTS = "environment", "probe", "tests"
-BENCHMARKS = ("gpu-exact", "gpu-night", "gpu-passing")
+BENCHMARKS = ("gpu-exact", "gpu-night", "gpu-passing", "gpu-kernels")
 LIMITS_S: Mapping[str, float] = {
     ENVIRONMENT: 300,
     PROBE: 90,
@@ -14,6 +14,7 @@ LIMITS_S: Mapping[str, float] = {
     "gpu-exact": 420,
     "gpu-night": 420,
     "gpu-passing": 480,
+    "gpu-kernels": 420,
 }
 """Seconds that each part may take, in the order in which they run. Their sum is more than a session may take, because
 no part is expected to need its limit: what one leaves, the next ones may use."""

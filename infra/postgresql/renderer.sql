@@ -102,6 +102,41 @@ CREATE POLICY renderer_reads ON runs FOR SELECT TO reelmill_renderer USING (true
 DROP POLICY IF EXISTS renderer_counts ON runs;
 CREATE POLICY renderer_counts ON runs FOR UPDATE TO reelmill_renderer USING (ended_at IS NULL);
 
+-- Device use is only added, at most a day in a step, and by a process to a run of its campaign.
+GRANT SELECT, INSERT, UPDATE (seconds, booked_at) ON device_use TO reelmill_renderer;
+ALTER TABLE device_use ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS renderer_reads ON device_use;
+CREATE POLICY renderer_reads ON device_use FOR SELECT TO reelmill_renderer USING (true);
+DROP POLICY IF EXISTS renderer_books ON device_use;
+CREATE POLICY renderer_books ON device_use FOR INSERT TO reelmill_renderer
+    WITH CHECK (
+        use_id ~ '^[0-9a-f]{32}$'
+        AND kind IN ('generate', 'load', 'other', 'score')
+        AND owner ~ '^[^:]+:[0-9a-f-]*:[0-9]+:[0-9]*$'
+        AND length(owner) <= 400 AND length(device) <= 200 AND length(device_kind) <= 200 AND length(card) <= 200
+        AND (run_id = '' OR EXISTS (
+            SELECT FROM runs AS own WHERE own.run_id = device_use.run_id AND own.campaign_id = device_use.campaign_id
+        ))
+        AND seconds BETWEEN 0 AND 86400
+        AND booked_at BETWEEN extract(epoch FROM clock_timestamp()) - 60 AND extract(epoch FROM clock_timestamp()) + 60
+    );
+DROP POLICY IF EXISTS renderer_adds ON device_use;
+CREATE POLICY renderer_adds ON device_use FOR UPDATE TO reelmill_renderer USING (true);
+CREATE OR REPLACE FUNCTION renderer_use() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    now double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+    IF NOT (NEW.seconds - OLD.seconds BETWEEN 0 AND 86400) OR NOT (NEW.booked_at BETWEEN now - 60 AND now + 60) THEN
+        RAISE EXCEPTION 'a renderer can only add device time' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER renderer_use BEFORE UPDATE ON device_use FOR EACH ROW
+    WHEN (current_user = 'reelmill_renderer')
+    EXECUTE FUNCTION renderer_use();
+REVOKE ALL ON FUNCTION renderer_use() FROM PUBLIC;
+
 -- The driver reads these columns, so each has a fixed form: one damaged row must not stop the others. A clip of a
 -- renderer is staged in the bucket under its own variant; otherwise it could name any file of the driver's host.
 CREATE OR REPLACE FUNCTION renderer_number(value jsonb, low double precision, high double precision) RETURNS boolean
@@ -121,6 +156,7 @@ BEGIN
     IF clip ->> 'machine' IS DISTINCT FROM 'bucket'
         OR clip ->> 'variant_id' IS DISTINCT FROM NEW.variant_id
         OR coalesce(clip ->> 'sha256', '') !~ '^[0-9a-f]{64}$'
+        OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
         OR right(clip ->> 'path', length(own || '/master.mp4')) IS DISTINCT FROM own || '/master.mp4'
         OR right(clip ->> 'poster', length(own || '/poster.jpg')) IS DISTINCT FROM own || '/poster.jpg'
     THEN
@@ -129,9 +165,10 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung', 'sound_sha256', 'campaign_id', 'device_kind'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
-            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung'))
+            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'sound_sha256',
+                'campaign_id', 'device_kind'))
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -133,15 +133,19 @@ def _assertion(label: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _created(provenance: Provenance) -> dict[str, Any]:
-    """Return the action that created the clip; a clip that starts from a picture is a composite."""
+    """Return the action that created the clip; a clip that was generated from pictures or another clip is composite."""
     action: dict[str, Any] = {
         "action": "c2pa.created",
         "when": provenance.created_at,
-        "digitalSourceType": COMPOSITE_MEDIA if provenance.first_frame else TRAINED_ALGORITHMIC_MEDIA,
+        "digitalSourceType": COMPOSITE_MEDIA if _has_pictures(provenance) else TRAINED_ALGORITHMIC_MEDIA,
         "softwareAgent": {"name": provenance.pipeline, "version": provenance.generator_library},
     }
     used = ["prompt"] * provenance.disclose_prompt + [FIRST_FRAME] * (provenance.first_frame is not None)
     return action | ({"parameters": {"ingredientIds": used}} if used else {})
+
+
+def _has_pictures(provenance: Provenance) -> bool:
+    return provenance.first_frame is not None or bool(provenance.variant.conditions)
 
 
 def _changes(provenance: Provenance) -> Iterator[dict[str, Any]]:
@@ -184,5 +188,8 @@ def _generation(provenance: Provenance) -> dict[str, Any]:
         "licence": provenance.licence,
         "licence_terms_attested": provenance.licence_terms,
         "first_frame_sha256": provenance.variant.first_frame_sha256 or None,
+        "last_frame_sha256": provenance.variant.last_frame_sha256 or None,
+        "reference_sha256s": provenance.variant.reference_sha256s or None,
+        "earlier_frames_sha256": provenance.variant.earlier_frames_sha256 or None,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -214,6 +214,8 @@ class Generation(_Record):
         parameters_sha256: hash of all generation inputs except the prompt texts.
         prompt_hmac_sha256: keyed hash, so that likely prompts cannot be tried against it.
         first_frame_sha256: hash of the file of the picture that the clip starts from, if any.
+        last_frame_sha256, reference_sha256s: hashes of the files of the other pictures, if any.
+        earlier_frames_sha256: hash of the file of the clip that this one continues, if any.
         licence_terms_attested: digest of the licence conditions that the operator attested.
     """
 
@@ -224,6 +226,9 @@ class Generation(_Record):
     parameters_sha256: Hex
     prompt_hmac_sha256: Hex
     first_frame_sha256: Hex | None = None
+    last_frame_sha256: Hex | None = None
+    reference_sha256s: tuple[Hex, ...] | None = None
+    earlier_frames_sha256: Hex | None = None
     licence: Text
     licence_terms_attested: Text | None = None
 

@@ -35,7 +35,8 @@ FORMULA_WITHOUT_RESULT = (
     "value."
 )
 TEMPLATES = ("prompt", "negative_prompt")
-NOT_TEXT = frozenset(BY_NAME) - {*TEMPLATES, "first_frame", "locale", "cta", "notes"}
+PICTURES = ("first_frame", "last_frame", "reference_pictures")
+NOT_TEXT = frozenset(BY_NAME) - {*TEMPLATES, *PICTURES, "continue_from", "locale", "cta", "notes"}
 """Columns with numbers and names, in which direction marks mean nothing."""
 _SEPARATORS = re.compile(r"[,;\n]|\s(?:and|or|und|oder|et|&|\+)\s|\s/\s")
 
@@ -125,6 +126,9 @@ class RowReader:
             | self.lists,
             placeholders=tuple(dict.fromkeys(names.values())),
             first_frames=unlike(self._many("first_frame", cells.parse_text)),
+            last_frames=unlike(self._many("last_frame", cells.parse_text)),
+            continued=unlike(self._many("continue_from", cells.parse_text)),
+            references=unlike(self._many("reference_pictures", cells.parse_text)),
             want_scope=self._one("want_scope", cells.parse_want_scope, self.want_scope),
             seeds=seeds if len(seeds) > 1 else (),
         )

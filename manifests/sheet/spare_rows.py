@@ -12,7 +12,9 @@ from manifests.sheet.table import Row, Table
 
 FILLED_DOWN = 5
 """Equal values, or names with running numbers, in so many rows in succession were filled down."""
-CONTENT = frozenset(("prompt", "negative_prompt", "cta", "first_frame", "notes"))
+CONTENT = frozenset(
+    ("prompt", "negative_prompt", "cta", "first_frame", "last_frame", "reference_pictures", "continue_from", "notes")
+)
 """Columns whose text is written for a clip, which therefore never counts as filled down."""
 FLAGS = frozenset(
     [

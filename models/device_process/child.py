@@ -18,7 +18,7 @@ from manifests.errors import BrokenDeviceError
 from models.device_process.channel import Channel, ChannelError, Message
 from models.device_process.requests import card_from_json, error_from_json, error_to_json, variants_from_json
 from models.memory import capacity_bytes, used_bytes
-from models.protocols import Generated, Generator, TextEncoder
+from models.protocols import Generated, Generator, Sound, TextEncoder
 from models.registry import open_generator, open_text_encoder
 
 Open = Callable[..., Generator]
@@ -50,6 +50,7 @@ class Service:
         self._found: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._generator: Generator | None = None
         self._items: Iterator[Generated | Exception] = iter(())
+        self._sound: Sound | None = None
         self._device = "cpu"
 
     def run(self) -> None:
@@ -94,6 +95,9 @@ class Service:
                 self._items = self._opened.generate(variants_from_json(request["variants"]))
             case "next":
                 return self._next()
+            case "sound":
+                assert self._sound is not None
+                return {}, np.ascontiguousarray(self._sound.samples, dtype=np.float32).view(np.uint8)
             case "stop":
                 self._items = iter(())
         return {}, None
@@ -101,7 +105,12 @@ class Service:
     def _open(self, request: dict[str, Any]) -> None:
         self._device = request["device"]
         texts = partial(self._wanted, "text") if request["shares_texts"] else None
-        self._generator = self._opener(**_arguments(request), pictures=partial(self._wanted, "picture"), texts=texts)
+        self._generator = self._opener(
+            **_arguments(request),
+            pictures=partial(self._wanted, "picture"),
+            videos=partial(self._wanted, "video"),
+            texts=texts,
+        )
 
     def _next(self) -> tuple[dict[str, Any], np.ndarray | None]:
         item = next(self._items, None)
@@ -109,17 +118,19 @@ class Service:
             return {"end": True}, None
         if isinstance(item, Exception):
             return {"failed": error_to_json(item)}, None
+        self._sound = item.sound
         figures = {
             "nan_share": float(item.nan_share),
             "device_seconds": float(item.device_seconds),
             "fallback_step": item.fallback_step,
+            "sound_rate": item.sound.rate if item.sound else 0,
             "used_bytes": used_bytes(self._device),
             "capacity_bytes": capacity_bytes(self._device),
         }
         return {"generated": figures}, item.frames
 
     def _wanted(self, kind: str, name: str) -> np.ndarray:
-        """Ask the driver for a first frame, which may be in a bucket, or for an embedded text."""
+        """Ask the driver for a picture or the frames of a clip, which may be in a bucket, or for an embedded text."""
         self._send({"wanted": kind, "name": name}, None)
         found = self._found.get()
         if found.array is None:

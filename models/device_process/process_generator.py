@@ -12,7 +12,7 @@ from models.card import ModelCard
 from models.device_process.channel import Message
 from models.device_process.child_process import ChildProcess, StartChild
 from models.device_process.requests import error_from_json, error_to_json, opening, variants_to_json
-from models.protocols import Generated, PictureSource, TextSource
+from models.protocols import Generated, PictureSource, Sound, TextSource, VideoSource
 
 
 class ProcessGenerator:
@@ -32,6 +32,7 @@ class ProcessGenerator:
         threads: int | None = None,
         weights_root: Path | None = None,
         pictures: PictureSource | None = None,
+        videos: VideoSource | None = None,
         texts: TextSource | None = None,
     ) -> None:
         """Start the child and load the model.
@@ -41,8 +42,7 @@ class ProcessGenerator:
             IncompleteWeightsError, ModelError: as open_generator.
         """
         self._device = device
-        self._pictures = pictures
-        self._texts = texts
+        self._sources = {"picture": pictures, "video": videos, "text": texts}
         self.used_bytes = self.capacity_bytes = 0
         request = {**opening("open", card, device, threads, weights_root), "shares_texts": texts is not None}
         self.child = ChildProcess(start, device, request, self._provide)
@@ -97,15 +97,23 @@ class ProcessGenerator:
             float(figures["nan_share"]),
             float(figures["device_seconds"]),
             str(figures["fallback_step"]),
+            self._sound(int(figures["sound_rate"])),
         )
 
+    def _sound(self, rate: int) -> Sound | None:
+        """Return the sound of the last clip, which the child sends as bytes; a rate of 0 means that it has none."""
+        if not rate:
+            return None
+        data = self.child.ask({"do": "sound"}).array
+        if data is None or data.ndim != 2 or data.shape[1] % np.dtype(np.float32).itemsize:
+            raise BrokenDeviceError(f"The process of {self._device} returned no sound for a clip that has one.")
+        return Sound(data.view(np.float32), rate)
+
     def _provide(self, kind: str, name: str) -> tuple[dict[str, str], np.ndarray | None]:
-        """Return the picture or the embedded text that the child wants, or the error that it should raise."""
+        """Return the picture, frames or embedded text that the child wants, or the error that it should raise."""
         try:
-            if kind == "text" and self._texts is not None:
-                return {}, self._texts(name)
-            if kind == "picture" and self._pictures is not None:
-                return {}, self._pictures(name)
+            if source := self._sources.get(kind):
+                return {}, source(name)
             raise GenerationError(f"This worker has no source of the {kind} that the process of {self._device} wants.")
         except BrokenDeviceError as error:  # of the text encoder: the device of this child works
             return error_to_json(ModelError(f"The text encoder failed: {error}")), None

@@ -43,7 +43,10 @@ def variants_to_json(variants: Iterable[Variant]) -> list[dict[str, Any]]:
 
 def variants_from_json(content: Iterable[dict[str, Any]]) -> list[Variant]:
     """Return the variants of ``variants_to_json``."""
-    return [Variant(**{**each, "loras": tuple(each["loras"])}) for each in content]
+    return [
+        Variant(**{**each, "loras": tuple(each["loras"]), "reference_sha256s": tuple(each["reference_sha256s"])})
+        for each in content
+    ]
 
 
 def error_to_json(error: BaseException) -> dict[str, str]:

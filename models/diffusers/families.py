@@ -6,14 +6,15 @@ Derived from diffusers 0.42.1 and verified by tests/contract/test_families_*.py.
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from PIL.Image import Image
 
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.diffusers.conditions import Conditions, of_helios, of_images, of_ltx2
+from models.protocols import Sound
 
 Embedding = dict[str, torch.Tensor]
 """Embedding of one text, keyed by the names of the call's arguments; batch of one."""
@@ -26,8 +27,8 @@ def _guided(variant: Variant, call: Mapping[str, Any]) -> bool:
     return variant.guidance_scale > 1
 
 
-def _guided_by_guider(variant: Variant, call: Mapping[str, Any]) -> bool:
-    """HunyuanVideo disables its guider at exactly 1."""
+def _guided_unless_one(variant: Variant, call: Mapping[str, Any]) -> bool:
+    """HunyuanVideo and Cosmos 3 guide with every scale except 1."""
     return not math.isclose(variant.guidance_scale, 1.0)
 
 
@@ -43,6 +44,24 @@ def _nothing(pipeline: Any, variant: Variant) -> None:
 
 def _set_guider(pipeline: Any, variant: Variant) -> None:
     pipeline.guider = pipeline.guider.new(guidance_scale=variant.guidance_scale)
+
+
+def _no_sound(pipeline: Any, result: Any) -> None:
+    pass
+
+
+def _cosmos3_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int] | None:
+    if result.sound is None:
+        return None
+    return result.sound[None], pipeline.sound_tokenizer.config.sampling_rate
+
+
+def _kandinsky6_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int]:
+    return result.audio[:, None], pipeline.audio_sample_rate
+
+
+def _ltx2_sound(pipeline: Any, result: Any) -> tuple[torch.Tensor, int]:
+    return result.audio, pipeline.vocoder.config.output_sampling_rate
 
 
 def _pad_left(pipeline: Any, variant: Variant) -> None:
@@ -64,11 +83,21 @@ class Family:
         max_batch: variants per call; 1 if larger batches fail or would share a picture.
         noise_in_model_dtype: the noise is drawn in the model's dtype, so that a seed gives different noise in
             bfloat16 and float32; otherwise always in float32.
+        loading: arguments of ``from_pretrained``.
+        unused: optional components that are never used here and not loaded, since they would take memory.
         needs_text: False if the pipeline does not use the prompt.
         gives_caches_the_step: the pipeline passes each step's number and noise level to step caches. SeaCache needs
             both, and without them it computes every step in full, with nothing but a warning in the log.
+        mask: position of the padding mask in what ``encode_prompt`` returns, if the call does not accept the mask: the
+            padding is then cut off the first value, which has the same effect; texts of a batch must not differ in
+            length, so ``max_batch`` must be 1.
         guided: whether a call uses guidance and therefore needs negative texts.
         set_up: prepares the pipeline before a call.
+        conditions: returns the arguments for pictures and frames.
+        mixes_dtypes: whether the pipeline works if matrices are multiplied in another dtype than the model's.
+        cuts: the pipeline generates whole chunks; what exceeds the clip is cut off.
+        sound: returns the sound of a call's result, float (batch, channels, n), and its samples per second; None if
+            the pipeline generates none.
     """
 
     names: tuple[str, ...] = ()
@@ -76,10 +105,17 @@ class Family:
     text_encoders: tuple[str, ...] = ()
     max_batch: int = 1
     noise_in_model_dtype: bool = False
+    loading: tuple[tuple[str, Any], ...] = ()
+    unused: tuple[str, ...] = ()
     needs_text: bool = True
     gives_caches_the_step: bool = False
+    mask: int | None = None
     guided: Callable[[Variant, Mapping[str, Any]], bool] = _guided
     set_up: Callable[[Any, Variant], None] = _nothing
+    conditions: Callable[[Any, Conditions, torch.Generator], dict[str, Any]] = of_images
+    mixes_dtypes: bool = True
+    cuts: bool = False
+    sound: Callable[[Any, Any], tuple[torch.Tensor, int] | None] = _no_sound
 
     @property
     def embeds(self) -> bool:
@@ -106,6 +142,8 @@ class Family:
         options |= _shared_options(pipeline, call_options)
         with torch.no_grad():
             encoded = pipeline.encode_prompt(text, **{name: value for name, value in options.items() if name in takes})
+        if self.mask is not None and encoded[self.mask] is not None:
+            encoded = (encoded[0][:, encoded[self.mask][0]], *encoded[1:])
         return dict(zip(self.names, encoded, strict=False))
 
     def arguments(
@@ -115,7 +153,7 @@ class Family:
         card: ModelCard,
         height: int,
         width: int,
-        pictures: Sequence[Image] | None = None,
+        conditions: Sequence[Conditions] = (),
         texts: Mapping[str, Embedding] | None = None,
     ) -> dict[str, Any]:
         """Return the keyword arguments of a call that generates a batch of variants of one shape group.
@@ -125,7 +163,7 @@ class Family:
 
         Args:
             height, width: render size in pixels.
-            pictures: RGB first frames of that size, one per variant; None for text to video.
+            conditions: pictures and frames, one per variant; none for clips from text.
             texts: embeddings of all ``texts()`` on the device of the call; if None, the texts themselves are passed.
         """
         first = variants[0]
@@ -139,24 +177,38 @@ class Family:
             "frame_rate": first.fps,
             "fps": first.fps,
             "num_inference_steps": first.num_inference_steps,
+            "pyramid_num_inference_steps_list": [-(-first.num_inference_steps // PYRAMID)] * PYRAMID,
             "guidance_scale": first.guidance_scale,
             "max_guidance_scale": first.guidance_scale,
             "generator": _one_or_all(generators),
             "output_type": "pt",
         }
-        if pictures is not None:
-            stock["image"] = _one_or_all(pictures)
+        made = [self.conditions(pipeline, *each) for each in zip(conditions, generators, strict=False)]
+        stock |= {name: _one_or_all([each[name] for each in made]) for name in (made[0] if made else ())}
         stock |= self._text_arguments(pipeline, variants, card, texts)
         accepted = inspect.signature(pipeline.__call__).parameters
         return {name: value for name, value in stock.items() if name in accepted} | card.call
 
-    def video(self, result: Any) -> torch.Tensor:
+    def video(self, result: Any, num_frames: int | None = None) -> torch.Tensor:
         """Return the frames of a call's result, (batch, frames, channels, height, width), 0..1, in the VAE's dtype.
 
         They are not converted to float32: the whole clip would need twice the memory, and it is soon uint8.
+
+        Args:
+            num_frames: length of the clip, if what exceeds it may be cut off.
         """
         frames: torch.Tensor = result.frames if hasattr(result, "frames") else result[0]
-        return frames
+        if frames.ndim == 4:  # Cosmos 3 returns a single video
+            frames = frames[None]
+        return frames[:, :num_frames] if self.cuts else frames
+
+    def sounds(self, pipeline: Any, result: Any, number: int) -> list[Sound | None]:
+        """Return the sound of each of so many variants of a call's result; None if the pipeline generates none."""
+        made = self.sound(pipeline, result)
+        if made is None:
+            return [None] * number
+        samples, rate = made
+        return [Sound(each.float().cpu().numpy(), int(rate)) for each in samples]
 
     def _text_arguments(
         self,
@@ -173,11 +225,13 @@ class Family:
             wanted["negative_"] = guided
         if texts is None or not self.embeds:
             return {f"{sign}prompt": _one_or_all(words) for sign, words in wanted.items()}
-        return {
+        embedded = {
             sign + name: torch.cat([texts[text][name] for text in words])
             for sign, words in wanted.items()
             for name in self.names
         }
+        prompt = inspect.signature(pipeline.__call__).parameters["prompt"]
+        return ({"prompt": None} if prompt.default is inspect.Parameter.empty else {}) | embedded
 
     def _negative(self, pipeline: Any, variant: Variant, card: ModelCard) -> str | None:
         accepted = inspect.signature(pipeline.__call__).parameters
@@ -206,29 +260,57 @@ _PLAIN = ("prompt_embeds",)
 _MASKED = ("prompt_embeds", "prompt_attention_mask")
 _TWICE = ("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embeds_mask_2")
 _T5 = ("text_encoder",)
+PYRAMID = 3
+"""Resolutions in which Helios denoises a chunk, one after another."""
 BATCH = 64
 """Families that support batches have no limit; memory sets it."""
 
-_LTX2 = Family(_MASKED, text_encoders=_T5, max_batch=BATCH, guided=_guided_with_sound, set_up=_pad_left)
+_LTX2 = Family(
+    _MASKED,
+    text_encoders=_T5,
+    max_batch=BATCH,
+    unused=("prompt_enhancer",),
+    guided=_guided_with_sound,
+    set_up=_pad_left,
+    sound=_ltx2_sound,
+)
 _HUNYUAN = Family(
     _TWICE,
     text_encoders=("text_encoder", "text_encoder_2"),
     noise_in_model_dtype=True,
-    guided=_guided_by_guider,
+    guided=_guided_unless_one,
     set_up=_set_guider,
 )
 
 FAMILIES = {
     "WanPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, gives_caches_the_step=True),
     "WanImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5),
+    "WanVACEPipeline": Family(_PLAIN, text_encoders=_T5),
     "LTXPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "LTXImageToVideoPipeline": Family(_MASKED, text_encoders=_T5),
     "LTX2Pipeline": _LTX2,
-    "LTX2ImageToVideoPipeline": Family(_MASKED, text_encoders=_T5, guided=_guided_with_sound, set_up=_pad_left),
+    "LTX2ConditionPipeline": replace(_LTX2, max_batch=1, conditions=of_ltx2),
+    "LTX2ImageToVideoPipeline": replace(_LTX2, max_batch=1),
     "CogVideoXPipeline": Family(_PLAIN, text_encoders=_T5, max_batch=BATCH, noise_in_model_dtype=True),
     "CogVideoXImageToVideoPipeline": Family(_PLAIN, text_encoders=_T5, noise_in_model_dtype=True),
+    "Cosmos3OmniPipeline": Family(
+        noise_in_model_dtype=True,
+        gives_caches_the_step=True,
+        loading=(("enable_safety_checker", False),),
+        guided=_guided_unless_one,
+        mixes_dtypes=False,
+        sound=_cosmos3_sound,
+    ),
+    "HeliosPyramidPipeline": Family(_PLAIN, text_encoders=_T5, conditions=of_helios, cuts=True),
     "HunyuanVideo15Pipeline": _HUNYUAN,
     "HunyuanVideo15ImageToVideoPipeline": _HUNYUAN,
+    "Kandinsky6TI2VAPipeline": Family(
+        ("prompt_embeds", "pooled_prompt_embeds"),
+        text_encoders=("text_encoder", "text_encoder_2"),
+        noise_in_model_dtype=True,
+        mask=2,
+        sound=_kandinsky6_sound,
+    ),
     "MochiPipeline": Family(_MASKED, text_encoders=_T5, max_batch=BATCH),
     "AnimateDiffPipeline": Family(
         _PLAIN,
@@ -237,6 +319,7 @@ FAMILIES = {
         max_batch=BATCH,
         noise_in_model_dtype=True,
     ),
+    "SkyReelsV2DiffusionForcingPipeline": Family(_PLAIN, text_encoders=_T5),
     "StableVideoDiffusionPipeline": Family(noise_in_model_dtype=True, needs_text=False),
 }
 """By class name. Batches of Hunyuan fail in its VAE; image-to-video pipelines are called with one picture at a time."""

@@ -16,8 +16,9 @@ from PIL import Image
 
 from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardError, ModelError
 from manifests.variant import Variant
-from models.card import ModelCard
+from models.card import CONDITIONS, ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
+from models.diffusers.conditions import Conditions
 from models.diffusers.families import family_of
 from models.diffusers.first_frame import fit
 from models.diffusers.kernel_fallback import is_kernel_error, plain_kernels_sentence, use_plain_kernels
@@ -28,7 +29,7 @@ from models.diffusers.text_embeddings import Embeddings, TextEmbedder
 from models.diffusers.tuning import set_step_cache, tune
 from models.memory import is_broken_device, is_out_of_memory
 from models.placement import Rung
-from models.protocols import Generated, PictureSource, TextSource
+from models.protocols import Generated, PictureSource, Sound, TextSource, VideoSource
 from models.speed import Speed, StepCache
 from models.weights.tokenizer.panics import panics_refused
 
@@ -58,6 +59,7 @@ class DiffusersVideo:
         device: str = "cpu",
         threads: int | None = None,
         pictures: PictureSource | None = None,
+        videos: VideoSource | None = None,
         texts: TextSource | None = None,
     ) -> None:
         if threads:
@@ -67,6 +69,7 @@ class DiffusersVideo:
         self.device = find_device(device)
         self._weights_root = weights_root
         self._pictures = pictures
+        self._videos = videos
         self._family = family_of(card.pipeline)
         self._texts = texts
         self._absent = self._family.text_encoders if texts and self._family.embeds else ()
@@ -84,7 +87,7 @@ class DiffusersVideo:
         self._fallback.select(good[0].shape_group)
         while True:
             try:
-                with torch.no_grad(), fast_matmul(self.device):
+                with torch.no_grad(), fast_matmul(self.device, self._family.mixes_dtypes):
                     self._embedder.embed(itertools.chain.from_iterable(map(self._texts_of, good)))
                 return
             except Exception as error:  # noqa: BLE001 - any library may fail; generate() reports it
@@ -174,6 +177,8 @@ class DiffusersVideo:
             return f"The variant requires the LoRAs {list(variant.loras)}, but {card.name} has different ones."
         if bool(variant.first_frame_sha256) != card.needs_first_frame:
             return f"{card.name} {'requires' if card.needs_first_frame else 'does not accept'} a first frame."
+        for condition in set(variant.conditions) - set(card.accepts):
+            return f"{card.name} does not accept {CONDITIONS[condition]}."
         if not any((size.height, size.width) == (variant.height, variant.width) for size in card.sizes.values()):
             return f"{card.name} does not support the size {variant.width}x{variant.height}."
         if not card.rules.allows(variant.num_frames):
@@ -192,9 +197,9 @@ class DiffusersVideo:
         while True:
             started = self._now()
             try:
-                with torch.no_grad(), fast_matmul(self.device):
-                    videos = self._render(batch)
-                made = [self._generated(*pair) for pair in zip(batch, videos, strict=True)]
+                with torch.no_grad(), fast_matmul(self.device, self._family.mixes_dtypes):
+                    videos, sounds = self._render(batch)
+                made = [self._generated(*each) for each in zip(batch, videos, sounds, strict=True)]
                 seconds = (self._now() - started) / len(batch)
                 step = self._fallback.step
                 return [item._replace(device_seconds=seconds, fallback_step=step) for item in made]
@@ -235,21 +240,23 @@ class DiffusersVideo:
         failed.__cause__ = error
         return failed
 
-    def _render(self, batch: Sequence[Variant]) -> torch.Tensor:
-        """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size."""
+    def _render(self, batch: Sequence[Variant]) -> tuple[torch.Tensor, Sequence[Sound | None]]:
+        """Return float (variants, frames, channels, height, width) in 0..1, at the card's render size, and sounds."""
         with panics_refused(f"The weights of {self.card.name}", GenerationError):
             return self._video(batch)
 
-    def _video(self, batch: Sequence[Variant]) -> torch.Tensor:
+    def _video(self, batch: Sequence[Variant]) -> tuple[torch.Tensor, Sequence[Sound | None]]:
         height, width = self._render_size(batch[0])
         texts: dict[str, Embeddings] | None = None
         if self._family.embeds:
             texts = self._embedder.of(itertools.chain.from_iterable(map(self._texts_of, batch)))
-        pictures = [self._picture(variant, height, width) for variant in batch] if self.card.needs_first_frame else None
+        conditions = [self._conditions(variant, height, width) for variant in batch]
         self._cache_steps(batch[0])
         self._keep_few_shapes((len(batch), height, width, batch[0].num_frames))
-        arguments = self._family.arguments(self.pipeline, batch, self._active, height, width, pictures, texts)
-        return self._family.video(self.pipeline(**arguments))
+        arguments = self._family.arguments(self.pipeline, batch, self._active, height, width, conditions, texts)
+        result = self.pipeline(**arguments)
+        video = self._family.video(result, batch[0].num_frames)
+        return video, self._family.sounds(self.pipeline, result, len(batch))
 
     def _texts_of(self, variant: Variant) -> Iterable[str]:
         return self._family.texts(self.pipeline, variant, self._active)
@@ -277,17 +284,38 @@ class DiffusersVideo:
             )
         return size
 
-    def _picture(self, variant: Variant, height: int, width: int) -> Image.Image:
+    def _conditions(self, variant: Variant, height: int, width: int) -> Conditions:
+        def picture(sha256: str) -> Image.Image | None:
+            return self._picture(sha256, height, width) if sha256 else None
+
+        return Conditions(
+            first=picture(variant.first_frame_sha256),
+            last=picture(variant.last_frame_sha256),
+            references=[Image.fromarray(self._pixels(sha256)) for sha256 in variant.reference_sha256s],
+            earlier=self._earlier_frames(variant.earlier_frames_sha256, height, width),
+        )
+
+    def _earlier_frames(self, sha256: str, height: int, width: int) -> list[Image.Image]:
+        if not sha256:
+            return []
+        if self._videos is None:
+            raise GenerationError(f"{self.card.name} continues a clip, but this worker has no source of clips.")
+        return [fit(frame, height, width) for frame in self._videos(sha256)]
+
+    def _picture(self, sha256: str, height: int, width: int) -> Image.Image:
+        return fit(self._pixels(sha256), height, width)
+
+    def _pixels(self, sha256: str) -> np.ndarray:
         if self._pictures is None:
-            raise GenerationError(f"{self.card.name} requires a first frame, but this worker has no picture source.")
-        return fit(self._pictures(variant.first_frame_sha256), height, width)
+            raise GenerationError(f"{self.card.name} requires a picture, but this worker has no picture source.")
+        return self._pictures(sha256)
 
     @staticmethod
-    def _generated(variant: Variant, video: torch.Tensor) -> Generated:
+    def _generated(variant: Variant, video: torch.Tensor, sound: Sound | None = None) -> Generated:
         finite = sum(torch.count_nonzero(torch.isfinite(frame)) for frame in video)
         nan_share = 1.0 - float(finite) / video.numel()
         frames = _to_uint8(_centre(video, variant.height, variant.width))
-        return Generated(variant, frames, nan_share, 0.0)
+        return Generated(variant, frames, nan_share, 0.0, sound=sound)
 
     def _now(self) -> float:
         """Return the time in seconds, on a GPU after all queued work is done."""

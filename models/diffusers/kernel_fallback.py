@@ -8,7 +8,7 @@ from models.diffusers.loading import first_line
 
 COMPILERS = ("torch._dynamo", "torch._inductor", "torch.fx", "triton")
 """Modules of the errors that a failed compilation raises, for example because there is no C compiler."""
-PHRASES = ("no available kernel", "no valid execution plans", "mha graph")
+PHRASES = ("no available kernel", "no viable backend", "no valid execution plans", "mha graph")
 """Phrases in the errors of torch and cuDNN when an attention backend does not support a shape or a device."""
 
 

@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelError, ModelTooLargeError
 from models.card import ModelCard
+from models.diffusers.families import family_of
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
 from models.diffusers.placing import Placed
@@ -60,10 +61,13 @@ def load_placed(
         absent: components that are not loaded; the pipeline has None in their place.
 
     Raises:
+        ModelError: the card says that this version cannot run it.
         InvalidCardError: diffusers does not have this class.
         IncompleteWeightsError: files are missing, damaged, or do not match the card.
         ModelTooLargeError: the memory does not suffice.
     """
+    if card.unsupported:
+        raise ModelError(f"{card.name} cannot run: {card.unsupported}")
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     try:
@@ -91,7 +95,9 @@ def _pipeline(
     _hush()
     forbid_network()
     known = inspect.signature(pipeline_class.__init__).parameters
+    family = family_of(card.pipeline)
     parts = load_parts(card, precision, weights_root) | {name: None for name in absent if name in known}
+    parts |= dict.fromkeys(family.unused) | dict(family.loading)
     try:
         with panics_refused(f"The weights of {card.name}"):
             pipeline = pipeline_class.from_pretrained(

@@ -9,12 +9,23 @@ import torch
 def copy_mapped(models: Iterable[torch.nn.Module]) -> None:
     """Copy the tensors in main memory. Tensors on another device were copied to it.
 
-    One tensor is copied at a time, and tensors that share memory once.
+    One tensor is copied at a time, and tensors that share memory once. A model may occur several times.
     """
-    copies: dict[tuple[Any, ...], torch.Tensor] = {}
+    for same in _by_place(models):
+        copied = same[0].data.clone()
+        for tensor in same:
+            tensor.data = copied
+
+
+def _by_place(models: Iterable[torch.nn.Module]) -> list[list[torch.Tensor]]:
+    """Return the tensors in main memory, grouped by the memory that they share.
+
+    All addresses are read before anything is copied: a copy may get the address of a tensor that was just freed.
+    """
+    places: dict[tuple[Any, ...], list[torch.Tensor]] = {}
     for model in models:
         for tensor in (*model.parameters(), *model.buffers()):
             if tensor.device.type == "cpu":
                 place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
-                copies.setdefault(place, tensor.data.clone())
-                tensor.data = copies[place]
+                places.setdefault(place, []).append(tensor)
+    return list(places.values())

@@ -16,7 +16,7 @@ from models.diffusers.mapped_tensors import copy_mapped
 from models.diffusers.text_encoders import TextEncoders
 from models.memory import free_caches, is_out_of_memory
 from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
-from models.placement.rung import DENOISERS
+from models.placement.rung import DENOISERS, RESIDENT
 from models.registry import free_memory_gb, load_cards
 from models.speed import Speed
 
@@ -173,6 +173,9 @@ class Placed:
         for name, component in self._modules().items():
             by_block = name in DENOISERS and rung is not Rung.SEQUENTIAL
             _forget_compiled(component)
+            if name in RESIDENT:
+                component.to(self.device)
+                continue
             apply_group_offloading(
                 component,
                 onload_device=self.device,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from models.card import ModelCard
 from models.placement.component_sizes import ComponentSize, Sizes, stored_in_8_bits
-from models.placement.rung import DENOISERS, TEXT_ENCODERS, Rung
+from models.placement.rung import DENOISERS, RESIDENT, TEXT_ENCODERS, Rung
 
 FIXED_GB = 0.5
 """Workspaces of cuBLAS and cuDNN, and kernels."""
@@ -51,7 +51,8 @@ def working_of(card: ModelCard, shape: tuple[int, int, int] | None = None) -> Wo
         return Working(pixels * DENOISE_BYTES / 1e9, decode, min(decode, TILED_GB))
     share = pixels / default_pixels
     decode = figures.decode_gb * share
-    return Working(figures.denoise_gb * share, decode, min(decode, figures.tiled_gb))
+    step = share * default[0] / (shape or default)[0] if figures.in_chunks else share
+    return Working(figures.denoise_gb * step, decode, min(decode, figures.tiled_gb))
 
 
 def default_shape(card: ModelCard) -> tuple[int, int, int]:
@@ -77,9 +78,11 @@ def needed_gb(rung: Rung, sizes: Sizes, working: Working, tiled: bool = False) -
         kept = sum(encoders) if rung is Rung.WHOLE else 0.0
         peaks = [sum(encoders) + encode, kept + resident + max(denoise, decode)]
     else:
+        stay = () if rung is Rung.MODEL_OFFLOAD else [name for name in RESIDENT if name in others]
+        kept = sum(others.pop(name).gb for name in stay)
         phases = {name: denoise if name in DENOISERS else decode for name in others}
-        peaks = [_offloaded(rung, name, size) + phases[name] for name, size in others.items()]
-        peaks += [_encoder(rung, sizes, name) + encode for name in sizes if name in TEXT_ENCODERS]
+        peaks = [kept + _offloaded(rung, name, size) + phases[name] for name, size in others.items()]
+        peaks += [kept + _encoder(rung, sizes, name) + encode for name in sizes if name in TEXT_ENCODERS]
     return FIXED_GB + max(peaks, default=0.0)
 
 

@@ -5,6 +5,9 @@ from enum import StrEnum
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 DENOISERS = ("transformer", "transformer_2", "unet")
 """Components that run in every step."""
+RESIDENT = ("audio_vae", "sound_tokenizer")
+"""Small components that stay on the device below model offload: they use weights before a layer is called, or outside
+all layers, so that hooks of the layers would copy them too late."""
 
 
 class Rung(StrEnum):

@@ -17,12 +17,13 @@ INDEX = "model_index.json"
 WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor|Guidance)$")
 OPENS_ALSO = {
     "AnimateDiffPipeline": "StableDiffusionPipeline",
+    "LTX2ConditionPipeline": "LTX2Pipeline",
     "LTXImageToVideoPipeline": "LTXPipeline",
     "LTX2ImageToVideoPipeline": "LTX2Pipeline",
     "WanImageToVideoPipeline": "WanPipeline",
 }
 """Pipeline classes that can also load the folder of another class: those repositories name only one of two classes."""
-RUN_TEMPLATES = ("HunyuanVideo15Pipeline", "HunyuanVideo15ImageToVideoPipeline")
+RUN_TEMPLATES = ("Cosmos3OmniPipeline", "HunyuanVideo15Pipeline", "HunyuanVideo15ImageToVideoPipeline")
 """Pipeline classes that run the chat template of a tokenizer. The templates of others are removed after loading."""
 COMPONENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CLASS = re.compile(r"(?!Auto[A-Z]|Onnx|Flax|TF[A-Z]|FlashPack|Modular)(?!.*Pipeline$)[A-Z]\w{1,127}")

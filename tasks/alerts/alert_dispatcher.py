@@ -13,7 +13,7 @@ from adapters.notify.webhook import WebhookResponse
 from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, one_or_more
 from tasks.alerts import alerts
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 MAX_AGE_S = 86400.0
 """A new receiver gets no alerts that are older than this; they are kept for `reelmill alerts send`."""

@@ -22,7 +22,7 @@ from manifests.gate import reason_label
 from manifests.pluralize import count_of, counted
 from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN = (
     "finished",

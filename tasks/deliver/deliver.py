@@ -24,11 +24,11 @@ from tasks.deliver.sign import ClipOrigin, sign_clip
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
 from tasks.plan.licence import clearances_of, unattested_cards
 from tasks.runtime.cancellation import stopping
+from tasks.runtime.files.shared_staging import SHARED
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
-from tasks.runtime.log_context import scope
+from tasks.runtime.logs.log_context import scope
 from tasks.runtime.resources import Resources, catalogue_of, signer_of
-from tasks.runtime.shared_staging import SHARED
 
 POLL_S = 0.3
 LEASED_AT_ONCE = 8

@@ -5,7 +5,7 @@ import threading
 from prefect import task
 
 from tasks.deliver import deliver as step
-from tasks.runtime.redacted_logs import logged
+from tasks.runtime.logs.redacted_logs import logged
 from tasks.runtime.resources import Resources
 from tasks.runtime.retry import TASK_OPTIONS
 

@@ -12,7 +12,7 @@ from manifests.credentials.definition import FirstFrame
 from manifests.errors import GenerationError, InvalidDefinitionError
 from manifests.states import State
 from models.card import ModelCard
-from tasks.runtime.first_frames import MEDIA_TYPES, FirstFrames
+from tasks.runtime.files.first_frames import MEDIA_TYPES, FirstFrames
 
 
 def provenance_of(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from adapters.bucket import Bucket
 from adapters.catalogue import Lease, SignedFacts
 from manifests.errors import BucketError
+from tasks.runtime.files.staging import POSTER, Staging, is_intact
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
-from tasks.runtime.staging import POSTER, Staging, is_intact
 
 # A key contains the hash of the clip, so its content never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"

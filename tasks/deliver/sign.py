@@ -19,9 +19,9 @@ from tasks.deliver.keys import keys_of
 from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
 from tasks.plan.licence import clearance_of, licence_record
+from tasks.runtime.files.shared_staging import fetch_staged
+from tasks.runtime.files.staging import Staging, disk_full_errors, sha256_of
 from tasks.runtime.resources import Resources, card_of, catalogue_of, first_frames_of
-from tasks.runtime.shared_staging import fetch_staged
-from tasks.runtime.staging import Staging, disk_full_errors, sha256_of
 
 RECORD_SCHEMA = 1
 

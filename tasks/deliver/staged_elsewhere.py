@@ -7,8 +7,8 @@ from adapters.catalogue import Catalogue, PendingVariant
 from manifests.pluralize import counted, one_or_more
 from manifests.states import UNDELIVERED, State
 from tasks.plan.licence import unattested_cards
+from tasks.runtime.files.shared_staging import SHARED
 from tasks.runtime.resources import Resources, catalogue_of
-from tasks.runtime.shared_staging import SHARED
 
 
 class StagedElsewhere(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from manifests.errors import ReelmillError
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 LIMIT_S = 30.0

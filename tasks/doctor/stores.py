@@ -20,7 +20,7 @@ from manifests.errors import (
     KeyTakenError,
 )
 from tasks.doctor.check import FAIL, OK, WARN, Finding
-from tasks.runtime.disk_space import MIN_FREE_BYTES, existing
+from tasks.runtime.files.disk_space import MIN_FREE_BYTES, existing
 from tasks.runtime.lost_catalogue import check_bucket_is_known, check_not_emptied, check_not_lost
 from tasks.runtime.resources import BucketConfig, Resources
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed

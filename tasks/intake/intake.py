@@ -18,6 +18,7 @@ from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import ModelCard
+from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
 from tasks.intake.remote_pictures import RemotePictures
@@ -32,7 +33,8 @@ class Intake:
     """A sheet with the result of its validation.
 
     Attributes:
-        pictures: first frames of the valid rows.
+        pictures: pictures of the valid rows.
+        clips: clips that the valid rows continue.
         longest: the prompt nearest to its model's token limit; None if no limit is known.
         unavailable: names of pictures that could not be downloaded now; each of them has a problem in ``checked``.
     """
@@ -43,6 +45,7 @@ class Intake:
     pictures: tuple[Picture, ...] = ()
     longest: LongestPrompt | None = None
     unavailable: frozenset[str] = frozenset()
+    clips: tuple[ContinuedClip, ...] = ()
 
     @property
     def row_count(self) -> int:
@@ -61,6 +64,7 @@ def validate_sheet(
     reading: ReadingOptions = DETECT,
     lengths: PromptLengths | None = None,
     remote: RemotePictures | None = None,
+    staged: Callable[[str], Path | None] = lambda _: None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
@@ -69,6 +73,7 @@ def validate_sheet(
         want_scope: see Brief; for rows that set none.
         confined: see Pictures and WildcardLists.
         remote: see Pictures.
+        staged: see ContinuedClips.
         lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
 
@@ -78,17 +83,19 @@ def validate_sheet(
     table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
-    checks = [card_check(cards, default_card), pictures.check(cards, default_card)]
+    clips = ContinuedClips(path.parent, confined=confined, staged=staged)
+    checks = [check(cards, default_card) for check in (card_check, pictures.check, clips.check)]
     checked = check_table(
         table,
         [*checks, lengths.check] if lengths else checks,
         want_scope=want_scope,
         wildcards=WildcardLists(path.parent, confined=confined),
     )
-    checked = replace(checked, briefs=tuple(map(pictures.hashed, checked.briefs)))
+    checked = replace(checked, briefs=tuple(clips.hashed(pictures.hashed(brief)) for brief in checked.briefs))
     longest = lengths.longest if lengths else None
     used = pictures.used_in(checked.briefs)
-    return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable)
+    continued = clips.used_in(checked.briefs)
+    return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable, continued)
 
 
 def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:
@@ -244,6 +251,14 @@ def _card_issues(brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]) 
                 f"{seconds:g}",
                 f"is not a length that {card.name} can generate. Enter {card.durations_text}, or leave the cell "
                 f"empty, or {other}.",
+            )
+    for locale in brief.locales:
+        if territory := card.licence.excluded_by(locale):
+            yield CellIssue(
+                "locale",
+                locale,
+                f"is for {territory}, where the licence of {card.name} does not allow its clips to be shown. Remove "
+                f"the locale, or {other}.",
             )
     yield from _unknown_words(brief, card)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapters.c2pa.verifier import verify
 from adapters.media.picture import InvalidPictureError, Picture, read_picture
-from manifests.brief import Brief
+from manifests.brief import Brief, picture_list
 from manifests.errors import CredentialError, GenerationError, PlanError
 from manifests.sheet import CellIssue, Table, check_table
 from manifests.sheet.cells import clean
@@ -17,9 +17,15 @@ from manifests.sheet.layout import Layout
 from models.card import ModelCard
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import UnavailablePictureError, is_remote
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
 
-COLUMN = "first_frame"
+COLUMN, LAST, REFERENCES = "first_frame", "last_frame", "reference_pictures"
+OPTIONAL = (
+    (LAST, "last_frame", "cannot end with a given picture"),
+    (REFERENCES, "references", "does not use pictures of what a clip shows"),
+)
+"""Columns of pictures that no model requires, what cards call them, and what to say of a model without them."""
+_CONDITIONS = [(column, condition) for column, condition, _ in OPTIONAL]
 MAX_ENLARGEMENT = 1.5
 MIN_KEPT_AREA = 0.5
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -57,30 +63,36 @@ class Pictures:
         named: dict[str, None] = {}
 
         def collect(brief: Brief) -> Iterator[CellIssue]:
-            named.update(dict.fromkeys(filter(is_remote, brief.first_frames)))
+            for names in brief.pictures.values():
+                named.update(dict.fromkeys(filter(is_remote, names)))
             return iter(())
 
         check_table(table, [collect])
         self._remote.download(name for name in named if self._earlier_copy(name) is None)
 
     def check(self, cards: Cards, default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
-        """Return the check of a brief's first frames: whether its cards use them, and whether they are valid."""
+        """Return the check of a brief's pictures: whether its cards use them, and whether they are valid."""
 
         def check(brief: Brief) -> Iterator[CellIssue]:
             used = [cards[name] for name in brief.models or (default_card,) if name in cards]
             yield from _misplaced(brief, used, cards)
-            for name in dict.fromkeys(brief.first_frames):
-                picture = self._look(name)
-                if isinstance(picture, InvalidPictureError):
-                    if used and not any(card.needs_first_frame for card in used):
-                        continue  # the picture is not used, which is an error already
-                    yield CellIssue(COLUMN, name, str(picture))
-                else:
-                    if note := self._note(name, picture):
-                        yield CellIssue(COLUMN, name, note, warning=True)
-                    yield from _doubts(name, picture, brief, [card for card in used if card.needs_first_frame])
+            for column, names in brief.pictures.items():
+                using = [card for card in used if _uses_column(card, column)]
+                for name in names:
+                    if using or not used:  # a picture that is not used is an error already
+                        yield from self._issues(column, name, brief, using)
 
         return check
+
+    def _issues(self, column: str, name: str, brief: Brief, using: Sequence[ModelCard]) -> Iterator[CellIssue]:
+        picture = self._look(name)
+        if isinstance(picture, InvalidPictureError):
+            yield CellIssue(column, name, str(picture))
+            return
+        if note := self._note(name, picture):
+            yield CellIssue(column, name, note, warning=True)
+        if column != REFERENCES:  # those are scaled without cropping
+            yield from _doubts(column, name, picture, brief, using)
 
     @property
     def unavailable(self) -> frozenset[str]:
@@ -89,17 +101,24 @@ class Pictures:
 
     def hashed(self, brief: Brief) -> Brief:
         """Return a valid brief with the hashes of its pictures."""
-        return replace(brief, first_frame_hashes=tuple(picture.sha256 for picture in self._used(brief)))
+        sha256 = {name: self._valid(name).sha256 for names in brief.pictures.values() for name in names}
+        return replace(
+            brief,
+            first_frame_hashes=tuple(sha256[name] for name in brief.first_frames),
+            last_frame_hashes=tuple(sha256[name] for name in brief.last_frames),
+            reference_hashes=tuple("+".join(sha256[name] for name in picture_list(text)) for text in brief.references),
+        )
 
     def used_in(self, briefs: Iterable[Brief]) -> tuple[Picture, ...]:
         """Return the pictures of valid briefs, each once."""
-        return tuple(dict.fromkeys(picture for brief in briefs for picture in self._used(brief)))
+        named = (name for brief in briefs for names in brief.pictures.values() for name in names)
+        return tuple(dict.fromkeys(map(self._valid, named)))
 
-    def _used(self, brief: Brief) -> Iterator[Picture]:
-        for picture in map(self._look, brief.first_frames):
-            if isinstance(picture, InvalidPictureError):
-                raise picture
-            yield picture
+    def _valid(self, name: str) -> Picture:
+        picture = self._look(name)
+        if isinstance(picture, InvalidPictureError):
+            raise picture
+        return picture
 
     def _look(self, name: str) -> Picture | InvalidPictureError:
         if name not in self._read:
@@ -175,11 +194,7 @@ class KeptPictures:
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
-        return {
-            name: sha256
-            for brief in self._briefs()
-            for name, sha256 in zip(brief.first_frames, brief.first_frame_hashes, strict=True)
-        }
+        return {name: sha256 for brief in self._briefs() for name, sha256 in brief.picture_hashes.items()}
 
     def of(self, name: str) -> Path | None:
         """Return the copy of a picture by its name in the sheet, or None if there is no intact copy."""
@@ -194,8 +209,9 @@ class KeptPictures:
 
 
 def _names_urls(table: Table) -> bool:
-    index = Layout.of(table).known.get(COLUMN)
-    return index is not None and any("://" in row.cell(index) for row in table.rows)
+    known = Layout.of(table).known
+    indexes = [known[column] for column in (COLUMN, LAST, REFERENCES) if column in known]
+    return any("://" in row.cell(index) for index in indexes for row in table.rows)
 
 
 def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
@@ -213,7 +229,7 @@ def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
 
 def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[CellIssue]:
     for card in used:
-        if card.needs_first_frame and not brief.first_frames:
+        if card.needs_first_frame and not brief.first_frames and not brief.continued:
             yield CellIssue(
                 COLUMN,
                 "",
@@ -226,6 +242,15 @@ def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterato
             yield CellIssue(
                 COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
+        for column, condition, what in OPTIONAL:
+            if brief.pictures[column] and condition not in card.accepts:
+                others = " or ".join(sorted(name for name, other in cards.items() if condition in other.accepts))
+                instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
+                yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
+
+
+def _uses_column(card: ModelCard, column: str) -> bool:
+    return card.needs_first_frame if column == COLUMN else dict(_CONDITIONS)[column] in card.accepts
 
 
 def _sound(picture: Picture) -> Picture:
@@ -242,22 +267,22 @@ def _sound(picture: Picture) -> Picture:
     return picture
 
 
-def _doubts(name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[CellIssue]:
+def _doubts(column: str, name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[CellIssue]:
     if picture.is_transparent:
-        yield CellIssue(COLUMN, name, "is partly transparent. Its transparent areas become white.", warning=True)
+        yield CellIssue(column, name, "is partly transparent. Its transparent areas become white.", warning=True)
     for card in cards:
         for ratio in dict.fromkeys(placement.aspect_ratio for placement in brief.placements):
             if ratio in card.sizes:
                 size = card.sizes[ratio]
                 scale = max(size.render_width / picture.width, size.render_height / picture.height)
                 kept = size.render_width * size.render_height / (picture.width * picture.height * scale**2)
-                yield from _fitting(name, picture, f"{card.name} at {ratio}", scale, kept)
+                yield from _fitting(column, name, picture, f"{card.name} at {ratio}", scale, kept)
 
 
-def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float) -> Iterator[CellIssue]:
+def _fitting(column: str, name: str, picture: Picture, shape: str, scale: float, kept: float) -> Iterator[CellIssue]:
     if scale > MAX_ENLARGEMENT:
         yield CellIssue(
-            COLUMN,
+            column,
             name,
             f"has {picture.width} × {picture.height} pixels and is enlarged {scale:.1f} times for {shape}. Use a "
             "larger picture for a sharper clip.",
@@ -265,7 +290,7 @@ def _fitting(name: str, picture: Picture, shape: str, scale: float, kept: float)
         )
     if kept < MIN_KEPT_AREA:
         yield CellIssue(
-            COLUMN,
+            column,
             name,
             f"loses {1 - kept:.0%} of its area at the edges for {shape}. Use a picture with this aspect ratio to keep "
             "all of it.",

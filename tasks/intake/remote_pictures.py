@@ -19,8 +19,8 @@ from adapters.media.picture import InvalidPictureError
 from manifests.errors import GenerationError
 from tasks.intake.parallel import in_parallel
 from tasks.intake.remote_sources import RemoteSources, UnavailablePictureError
-from tasks.runtime.first_frames import FirstFrames
-from tasks.runtime.staging import disk_full_errors
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.staging import disk_full_errors
 
 WORKERS = 8
 LIMIT_S = 300.0

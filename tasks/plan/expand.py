@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from manifests.brief import CARRIED, Brief
+from manifests.brief import CARRIED, Brief, picture_list
 from manifests.errors import TooManyVariantsError
 from manifests.identity import ID_BYTES, canonical_json
 from manifests.pairwise import pairwise
@@ -20,6 +20,7 @@ SEEDS = 2**32
 MAX_VARIANTS = 10_000_000
 Combination = Mapping[str, Any]
 NO_PICTURE = ("", "")
+PICTURES = ("first_frame", "last_frame", "reference_pictures", "continue_from")
 """Name and hash."""
 
 
@@ -157,6 +158,12 @@ def _combinations(brief: Brief, default_card: str) -> Iterator[Combination]:
         "model": brief.models or (default_card,),
         "first_frame": tuple(zip(brief.first_frames, brief.first_frame_hashes, strict=True)) or (NO_PICTURE,),
     }
+    others = {
+        "last_frame": tuple(zip(brief.last_frames, brief.last_frame_hashes, strict=True)),
+        "reference_pictures": tuple(zip(brief.references, brief.reference_hashes, strict=True)),
+        "continue_from": tuple(zip(brief.continued, brief.continued_hashes, strict=True)),
+    }
+    axes |= {name: values for name, values in others.items() if values}
     # Other columns affect pixels only if a prompt uses them.
     names = (*(name for name in CARRIED if name in brief.axis_lengths), *brief.placeholders, *_paired(brief))
     axes |= {name: brief.values(name) or ("",) for name in names if name not in axes}
@@ -199,8 +206,11 @@ def _shape(
     card, placement = cards[chosen["model"]], chosen["placements"]
     size = card.size_for(placement.aspect_ratio)
     duration_s = chosen["duration_s"] or placement.duration_s
-    picture, picture_sha256 = chosen["first_frame"]
-    words = {name: text_of(value) for name, value in chosen.items()} | {"first_frame": picture}
+    pictures = {name: chosen.get(name, NO_PICTURE) for name in PICTURES}
+    earlier, _, last_frame_of_earlier = pictures["continue_from"][1].partition("+")
+    continues = "earlier_frames" in card.accepts
+    words = {name: text_of(value) for name, value in chosen.items()}
+    words |= {name: picture for name, (picture, _) in pictures.items() if name in words}
     prompt = fill(chosen["prompt"], words)
     profile = card.profile_for(wanted)
     if (card.name, profile) not in recipes:
@@ -220,10 +230,13 @@ def _shape(
         num_inference_steps=card.defaults.num_inference_steps,
         guidance_scale=card.defaults.guidance_scale,
         loras=tuple(lora.name for lora in card.loras),
-        first_frame_sha256=picture_sha256,
+        first_frame_sha256=pictures["first_frame"][1] or ("" if continues else last_frame_of_earlier),
         profile=profile,
         recipe=recipes[card.name, profile],
         campaign_id=campaign_id,
+        last_frame_sha256=pictures["last_frame"][1],
+        reference_sha256s=picture_list(pictures["reference_pictures"][1]),
+        earlier_frames_sha256=earlier if continues else "",
     )
     return _Shaped(placement, variant, _labels(brief, words))
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from manifests.credentials.attestation import Attestation
-from manifests.errors import LicenceNotAttestedError
+from manifests.errors import LicenceNotAttestedError, ModelError
 from manifests.identity import content_id
 from models.card import ModelCard
 from tasks.runtime.resources import Resources, cards_of
@@ -109,6 +109,18 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
     for name in names:
         if name in clearances and clearances[name].binds_use and not clearances[name].is_given:
             raise LicenceNotAttestedError(f"{name} must not be run yet: {clearances[name].why}")
+
+
+def refuse_unsupported(resources: Resources, names: Iterable[str]) -> None:
+    """Raise if this version cannot run a card. Check its licence first: it binds the operator in any program.
+
+    Raises:
+        ModelError: names the card, the reason and what to do.
+    """
+    cards = cards_of(resources)
+    for name in names:
+        if name in cards and cards[name].unsupported:
+            raise ModelError(f"{name} cannot run: {cards[name].unsupported} Use another model from `reelmill models`.")
 
 
 def ineffective_attestations(resources: Resources) -> Iterator[str]:

@@ -4,11 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from manifests.costs.prices import HOUR_S
 from manifests.goals.goal import combination_goal
 from manifests.goals.want import is_not_needed
 from manifests.states import FINISHED, NOT_NEEDED, State
 from manifests.variant import PlannedVariant
 from models.card import ModelCard
+from tasks.plan.costs import NO_COSTS, Costs
 
 LOOK_UP = 5000
 
@@ -19,12 +21,15 @@ class Estimate:
 
     Attributes:
         device_seconds: None if no rate is known.
+        money: None if no rate or no price is known.
         basis: source of the rate.
+        price_h: price of a device hour; None if it is not known.
     """
 
     device_seconds: float | None
-    money: float
+    money: float | None
     basis: str
+    price_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Plan:
         by_brief: number of variants by brief id.
         by_card: number of variants to generate by card.
         estimates: by card.
+        costs: the prices of the estimates.
     """
 
     asked: int
@@ -50,6 +56,7 @@ class Plan:
     by_brief: Mapping[str, int]
     by_card: Mapping[str, int]
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    costs: Costs = NO_COSTS
 
     @property
     def generated(self) -> int:
@@ -63,9 +70,10 @@ class Plan:
         return None if None in seconds else sum(each for each in seconds if each is not None)
 
     @property
-    def money(self) -> float:
-        """Sum over the cards; 0 if no card states a price."""
-        return sum(estimate.money for estimate in self.estimates.values())
+    def money(self) -> float | None:
+        """Sum over the cards; None if the cost of any card is unknown."""
+        money = [estimate.money for estimate in self.estimates.values()]
+        return None if None in money else sum(each for each in money if each is not None)
 
 
 def make_plan(
@@ -75,6 +83,7 @@ def make_plan(
     measured: Mapping[str, float],
     shard_size: int,
     satisfied: Collection[str] = (),
+    costs: Costs = NO_COSTS,
 ) -> Plan:
     """Count the variants without keeping them: only the ids of up to millions of variants stay in memory.
 
@@ -82,6 +91,7 @@ def make_plan(
         states_of: returns the states of variants by id; unknown ids are left out.
         measured: device seconds per clip by card, from the clips of this catalogue.
         satisfied: goals that have as many good clips as they want; their other variants are skipped.
+        costs: prices, and the devices that this catalogue has used.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
@@ -112,7 +122,8 @@ def make_plan(
         shards=sum(-(-number // shard_size) for number in counts.by_shape_group.values()),
         by_brief=dict(by_brief),
         by_card=dict(by_card),
-        estimates={name: estimate(cards[name], number, measured.get(name)) for name, number in by_card.items()},
+        estimates={name: estimate(cards[name], number, measured.get(name), costs) for name, number in by_card.items()},
+        costs=costs,
     )
 
 
@@ -151,12 +162,12 @@ def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:
     return is_not_needed(State.PLANNED, [item.brief_id if item.brief_id in satisfied else goal], satisfied)
 
 
-def estimate(card: ModelCard, number: int, measured: float | None) -> Estimate:
+def estimate(card: ModelCard, number: int, measured: float | None, costs: Costs = NO_COSTS) -> Estimate:
     """Estimate time and money for ``number`` clips; this machine's rate takes precedence over the card's."""
     rate = card.rates[0] if card.rates else None
     seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)
     if seconds is None:
-        return Estimate(None, 0.0, "device time unknown until this machine generates a clip with this model")
-    price = rate.money_an_hour if rate else 0.0
+        return Estimate(None, None, "device time unknown until this machine generates a clip with this model")
+    price = costs.hour(card.name, rate.machine if rate else "")
     basis = "measured here" if measured is not None else f"measured on {rate.machine}" if rate else ""
-    return Estimate(number * seconds, number * seconds / 3600 * price, basis)
+    return Estimate(number * seconds, None if price is None else number * seconds / HOUR_S * price, basis, price)

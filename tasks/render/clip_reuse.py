@@ -9,8 +9,8 @@ from pathlib import Path
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
+from tasks.runtime.files.staging import SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
-from tasks.runtime.staging import Staging, disk_full_errors, is_intact, is_own_file
 
 
 def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:
@@ -41,7 +41,10 @@ def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]
     with disk_full_errors(staging.folder(variant_id)):
         _link(source.path, target.path)
         _link(source.poster, target.poster)
-    if is_intact(target.path, clip.sha256):
+        if sound := staging.sound_of(source):
+            _link(sound, target.path.with_name(SOUND))
+    sound = staging.sound_of(target)
+    if is_intact(target.path, clip.sha256) and (sound is None or is_intact(sound, clip.sound_sha256)):
         yield target
 
 

@@ -4,18 +4,20 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from pathlib import Path
 
+from adapters.media.sound import write_sound
 from adapters.media.video import encode, read_frames, write_poster
 from manifests.clip import Clip
 from manifests.errors import EncodingError, ReelmillError
 from manifests.gate import Gate
-from models.protocols import FrameScorer, Generated
+from models.protocols import FrameScorer, Generated, Sound
 from tasks.plan.shard import Shard
 from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unprocessed
-from tasks.runtime.log_context import scope
+from tasks.runtime.files.shared_staging import fetch_staged, share
+from tasks.runtime.files.staging import MASTER, POSTER, SOUND, Staging, disk_full_errors, sha256_of
+from tasks.runtime.logs.log_context import scope
 from tasks.runtime.resources import Resources, card_of
-from tasks.runtime.shared_staging import fetch_staged, share
-from tasks.runtime.staging import MASTER, POSTER, Staging, sha256_of
 from tasks.score.score import score_frames
 
 THREADS = 2
@@ -67,7 +69,10 @@ class PostprocessPool:
 class Postprocessor:
     """Stages and judges one job per call. Thread-safe."""
 
-    def __init__(self, resources: Resources, shard: Shard, scorer: Callable[[], FrameScorer]) -> None:
+    def __init__(
+        self, resources: Resources, shard: Shard, scorer: Callable[[], FrameScorer], device_kind: str = ""
+    ) -> None:
+        self._device_kind = device_kind
         self._resources = resources
         self._shard = shard
         self._staging = Staging(resources.staging)
@@ -131,5 +136,15 @@ class Postprocessor:
             machine=self._resources.machine,
             profile=variant.profile,
             rung=generated.fallback_step,
+            sound_sha256=_write_sound(generated.sound, folder / SOUND) if generated.sound else "",
+            campaign_id=self._shard.campaign_id,
+            device_kind=self._device_kind,
         )
         return share(self._resources, clip) if self._resources.shared else clip, generated
+
+
+def _write_sound(sound: Sound, path: Path) -> str:
+    """Keep a clip's sound for the finishing of the clip; return the hash of its file."""
+    with disk_full_errors(path):
+        write_sound(sound.samples, sound.rate, path)
+    return sha256_of(path)

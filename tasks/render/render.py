@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from adapters.catalogue import GO, Catalogue, Lease, Turn
 from manifests.clip import Clip
+from manifests.costs.device_use import Cause
 from manifests.errors import BrokenDeviceError, CatalogueError
 from manifests.states import State
 from models.protocols import FrameScorer, Generator
@@ -24,10 +25,11 @@ from tasks.render.outcomes import Ended, Failed, NotLeased, RenderedJob
 from tasks.render.postprocess import Postprocessor, PostprocessPool
 from tasks.render.result_writer import ResultWriter
 from tasks.runtime.cancellation import stopping
+from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
+from tasks.runtime.files.shared_staging import fetch_staged, is_reachable
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Device, Resources, card_of, catalogue_of, devices_of, scorer_of
-from tasks.runtime.shared_staging import fetch_staged, is_reachable
 
 LEASED_AT_ONCE = 4
 """Largest number of variants leased at a time, unless a batch of the profile is larger."""
@@ -71,10 +73,12 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
     catalogue = catalogue_of(resources)
     with (
         devices_of(resources).acquire() as device,
-        heartbeat(catalogue, resources.lease_s),
+        device.meter.working_for(Cause(shard.campaign_id, shard.run_id, shard.card)),
+        heartbeat(catalogue, resources.lease_s, device.meter.book),
         active_in_run(catalogue, shard),
     ):
         started, loads, turn = time.monotonic(), device.loads, GO
+        settle_dead_uses(catalogue, folder_of(resources.staging))
         if suspects := catalogue.variants.tries(job.variant_id for job in shard.jobs).keys():
             release_dead_leases(catalogue)  # a repeated shard finds the leases of its crashed worker
         shard = replace(
@@ -206,12 +210,11 @@ class ShardWorker:
         self._writer = writer
         self._ended = ended
         self._device_seconds = 0.0
-        self._booked_s = 0.0
         self._is_prepared = False
         self._shape_group = shard.jobs[0].variant.shape_group
         # Looked up once, because the lookup of other campaigns' clips costs a query for each batch of leases.
         self._may_reuse = not resources.shared and len(catalogue.campaigns.all()) > 1
-        postprocessor = Postprocessor(resources, shard, self.scorer)
+        postprocessor = Postprocessor(resources, shard, self.scorer, device.meter.device_kind)
         self.postprocess = PostprocessPool(postprocessor, writer.put)
 
     def lease(self, jobs: Sequence[Job]) -> list[Lease]:
@@ -255,7 +258,7 @@ class ShardWorker:
             self._catalogue.leases.release(waiting.values())
             for variant_id in waiting:
                 self.skip(jobs[variant_id])
-        self._book(len(leased))
+        self._device.meter.book(self._catalogue, len(leased))
 
     def warm_up(self) -> None:
         """Load the model before anything is leased: meanwhile, the other devices continue with the shard."""
@@ -275,7 +278,7 @@ class ShardWorker:
 
     def scorer(self) -> FrameScorer:
         """Return the card's scorer."""
-        return scorer_of(self._resources, self._card)
+        return self._device.metered(scorer_of(self._resources, self._card))
 
     def report(self, not_needed: int, wall_seconds: float) -> ShardReport:
         """Return the counts so far."""
@@ -293,16 +296,9 @@ class ShardWorker:
         """Release jobs without an outcome after a failure, and book the last device time."""
         try:
             self._catalogue.leases.release(self._writer.unwritten)
-            self._book(0)
+            self._device.meter.settle(self._catalogue)
         except CatalogueError:
             return  # the leases expire; the cause is already reported
-
-    def _book(self, leases: int) -> None:
-        """Record new leases and device seconds on the shard's run, which enforces turns and budgets."""
-        seconds = self._device_seconds - self._booked_s
-        if self._shard.run_id and (leases or seconds):
-            self._catalogue.runs.book(self._shard.run_id, leases, seconds)
-            self._booked_s += seconds
 
     @property
     def _may_begin(self) -> bool:

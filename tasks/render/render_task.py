@@ -7,7 +7,7 @@ from prefect import task
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport, render_shard
 from tasks.runtime.lease_owner import current_owner
-from tasks.runtime.redacted_logs import logged
+from tasks.runtime.logs.redacted_logs import logged
 from tasks.runtime.resources import Resources
 from tasks.runtime.retry import TASK_OPTIONS
 

@@ -14,7 +14,7 @@ from models.device_process import ProcessEncoder, ProcessGenerator
 from models.device_process.channel import Channel
 from models.placement import sizes_of
 from models.placement.rung import TEXT_ENCODERS
-from models.protocols import PictureSource, TextSource
+from models.protocols import PictureSource, TextSource, VideoSource
 
 ENCODERS_SHARE = 0.5
 """Share of the free main memory that the text encoders of all devices may use; frames and embeddings need the rest."""
@@ -28,10 +28,11 @@ def open_in_process(
     threads: int | None = None,
     weights_root: Path | None = None,
     pictures: PictureSource | None = None,
+    videos: VideoSource | None = None,
     texts: TextSource | None = None,
 ) -> ProcessGenerator:
     """Load a card's pipeline in a child process; see ``models.registry.open_generator``."""
-    return ProcessGenerator(start_child, card, device, threads, weights_root, pictures, texts)
+    return ProcessGenerator(start_child, card, device, threads, weights_root, pictures, videos, texts)
 
 
 def open_encoder_in_process(

@@ -15,22 +15,27 @@ import psutil
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
-from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue import Catalogue, catalogue_name, open_catalogue
 from adapters.proxies import check_proxy
+from manifests.costs.device_use import UseKind
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, SettingsError, UnknownCardError
 from models.card import ModelCard, ScorerCard
 from models.device_process import ProcessEncoder, ProcessGenerator
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
-from models.registry import find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from models.registry import device_kind, find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
 from tasks.runtime.device_processes import (
     open_encoder_in_process,
     open_in_process,
     shares_text_encoder,
     uses_processes,
 )
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.device_use.meter import DeviceMeter
+from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
+from tasks.runtime.device_use.settlement import folder_of
+from tasks.runtime.files.earlier_clips import EarlierClips
+from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 
@@ -121,6 +126,7 @@ class Device:
 
     Attributes:
         seconds_a_clip: device time of the last clip, by shape group.
+        meter: measures what the device is used for.
     """
 
     def __init__(self, name: str, resources: Resources, processes: "DeviceProcesses | None" = None) -> None:
@@ -129,10 +135,14 @@ class Device:
         self._processes = processes
         self._card = ""
         self._generator: Generator | None = None
+        self._process: ProcessGenerator | None = None
         self._watch: MemoryWatch | None = None
         self.recycled = 0
         self.loads = 0
         self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
+        catalogue = catalogue_name(resources.catalogue_url) if resources.catalogue_url else ""
+        self.meter = DeviceMeter(name, device_kind, folder_of(resources.staging), catalogue)
+        self._scorers: dict[FrameScorer, MeteredScorer] = {}
 
     def generator(self, card: ModelCard) -> Generator:
         """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
@@ -145,34 +155,44 @@ class Device:
         if self._generator is None or self._card != card.name:
             self.close()
             opener = self._processes.open if self._processes else open_generator
-            self._generator = opener(
-                card,
-                device=self.name,
-                threads=self._resources.threads,
-                weights_root=self._resources.weights_root,
-                pictures=first_frames_of(self._resources).pixels,
-            )
+            with self.meter.using(UseKind.LOAD):
+                loaded = opener(
+                    card,
+                    device=self.name,
+                    threads=self._resources.threads,
+                    weights_root=self._resources.weights_root,
+                    pictures=first_frames_of(self._resources).pixels,
+                    videos=earlier_clips_of(self._resources).frames,
+                )
+            self._process = loaded if isinstance(loaded, ProcessGenerator) else None
+            self._generator = MeteredGenerator(loaded, self.meter)
             self.loads += 1
             self._card = card.name
             self._watch = None
         return self._generator
 
+    def metered(self, scorer: FrameScorer) -> FrameScorer:
+        """Return a scorer whose work on this device is measured; one that works elsewhere is returned as it is."""
+        if not is_on(scorer, self.name):
+            return scorer
+        return self._scorers.setdefault(scorer, MeteredScorer(scorer, self.meter))
+
     def note_memory(self) -> None:
         """Record the memory in use after a clip: of the device's process, if it has one."""
-        child = self._generator if isinstance(self._generator, ProcessGenerator) else None
+        child = self._process
         if self._watch is None:
             self._watch = MemoryWatch(child.capacity_bytes if child else capacity_bytes(self.name))
         self._watch.add(child.used_bytes if child else used_bytes(self.name))
 
     def abandon(self) -> None:
         """Drop a generator whose device is lost, because closing it would raise."""
-        self._generator, self._card, self._watch = None, "", None
+        self._generator, self._process, self._card, self._watch = None, None, "", None
 
     def close(self) -> None:
         """Free the device."""
         if self._generator is not None:
             self._generator.close()
-            self._generator, self._card, self._watch = None, "", None
+            self._generator, self._process, self._card, self._watch = None, None, "", None
             free_caches()
 
 
@@ -334,6 +354,11 @@ def _bucket(place: BucketConfig, patient: bool) -> Bucket:
 def first_frames_of(resources: Resources) -> FirstFrames:
     """Return the stored first frames; with shared staging, they are stored in the bucket as well."""
     return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
+
+
+def earlier_clips_of(resources: Resources) -> EarlierClips:
+    """Return the stored clips that other clips continue."""
+    return EarlierClips(resources.first_frames, bucket_of(resources) if resources.shared else None)
 
 
 def devices_of(resources: Resources) -> Devices:

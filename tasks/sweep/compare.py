@@ -13,7 +13,7 @@ from adapters.bucket.base import CHECK_KEY
 from adapters.catalogue import VariantRow
 from manifests.states import State
 from tasks.deliver.keys import NOT_OF_CLIPS, is_of_a_clip
-from tasks.runtime.shared_staging import is_reachable
+from tasks.runtime.files.shared_staging import is_reachable
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.orphans import quarantine
 from tasks.sweep.withdrawn import remove_leftovers

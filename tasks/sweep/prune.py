@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
-from tasks.runtime.staging import SIGNED
+from tasks.runtime.files.staging import MASTER, SIGNED, SOUND
 from tasks.sweep.context import Sweep
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
@@ -75,9 +75,9 @@ def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
     for part in folder.rglob(".*.part"):
         if part.is_file() and _age(part) > grace_s:
             _remove(sweep, "partial", part)
-    master = folder / "master.mp4"
-    if master.is_file() and is_settled(sweep, row) and _age(master) > keep_s:
-        _remove(sweep, "master", master)
+    for kind, file in (("master", folder / MASTER), ("sound", folder / SOUND)):
+        if file.is_file() and is_settled(sweep, row) and _age(file) > keep_s:
+            _remove(sweep, kind, file)
 
 
 def _awaits_upload(signed: Path, row: StagedRow) -> bool:

@@ -8,18 +8,19 @@ from typing import NamedTuple
 from adapters.bucket import Entry
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
-from tasks.runtime.shared_staging import PREFIX
+from tasks.runtime.files.shared_staging import PREFIX
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.prune import AT_ONCE, is_settled
 
-_MASTER = re.compile(PREFIX + r"/[0-9a-f]{2}/(?P<variant_id>[0-9a-f]{32})/(?P<sha256>[0-9a-f]{64})\.mp4")
+_MASTER = re.compile(PREFIX + r"/[0-9a-f]{2}/(?P<variant_id>[0-9a-f]{32})/(?P<sha256>[0-9a-f]{64})\.(?P<kind>mp4|flac)")
 
 
 class SharedMaster(NamedTuple):
-    """A master under ``staging/`` in the bucket."""
+    """A master, or the sound that belongs to it, under ``staging/`` in the bucket."""
 
     variant_id: str
     sha256: str
+    is_sound: bool
     entry: Entry
 
 
@@ -42,16 +43,17 @@ def _old_masters(sweep: Sweep, target: SweepTarget) -> Iterator[SharedMaster]:
     oldest = time.time() - sweep.options.keep_s
     for entry in target.bucket.entries(f"{PREFIX}/"):
         if entry.modified < oldest and (found := _MASTER.fullmatch(entry.key)):
-            yield SharedMaster(found["variant_id"], found["sha256"], entry)
+            yield SharedMaster(found["variant_id"], found["sha256"], found["kind"] == "flac", entry)
 
 
 def _is_obsolete(sweep: Sweep, master: SharedMaster, row: StagedRow) -> bool:
-    return is_settled(sweep, row) or (master.sha256 != row.clip_sha256 and not row.is_held)
+    made_for_row = row.sound_sha256 if master.is_sound else row.clip_sha256
+    return is_settled(sweep, row) or (master.sha256 != made_for_row and not row.is_held)
 
 
 def _remove(sweep: Sweep, target: SweepTarget, masters: Sequence[SharedMaster]) -> None:
     for master in masters:
         if not sweep.options.dry_run:
             target.bucket.remove(master.entry.key)
-        sweep.notes.add("shared-master", master.entry.key)
+        sweep.notes.add("shared-sound" if master.is_sound else "shared-master", master.entry.key)
         sweep.notes.count("bytes", master.entry.size)

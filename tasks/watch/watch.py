@@ -22,7 +22,7 @@ from tasks.intake.sheet_snapshot import SheetSnapshot, SheetTooLargeError, snaps
 from tasks.intake.sheet_store import PICTURE_SUFFIXES
 from tasks.runtime.campaign_status import status_of
 from tasks.runtime.lease_owner import current_owner, is_dead
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 from tasks.watch.annotated_copy import annotated_base, annotated_workbook, is_unchanged_copy, write_annotated_copy
 from tasks.watch.arrivals import being_written, conflicted_original, is_sheet_name, numbered_original
 from tasks.watch.receipt import (

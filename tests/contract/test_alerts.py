@@ -18,7 +18,7 @@ from tasks.alerts.alerts import (
     sweep_problems,
     worker_lost,
 )
-from tasks.runtime.redaction import MASK
+from tasks.runtime.logs.redaction import MASK
 
 CAMPAIGN = samples.campaign().campaign_id
 

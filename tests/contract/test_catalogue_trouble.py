@@ -67,6 +67,7 @@ def step_back(connection: Connection) -> None:
         "comments",
         "audit",
         "audit_head",
+        "device_use",
         "runs",
         "alerts",
         "arrivals",

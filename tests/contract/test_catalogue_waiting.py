@@ -113,16 +113,12 @@ def test_memberships_can_be_limited_to_some_variants(catalogue: Catalogue):
 
 def test_the_device_time_of_drafts_of_earlier_versions_stays_part_of_the_clips(catalogue: Catalogue):
     (variant_id,) = placed(catalogue, "passed")
-    catalogue.campaigns.add(samples.campaign("Autumn"), {})
-    worked = samples.clip(variant_id).device_seconds
-    assert catalogue.progress.device_seconds(SPRING) == worked
     clip = record_text(samples.clip(variant_id)).replace("{", '{"draft_seconds":0.75,', 1)
     with catalogue.database.writing() as connection:
         connection.execute(update(variants).where(variants.c.variant_id == variant_id).values(clip=clip))
     row = catalogue.variants.get(variant_id)
+    worked = samples.clip(variant_id).device_seconds
     assert (row.clip.device_seconds, row.unreadable) == (worked + 0.75, ())
-    assert catalogue.progress.device_seconds(SPRING) == worked + 0.75
-    assert catalogue.progress.device_seconds(samples.campaign("Autumn").campaign_id) == 0
 
 
 def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catalogue):
@@ -140,3 +136,12 @@ def test_a_tally_by_combination_separates_the_labels_of_a_brief(catalogue: Catal
     }
     assert catalogue.progress.tally_by_combination(SPRING, ["b2"]) == {}
     assert catalogue.progress.tally_by_combination(SPRING, []) == {}
+
+
+def test_the_rate_of_a_card_ignores_clips_whose_frames_were_reused(catalogue: Catalogue):
+    made, reused = samples.filled(catalogue, 2)
+    for variant_id, seconds in ((made, 4.0), (reused, 0.0)):
+        [lease] = samples.take(catalogue, [variant_id])
+        clip = dataclasses.replace(samples.clip(variant_id), device_seconds=seconds)
+        catalogue.results.mark_rendered(lease, clip)
+    assert catalogue.progress.device_rates() == {"starter": 4.0}

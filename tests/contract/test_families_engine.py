@@ -9,8 +9,9 @@ from tiny_cards import FOLDERS, cards_with_slow_repeats, tiny_card, variant_of
 
 from manifests.variant import Variant
 from models.card import ModelCard
+from models.diffusers.families import _no_sound, family_of
 from models.diffusers.generator import DiffusersVideo
-from models.protocols import Generated
+from models.protocols import Generated, Sound
 from models.registry import load_cards, open_generator, open_text_encoder
 
 CARDS = load_cards()
@@ -24,11 +25,16 @@ SPEEDS = [
 ]
 STEPS = {"HunyuanVideo15Pipeline": 12, "HunyuanVideo15ImageToVideoPipeline": 12, "MochiPipeline": 12}
 """Step caches of these pipelines take effect only after many steps."""
+CONDITIONS = {
+    "last_frame": {"last_frame_sha256": "green"},
+    "references": {"reference_sha256s": ("red", "green")},
+    "earlier_frames": {"earlier_frames_sha256": "green"},
+}
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0)}
 
 
 def test_every_card_that_ships_without_weights_has_a_tiny_folder():
-    assert set(FOLDERS) == set(CARDS) - {"starter"}
+    assert set(FOLDERS) == {name for name, card in CARDS.items() if not card.unsupported} - {"starter"}
 
 
 def picture(name: str) -> np.ndarray:
@@ -38,36 +44,47 @@ def picture(name: str) -> np.ndarray:
     return made
 
 
+def earlier(name: str) -> np.ndarray:
+    """Return the last frames of a clip."""
+    return np.stack([picture(name)] * 40)
+
+
 def opened(card: ModelCard) -> DiffusersVideo:
-    generator = open_generator(card, threads=1, pictures=picture)
+    generator = open_generator(card, threads=1, pictures=picture, videos=earlier)
     assert isinstance(generator, DiffusersVideo)
     return generator
 
 
 def frames(generator: DiffusersVideo, *variants: Variant) -> list[np.ndarray]:
+    return [item.frames for item in generated(generator, *variants)]
+
+
+def generated(generator: DiffusersVideo, *variants: Variant) -> list[Generated]:
     items = list(generator.generate(variants))
     for item in items:
         assert isinstance(item, Generated), item
         assert item.nan_share == 0
         assert item.frames.dtype == np.uint8
         assert item.frames.shape == (item.variant.num_frames, 64, 64, 3)
-    return [item.frames for item in items]
+    return items
 
 
 class Case(NamedTuple):
-    """A tiny card, its generator, a variant and the first frames generated for it."""
+    """A tiny card, its generator, a variant, and the first frames and sound generated for it."""
 
     card: ModelCard
     generator: DiffusersVideo
     variant: Variant
     frames: np.ndarray
+    sound: Sound | None
 
 
 @pytest.fixture(scope="module", params=cards_with_slow_repeats(FOLDERS))
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     card = tiny_card(request.param)
     generator, variant = opened(card), variant_of(card)
-    yield Case(card, generator, variant, *frames(generator, variant))
+    [made] = generated(generator, variant)
+    yield Case(card, generator, variant, made.frames, made.sound)
     generator.close()
 
 
@@ -92,11 +109,23 @@ def test_texts_of_a_shared_encoder_give_the_same_frames(case: Case):
     generator.close()
 
 
+def test_a_clip_has_a_sound_of_its_length_if_its_pipeline_generates_one(case: Case):
+    if family_of(case.card.pipeline).sound is _no_sound:
+        assert case.sound is None
+        return
+    assert case.sound.samples.dtype == np.float32
+    assert case.sound.samples.shape[0] in (1, 2)
+    assert case.sound.samples.std() > 0
+    seconds = case.sound.samples.shape[1] / case.sound.rate
+    assert seconds == pytest.approx(case.variant.num_frames / case.variant.fps, abs=0.25)
+
+
 def test_every_input_of_a_card_changes_its_frames(case: Case):
     card, scale = case.card, case.card.defaults.guidance_scale
     changes = [{"prompt": "a blue square drifting left"}] if card.pipeline != "StableVideoDiffusionPipeline" else []
     if card.needs_first_frame:
         changes.append({"first_frame_sha256": "green"})
+    changes += [CONDITIONS[condition] for condition in card.accepts]
     if scale > 1 and card.supports_negative_prompt:
         changes.append({"negative_prompt": "a white background"})
     if scale > 1:
@@ -104,6 +133,12 @@ def test_every_input_of_a_card_changes_its_frames(case: Case):
     made = frames(case.generator, *(case.variant._replace(**change) for change in changes))
     for change, other in zip(changes, made, strict=True):
         assert not np.array_equal(other, case.frames), change
+
+
+def test_conditions_that_a_card_does_not_accept_are_refused(case: Case):
+    for name in CONDITIONS.keys() - set(case.card.accepts):
+        [item] = case.generator.generate([case.variant._replace(**CONDITIONS[name])])
+        assert f"{case.card.name} does not accept" in str(item)
 
 
 @pytest.mark.parametrize(("name", "profile"), SPEEDS)

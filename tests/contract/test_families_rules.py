@@ -6,6 +6,7 @@ from PIL import Image
 from tiny_cards import FOLDERS, cards_with_slow_repeats, tiny_card, variant_of
 
 from models.card import ModelCard
+from models.diffusers.conditions import Conditions
 from models.diffusers.families import family_of
 from models.diffusers.loading import load
 from models.registry import load_cards
@@ -23,6 +24,7 @@ STRICTER = {
     "animatediff-sd1.5": "any count works, up to a limit",
     "svd-xt": "any count works",
     "cogvideox1.5-5b-i2v": "its model card allows less than its code",
+    "helios-distilled": "it generates whole chunks, and the clip is cut",
 }
 
 
@@ -35,10 +37,11 @@ def shape_of(card: ModelCard, height: int = 64, width: int = 64, num_frames: int
     """Return (frames, height, width) of the generated clip; None if the call raises."""
     pipeline, family = load(card, None, torch.device("cpu")), family_of(card.pipeline)
     variant = variant_of(card, num_frames=num_frames or card.defaults.num_frames, num_inference_steps=2)
-    pictures = [Image.new("RGB", (width, height), "red")] if card.needs_first_frame else None
+    pictures = [Conditions(Image.new("RGB", (width, height), "red"))] if card.needs_first_frame else ()
     try:
         with torch.no_grad():
-            video = family.video(pipeline(**family.arguments(pipeline, [variant], card, height, width, pictures)))
+            result = pipeline(**family.arguments(pipeline, [variant], card, height, width, pictures))
+            video = family.video(result, variant.num_frames)
     except (ValueError, RuntimeError):
         return None
     return video.shape[1], *video.shape[3:]

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,18 @@ from s3_server import S3_KEYS
 
 from manifests.clip import Clip
 from manifests.errors import BucketError, GenerationError
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
+from tasks.runtime.files.shared_staging import (
+    SHARED,
+    fetch_sound,
+    fetch_staged,
+    is_reachable,
+    key_of_sound,
+    keys_of_staged,
+    share,
+)
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, bucket_of, close_resources, first_frames_of
-from tasks.runtime.shared_staging import SHARED, fetch_staged, is_reachable, keys_of_staged, share
-from tasks.runtime.staging import Staging
 
 VARIANT = "ab" * 16
 
@@ -72,6 +81,28 @@ def test_another_host_can_fetch_a_shared_clip(hosts):
     assert here is not None
     assert here.path.is_relative_to(other.staging)
     assert (here.path.read_bytes(), here.poster.read_bytes()) == (b"moving pictures", b"a picture")
+
+
+def test_the_sound_of_a_clip_is_shared_with_it(hosts):
+    maker, other = hosts
+    clip = made_on(maker)
+    sound = Staging(maker.staging).folder(VARIANT) / "sound.flac"
+    sound.write_bytes(b"waves")
+    shared = share(maker, replace(clip, sound_sha256=hashlib.sha256(b"waves").hexdigest()))
+    assert not sound.exists(), "the disks of workers are small"
+    here = fetch_sound(other, shared)
+    assert here.is_relative_to(other.staging)
+    assert here.read_bytes() == b"waves"
+    here.write_bytes(b"other waves")
+    assert fetch_sound(other, shared).read_bytes() == b"waves"
+    bucket_of(maker).remove(key_of_sound(shared))
+    here.unlink()
+    assert fetch_sound(other, shared) is None
+
+
+def test_a_silent_clip_has_no_sound_to_fetch(hosts):
+    maker, other = hosts
+    assert fetch_sound(other, share(maker, made_on(maker))) is None
 
 
 def test_a_clip_that_is_not_shared_is_only_reachable_on_its_host(hosts):

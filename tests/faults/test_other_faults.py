@@ -20,7 +20,7 @@ from audit import Findings
 from campaign_run import STOPPED, World, finish, start
 from test_bucket_faults import FAULTS, behind, shorten_waits
 
-import tasks.runtime.disk_space
+import tasks.runtime.files.disk_space
 from tasks.runtime.resources import BucketConfig
 
 DISK_KB = 4096
@@ -39,7 +39,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def skip_space_check() -> None:
     """Skip the check of free space, so that the disk becomes full during the run."""
-    vars(tasks.runtime.disk_space).update(MIN_FREE_BYTES=0)
+    vars(tasks.runtime.files.disk_space).update(MIN_FREE_BYTES=0)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """One Prefect server for all flow tests, and a separate home for each test."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from flows.prefect import embedded_server
 from flows.settings import prepare_prefect
 from models.fake import FakeGenerator
 from tasks.runtime import resources as resources
+from tasks.runtime.device_use.meter import DeviceMeter
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +101,18 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
     monkeypatch.setattr(resources, "open_scorer", lambda *_, **__: FakeScorer())
     monkeypatch.setattr(registration, "weights_problem", lambda *_: None)
     return generator
+
+
+@pytest.fixture
+def reported_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGenerator], None]:
+    """Return a function after which meters count the time that a generator reports, though no device worked."""
+
+    def count(generator: FakeGenerator) -> None:
+        monkeypatch.setattr(
+            resources, "DeviceMeter", partial(DeviceMeter, clock=lambda: time.monotonic() / 1000 + generator.worked_s)
+        )
+
+    return count
 
 
 @pytest.fixture

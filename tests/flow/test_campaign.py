@@ -26,8 +26,8 @@ from manifests.errors import (
     TooManyVariantsError,
 )
 from tasks.plan.remaining import Remaining
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import catalogue_of, close_resources
-from tasks.runtime.staging import Staging
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -221,3 +221,17 @@ def test_an_attestation_without_effect_is_reported_and_does_not_stop_the_run(
     ended = reelmill(capsys, "plan", sheet)
     assert ended.code == 0
     assert f"Warning: The setting attestations {sentence}" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("starter", "Generates from: text\n"),
+        ("wan2.2-i2v-a14b", "Generates from: text and a first frame; optionally a last frame\n"),
+        ("helios-distilled", "Generates from: text; optionally a clip that it continues\n"),
+        ("minimax-h3", "Not supported yet: diffusers has only a modular pipeline for it"),
+        ("minimax-h3", "neither model nor clips may be used or shown in AT, BE, "),
+    ],
+)
+def test_a_card_shows_what_it_generates_from_and_what_its_licence_excludes(home, capsys, name, sentence):
+    assert sentence in reelmill(capsys, "models", "show", name).out

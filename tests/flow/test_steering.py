@@ -265,7 +265,8 @@ def test_a_campaign_paused_during_delivery_exits_as_stopped(home, catalogue, new
     check(home)
 
 
-def test_a_budget_ends_a_run_cleanly(home, catalogue, new_campaign, capsys):
+def test_a_budget_ends_a_run_cleanly(home, catalogue, new_campaign, capsys, fake_models, reported_time):
+    reported_time(fake_models)
     campaign_id = new_campaign("spring", 40)
     ended = reelmill(capsys, "resume", "spring", "--budget-hours", 0.1 / 3600)
     assert ended.code == 0

@@ -195,9 +195,10 @@ def test_a_run_stops_cleanly_at_the_end_of_its_window_and_the_next_night_resumes
 
 
 def test_a_used_up_budget_stops_cleanly_and_a_rerun_has_only_the_rest_of_it(
-    home, stock_sheet, fake_models, monkeypatch
+    home, stock_sheet, fake_models, reported_time, monkeypatch
 ):
     fake_models.device_seconds = 100.0
+    reported_time(fake_models)
     seen = made(fake_models, monkeypatch)
     first = night(stock_sheet, budget_h=150 / 3600)
     assert first["ended"] == "budget"
@@ -231,8 +232,9 @@ def test_a_rerun_of_a_night_keeps_its_selection(home, stock_sheet, fake_models, 
     assert night(stock_sheet, FIRST + DAY_S)["there"] == 3
 
 
-def test_a_sheet_changed_during_the_night_gets_no_second_budget(home, stock_sheet, fake_models):
+def test_a_sheet_changed_during_the_night_gets_no_second_budget(home, stock_sheet, fake_models, reported_time):
     fake_models.device_seconds = 100.0
+    reported_time(fake_models)
     first = night(stock_sheet, budget_h=150 / 3600)
     stock_sheet.write_text(stock_sheet.read_text() + "a yellow cup,,,,\n")
     second = night(stock_sheet, budget_h=150 / 3600)

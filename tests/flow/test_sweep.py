@@ -303,6 +303,23 @@ def test_staged_files_are_pruned_by_age_and_need(world: SweepWorld):
     assert report.checked["bytes"] == 12
 
 
+def test_the_sound_of_a_clip_is_pruned_with_its_master(embedded: SweepWorld):
+    published, waiting = embedded.quiet(embedded.variant("published")), embedded.quiet(embedded.variant("passed"))
+    gone, kept = embedded.stage(published, "sound.flac"), embedded.stage(waiting, "sound.flac")
+    shared = {
+        variant_id: embedded.put(f"staging/{variant_id[:2]}/{variant_id}/{'d' * 64}.flac", age_s=OLD_S)
+        for variant_id in (published, waiting)
+    }
+    embedded.give_sound(waiting, "d" * 64)
+    assert counts(embedded.sweep()) == {"sound": 1, "shared-sound": 1}
+    assert not gone.exists()
+    assert kept.exists()
+    assert shared[published] not in embedded.snapshot()
+    assert shared[waiting] in embedded.snapshot()
+    embedded.give_sound(waiting, "e" * 64)
+    assert counts(embedded.sweep()) == {"shared-sound": 1}, "another attempt has replaced it"
+
+
 def test_masters_of_damaged_clips_are_kept(world: SweepWorld):
     variant_id = world.quiet(world.variant("published"))
     master, shared = world.stage(variant_id), world.shared_master(variant_id)

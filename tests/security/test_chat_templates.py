@@ -10,6 +10,7 @@ import diffusers
 import pytest
 import tiny_families
 import tiny_image_families
+import tiny_sound_families
 import tiny_weights
 import torch
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -36,6 +37,22 @@ tool_call.name }}{{- tool_call.arguments | tojson }}{%- endfor %}{%- elif messag
 {%- endfor %}{%- if
 add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
 """As that of Qwen 2.5, with tools."""
+PICTURES = """{%- if tools %}{{- "# Tools" }}{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}{%-
+else %}{%- if messages[0].role == 'system' %}{{- '<|im_start|>system\\n' }}{%- if messages[0].content is
+string %}{{- messages[0].content }}{%- else %}{%- for content in messages[0].content %}{%- if 'text' in
+content %}{{- content.text }}{%- endif %}{%- endfor %}{%- endif %}{{- '<|im_end|>\\n' }}{%- endif %}{%-
+endif %}{%- set image_count = namespace(value=0) %}{%- set video_count = namespace(value=0) %}{%- for
+message in messages %}{%- if message.role == "user" %}{{- '<|im_start|>' + message.role + '\\n' }}{%- if
+message.content is string %}{{- message.content }}{%- else %}{%- for content in message.content %}{%- if
+content.type == 'image' or 'image' in content %}{%- set image_count.value = image_count.value + 1 %}{%- if
+add_vision_id %}Picture {{ image_count.value }}: {% endif -%}<|image_pad|>{%- elif content.type == 'video'
+%}{%- set video_count.value = video_count.value + 1 %}{%- if add_vision_id %}Video {{ video_count.value }}: {%
+endif -%}<|video_pad|>{%- elif 'text' in content %}{{- content.text }}{%- endif %}{%- endfor %}{%- endif %}
+{{- '<|im_end|>\\n' }}{%- elif message.role == "tool" %}{%- if loop.first or (messages[loop.index0 - 1].role
+!= "tool") %}{{- '<|im_start|>user' }}{%- endif %}{%- if loop.last or (messages[loop.index0 + 1].role !=
+"tool") %}{{- '<|im_end|>\\n' }}{%- endif %}{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{-
+'<|im_start|>assistant\\n' }}{%- endif %}"""
+"""As that of Qwen 3 VL, which Cosmos 3 uses, with pictures and tools."""
 
 
 def nested(number: int, items: str) -> str:
@@ -78,6 +95,7 @@ HOSTILE = {
 ACCEPTED = {
     "Qwen 2.5 VL": QWEN,
     "Qwen 2.5": TOOLS,
+    "Qwen 3 VL": PICTURES,
     "tiny": tiny_families.HUNYUAN_TEMPLATE,
     "tiny image": "{{ '<unk> ' * 108 }}{{ messages[1]['content'] }}",
     "a split": "{% for m in messages %}{{ m.content.split('</think>')[-1].lstrip('\\n') }}{% endfor %}",
@@ -114,6 +132,7 @@ def test_a_hostile_template_of_a_pipeline_that_runs_it_is_refused(place: str, tm
 
 def test_the_tiny_folders_that_run_templates_are_accepted():
     for name, folder in (
+        ("cosmos3-nano", tiny_sound_families.cosmos3_folder),
         ("hunyuanvideo-1.5-480p", tiny_families.hunyuan15_folder),
         ("hunyuanvideo-1.5-480p-i2v", tiny_image_families.hunyuan15_i2v_folder),
     ):
@@ -132,9 +151,12 @@ def test_the_templates_of_other_pipelines_are_removed(tmp_path: Path):
 def test_the_list_of_pipelines_that_run_templates_is_complete():
     """A pipeline class of a card calls apply_chat_template in its text encoding only if it is in the list.
 
-    LTX-2 calls it to enhance prompts, if a card or a call asks for that; no card does.
+    LTX-2 and Kandinsky 6 call it only to write longer prompts, if a card or a caller asks for that; none does.
     """
     for card in load_cards().values():
+        if card.unsupported:
+            continue
         source = inspect.getsource(sys.modules[getattr(diffusers, card.pipeline).__module__])
-        assert ("apply_chat_template" in source) == (card.pipeline in RUN_TEMPLATES or card.pipeline.startswith("LTX2"))
+        writes = card.pipeline.startswith(("LTX2", "Kandinsky6"))
+        assert ("apply_chat_template" in source) == (card.pipeline in RUN_TEMPLATES or writes), card.pipeline
         assert "system_prompt" not in card.call

@@ -28,9 +28,9 @@ from manifests.nightly.night_schedule import NightSchedule
 from tasks.deliver.anchors import write_anchor
 from tasks.deliver.withdraw import withdraw
 from tasks.render.clip_reuse import reused_clips
+from tasks.runtime.files.shared_staging import SHARED, fetch_poster, fetch_staged
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import first_frames_of, signer_of
-from tasks.runtime.shared_staging import SHARED, fetch_poster, fetch_staged
-from tasks.runtime.staging import Staging
 from tasks.sweep.context import SweepOptions, SweepTarget
 from tasks.sweep.report import SweepReport
 from tasks.sweep.sweep import sweep_all

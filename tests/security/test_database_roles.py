@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import database_roles
 import psycopg
 import pytest
+import samples
 from cli_runner import reelmill
 from database_roles import PASSWORDS, SQL, Roles
 from fake_scorer import FakeScorer
@@ -179,6 +181,7 @@ def ids(roles: Roles) -> dict[str, str]:
                 "spent_s, served) VALUES (%s, 'c', 'ray', 'driver', 0, 0, 0, %s, 10, 10)",
                 (run_id, ended),
             )
+        owner.execute(USE.format("'c'", "'live'", "'load'", "5"))
         owner.execute("INSERT INTO accounts (name, role, created_at) VALUES ('anna', 'admin', 0)")
         owner.execute(
             "INSERT INTO alerts (key, at, kind, text, due_at) VALUES ('k', 0, 'finished', 'Spring has ended', 0)"
@@ -189,6 +192,10 @@ def ids(roles: Roles) -> dict[str, str]:
 EVENT = (
     "INSERT INTO events (variant_id, at, actor, from_state, to_state, detail) "
     "VALUES ('{rendered}', extract(epoch FROM clock_timestamp()), 'host:0:1:1', 'rendered', 'passed', '{{}}')"
+)
+USE = (
+    "INSERT INTO device_use (use_id, campaign_id, run_id, kind, owner, seconds, booked_at) VALUES "
+    "(md5(random()::text), {}, {}, {}, 'host:0:1:1', {}, extract(epoch FROM clock_timestamp()))"
 )
 UPDATE = "UPDATE variants SET {} WHERE variant_id = '{{rendered}}'"
 FORBIDDEN = {
@@ -263,6 +270,13 @@ FORBIDDEN = {
     "raise a budget": "UPDATE runs SET budget_s = 1e9",
     "extend a window": "UPDATE runs SET until = 1e12",
     "give device time back": "UPDATE runs SET spent_s = 0",
+    "take device use back": "UPDATE device_use SET seconds = 0",
+    "give device use to others": "UPDATE device_use SET campaign_id = 'c'",
+    "delete device use": "DELETE FROM device_use",
+    "book for another campaign": USE.format("'c'", "'elsewhere'", "'generate'", "1"),
+    "book as a person": USE.format("'c'", "'live'", "'generate'", "1").replace("host:0:1:1", "person:anna"),
+    "book another kind": USE.format("'c'", "'live'", "'coffee'", "1"),
+    "book for ever": USE.format("'c'", "'live'", "'load'", "'Infinity'"),
     "give leases back": "UPDATE runs SET served = 0",
     "rename a flow run": 'UPDATE runs SET detail = \'{{"flow_run_id": "x"}}\'',
     "change the revision": "UPDATE alembic_version SET version_num = '0001'",
@@ -317,6 +331,7 @@ def test_the_owner_may_do_what_a_renderer_may_not(roles: Roles, ids):
         {"machine": "machine-of-the-driver"},
         {"variant_id": "../../../etc"},
         {"sha256": "../x"},
+        {"sound_sha256": "../x"},
         {"path": "/var/lib/reelmill/prompt.key"},
         {"poster": "/var/lib/reelmill/signer/key.pem"},
     ],
@@ -522,10 +537,14 @@ def test_the_other_calls_of_a_worker_are_allowed(roles: Roles, settings):
         assert renderer.progress.tally_by_combination(campaign_id, ["row-3"])
         renderer.runs.shard_started(run_id)
         renderer.runs.book(run_id, 3, 2.0)
+        use = samples.device_use(campaign_id, run_id, seconds=1.5)
+        for seconds in (1.5, 1.5, 4.0):
+            renderer.device_use.book([replace(use, seconds=seconds)])
         renderer.runs.shard_ended(run_id)
         assert renderer.runs.turn(run_id).may_work
         renderer.database.close()
-    assert owner.runs.get(run_id).spent_s == 2.0
+    assert owner.runs.get(run_id).spent_s == 6.0
+    assert [total.seconds for total in owner.device_use.of_campaign(campaign_id)] == [4.0]
 
 
 def test_a_lease_of_a_clip_from_before_is_allowed(roles: Roles):
@@ -572,8 +591,8 @@ def old_database(roles: Roles) -> Iterator[Roles]:
         administrator.execute("DROP DATABASE earlier WITH (FORCE)")
 
 
-def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: Roles):
-    old_database.grant()
+def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: Roles, tmp_path: Path):
+    old_database.grant_as_before(tmp_path / "renderer.sql")
     with pytest.raises(
         CatalogueError, match=r"revision 0005.*reelmill_renderer may not change tables.*reelmill status"
     ):
@@ -583,16 +602,19 @@ def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: R
     with psycopg.connect(old_database.renderer, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT * FROM night_schedules")  # added by the upgrade
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM device_use")
         connection.execute("UPDATE variants SET state = 'leased' WHERE state = 'planned'")
+    old_database.grant()
     grants = granted(old_database)
     old_database.grant()
     old_database.create()
     assert granted(old_database) == grants, "running the files again changes nothing"
 
 
-def test_leases_of_a_renderer_use_the_index(old_database: Roles):
+def test_leases_of_a_renderer_use_the_index(old_database: Roles, tmp_path: Path):
     """Row security adds conditions, but must not hide the ids from the index."""
-    old_database.grant()
+    old_database.grant_as_before(tmp_path / "renderer.sql")
     with psycopg.connect(old_database.owner, autocommit=True) as owner:
         owner.execute(
             "INSERT INTO variants (variant_id, body, state, attempt, tries) "

@@ -43,8 +43,8 @@ from manifests.errors import (
 )
 from tasks.doctor.stores import check_database
 from tasks.intake import sheet_snapshot
+from tasks.runtime.files.staging import disk_full_errors
 from tasks.runtime.resources import close_resources
-from tasks.runtime.staging import disk_full_errors
 from tasks.watch.receipt import read_receipt
 from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch

@@ -46,8 +46,8 @@ from tasks.render.render import render_shard
 from tasks.review.regenerate import regenerate_variant
 from tasks.review.retry_failed import retry_failed
 from tasks.runtime import resources as opened
+from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources, signer_of
-from tasks.runtime.staging import Staging
 
 BRIEFS = Campaign(
     "Spring",

@@ -13,7 +13,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError
 from tasks.render.render_task import render
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.redaction import redact
 from tasks.runtime.resources import Resources
 
 OWNER = "postgresql://reelmill:password-of-the-owner@postgres.example/reelmill"

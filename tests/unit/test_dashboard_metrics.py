@@ -12,6 +12,7 @@ from app.dashboard.routes import metrics
 from app.dashboard.routes.metrics import staged_bytes, tracked_campaigns
 from app.dashboard.server import create_app
 from app.session import Session
+from manifests.costs.device_use import UseKind
 
 TOKEN = "metrics-token-0123456789"
 
@@ -28,11 +29,15 @@ def numbers_of(text: str) -> dict[tuple, float]:
     }
 
 
+USED = ((UseKind.LOAD, 2.5), (UseKind.GENERATE, 10.0))
+
+
 def test_the_metrics_match_the_catalogue(tmp_path):
     session = session_in(tmp_path / "home", alert_webhook="https://hooks.example/x")
     catalogue, campaign_id = session.catalogue, samples.campaign().campaign_id
     run_id = catalogue.runs.begin(campaign_id, "threads:here", "owner")
-    catalogue.runs.book(run_id, 2, 12.5)
+    uses = [samples.device_use(campaign_id, run_id, kind, seconds) for kind, seconds in USED]
+    catalogue.device_use.book(uses, {run_id: 2})
     catalogue.alerts.add("a", "sweep", "text")
     catalogue.alerts.add("b", "sweep", "text")
     catalogue.alerts.mark_failed(catalogue.alerts.all(1)[0], "no", permanent=True)
@@ -51,6 +56,8 @@ def test_the_metrics_match_the_catalogue(tmp_path):
     assert found["reelmill_runs_live", ("pool", "threads:here")] == 1
     assert found["reelmill_runs", ("outcome", "working")] == 1
     assert found["reelmill_device_seconds_total",] == 12.5
+    for kind, seconds in USED:
+        assert found["reelmill_device_use_seconds_total", ("device", "cpu"), ("kind", kind)] == seconds
     assert found["reelmill_leases",] == 1
     assert found["reelmill_leases_expired",] == 0
     assert found["reelmill_alerts", ("state", "waiting")] == 1

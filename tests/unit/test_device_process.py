@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import tiny_weights
-from fake_device import start_fake
+from fake_device import SAMPLES, start_fake
 
 from manifests.errors import BrokenDeviceError, GenerationError, IncompleteWeightsError, ModelError
 from manifests.variant import Variant
@@ -70,6 +70,47 @@ def test_the_child_asks_the_driver_for_pictures(generator: ProcessGenerator):
     with pytest.raises(GenerationError, match="The picture is missing"):
         list(generator.generate([asking._replace(first_frame_sha256="0" * 64)]))
     assert len(list(generator.generate([VARIANT]))) == 1
+
+
+def test_the_child_asks_the_driver_for_the_clip_that_it_continues(card: ModelCard):
+    earlier = np.arange(3 * 64 * 90 * 3, dtype=np.uint8).reshape(3, 64, 90, 3)
+    asked = []
+
+    def video(sha256: str) -> np.ndarray:
+        asked.append(sha256)
+        if sha256 == "0" * 64:
+            raise GenerationError("The earlier clip is missing.")
+        return earlier
+
+    generator = ProcessGenerator(start_fake, card, pictures=picture, videos=video)
+    continuing = VARIANT._replace(prompt="continue", earlier_frames_sha256="2" * 64)
+    [item] = generator.generate([continuing])
+    assert np.array_equal(item.frames[0], earlier[-1])
+    assert np.array_equal(item.frames[1:], paint(continuing)[1:])
+    with pytest.raises(GenerationError, match=r"^The earlier clip is missing\.$"):
+        list(generator.generate([continuing._replace(earlier_frames_sha256="0" * 64)]))
+    assert asked == ["2" * 64, "0" * 64]
+    generator.close()
+
+
+def test_a_worker_without_earlier_clips_fails_only_the_clip_that_continues_one(generator: ProcessGenerator):
+    with pytest.raises(GenerationError, match="no source of the video"):
+        list(generator.generate([VARIANT._replace(prompt="continue", earlier_frames_sha256="2" * 64)]))
+    assert len(list(generator.generate([VARIANT]))) == 1
+
+
+def test_sound_comes_back_unchanged_with_the_clip_that_has_it(generator: ProcessGenerator):
+    prompts = ["sound 2", "", "sound 1", "sound 2"]
+    variants = [VARIANT._replace(prompt=prompt, seed=seed) for seed, prompt in enumerate(prompts)]
+    stereo, silent, mono, again = generator.generate(variants)
+    samples = np.linspace(-1, 1, 2 * SAMPLES, dtype=np.float32).reshape(2, SAMPLES)
+    for item in (stereo, again):
+        assert item.sound.rate == 48_000
+        assert item.sound.samples.dtype == np.float32
+        assert np.array_equal(item.sound.samples, samples)
+    assert silent.sound is None
+    assert np.array_equal(mono.sound.samples, samples[:1])
+    assert np.array_equal(again.frames, paint(variants[3]))
 
 
 def test_an_error_of_the_child_is_raised_with_its_kind(generator: ProcessGenerator, card: ModelCard):

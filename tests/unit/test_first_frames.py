@@ -17,7 +17,7 @@ from models.registry import load_cards
 from tasks.intake.intake import validate_sheet
 from tasks.intake.pictures import KeptPictures, keep_pictures
 from tasks.runtime import first_frames
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
 

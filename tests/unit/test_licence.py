@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from manifests.credentials.attestation import Attestation
-from manifests.errors import LicenceNotAttestedError
+from manifests.errors import LicenceNotAttestedError, ModelError
 from models.card import ModelCard
 from models.registry import get_card
 from tasks.plan import licence
@@ -15,6 +15,7 @@ from tasks.plan.licence import (
     ineffective_attestations,
     licence_record,
     refuse_unattested_use,
+    refuse_unsupported,
     terms_of,
     waiting_sentences,
 )
@@ -205,6 +206,18 @@ def test_only_a_licence_that_restricts_use_stops_a_run(cards):
         "in GB. Attest that all conditions are met (see `reelmill models show far`), then run again."
     )
     refuse_unattested_use(resources(far=attestation(cards["far"])), ["far"])
+
+
+def test_the_card_of_minimax_h3_is_refused_first_by_its_licence_then_as_unsupported(monkeypatch):
+    h3 = get_card("minimax-h3")
+    monkeypatch.setattr(licence, "cards_of", lambda _: {h3.name: h3})
+    with pytest.raises(LicenceNotAttestedError, match=r"20,000,000 US dollars .*may be used or shown in .*US"):
+        refuse_unattested_use(RESOURCES, [h3.name])
+    attested = resources(**{h3.name: attestation(h3)})
+    refuse_unattested_use(attested, [h3.name])
+    with pytest.raises(ModelError, match=r"minimax-h3 cannot run: .*modular"):
+        refuse_unsupported(attested, [h3.name])
+    refuse_unsupported(RESOURCES, ["starter", "not here"])
 
 
 def test_attestations_without_effect_are_reported(cards):

@@ -15,8 +15,8 @@ from flows.runtime import logs
 from flows.runtime.logs import JsonLines, ScopedText, prepare_logs, secrets_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
-from tasks.runtime.log_context import scope
-from tasks.runtime.redacted_logs import logged, redact_records
+from tasks.runtime.logs.log_context import scope
+from tasks.runtime.logs.redacted_logs import logged, redact_records
 
 HOOK = "https://chat.example/in/T000/B000/hookSecret0"
 CANARIES = ("bucketSecret0", "catalogueSecret0", "oidcSecret0", "hookSecret0", "metricsSecret0000")

@@ -1,5 +1,7 @@
 """Which rung is chosen, by sizes of components that resemble those of Wan 2.1 14B."""
 
+from itertools import pairwise
+
 import pytest
 import tiny_weights
 
@@ -46,6 +48,13 @@ def gb(weights: float, working: float) -> float:
 )
 def test_a_rung_needs_the_most_that_is_on_the_device_at_one_time(rung, weights, working):
     assert needed_gb(rung, SIZES, WORKING) == gb(weights, working)
+
+
+def test_components_of_the_sound_stay_on_the_device_below_model_offload():
+    sizes = SIZES | {"audio_vae": ComponentSize(gb=0.6, block_gb=0.1, rest_gb=0.1, leaf_gb=0.02)}
+    assert needed_gb(Rung.MODEL_OFFLOAD, sizes, WORKING) == gb(28.6, 5.0)
+    for rung in (Rung.GROUP_OFFLOAD, Rung.QUANTISED, Rung.SEQUENTIAL):
+        assert needed_gb(rung, sizes, WORKING) == gb(0.6 + 0.02, 8.0)
 
 
 def test_tiles_reduce_only_the_decoding():
@@ -148,14 +157,22 @@ def test_longer_and_larger_clips_need_more():
     assert short.denoise == pytest.approx(default.denoise * 17 / 81)
 
 
-def test_every_card_that_ships_states_its_memory_at_each_rung():
+def test_a_step_of_a_model_that_generates_chunks_takes_the_same_for_clips_of_every_length():
+    card = load_cards()["helios-distilled"]
+    default, short, small = working_of(card), working_of(card, (33, 512, 512)), working_of(card, (129, 256, 512))
+    assert short.denoise == pytest.approx(default.denoise)
+    assert small.denoise == pytest.approx(default.denoise / 2)
+    assert short.decode == pytest.approx(default.decode * 33 / 129)
+
+
+def test_every_card_that_can_run_states_its_memory_at_each_rung():
     for card in load_cards().values():
-        if card.weights.hub_id is None:
+        if card.weights.hub_id is None or card.unsupported:
             continue
         assert card.memory is not None, card.name
         assert card.memory.computed_from is not None, card.name
         needed = [needed_gb(rung, stated_sizes(card), working_of(card)) for rung in ALL]
-        assert needed == sorted(needed, reverse=True), card.name
+        assert all(lower <= upper + 0.1 for upper, lower in pairwise(needed)), card.name  # Kandinsky: sound stays
 
 
 @pytest.mark.parametrize(

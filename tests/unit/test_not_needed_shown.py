@@ -10,6 +10,7 @@ from app.dashboard.background.campaign_stats import stats_of
 from app.report.clip_results import clip_results
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.costs.prices import NO_PRICES
 from manifests.states import NOT_NEEDED
 
 WANTING = Campaign("Autumn", "ab" * 32, (Brief(2, "w1", ("a red ball",), want=1, variants=3),))
@@ -44,7 +45,8 @@ def test_the_clips_tab_says_not_needed_without_a_colour_and_lists_the_prompts(se
         rows,
         catalogue.campaigns.memberships(NAME),
         catalogue.campaigns.briefs(NAME),
-        {},
+        NAME,
+        NO_PRICES,
         catalogue.progress.not_needed(NAME),
     )
     assert {each.variant_id: each.state for each in found} == {
@@ -77,7 +79,7 @@ def test_a_clip_that_another_campaign_needs_is_planned(session, ids):
 
 def test_a_campaign_whose_other_clips_are_not_needed_has_no_work(session, ids):
     head = session.catalogue.campaigns.get(NAME)
-    stats = stats_of(session.catalogue, session.cards, head)
+    stats = stats_of(session.catalogue, session.prices, head)
     assert (stats.done, stats.total, stats.has_work) == (3, 3, False)
     assert ">Pause campaign<" not in client_of(session, "reviewer").get(f"/campaigns/{NAME}").text
 
@@ -86,5 +88,5 @@ def test_a_campaign_whose_other_clips_are_not_needed_has_no_work(session, ids):
 def test_clips_that_a_run_would_publish_are_work(session, state, has_work):
     for item in samples.planned(3, "w1", start=20):
         samples.bring_to(session.catalogue, item.variant_id, state)
-    stats = stats_of(session.catalogue, session.cards, session.catalogue.campaigns.get(NAME))
+    stats = stats_of(session.catalogue, session.prices, session.catalogue.campaigns.get(NAME))
     assert stats.has_work == has_work

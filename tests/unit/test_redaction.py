@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.runtime.redaction import MASK, MIN_SECRET_LENGTH, Redaction
+from tasks.runtime.logs.redaction import MASK, MIN_SECRET_LENGTH, Redaction
 
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=40).filter(
     lambda text: len(text.strip()) >= 8 and MASK not in text

@@ -22,7 +22,7 @@ from tasks.intake.intake import Intake, validate_sheet
 from tasks.intake.pictures import KeptPictures, keep_pictures
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import RemoteSources, is_remote
-from tasks.runtime.first_frames import FirstFrames
+from tasks.runtime.files.first_frames import FirstFrames
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
 

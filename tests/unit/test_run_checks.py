@@ -15,7 +15,7 @@ from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeight
 from manifests.variant import Variant
 from models.registry import get_any_card, get_card, weights_path
 from tasks.runtime import disk_space
-from tasks.runtime.disk_space import DiskUse, check_space, least_bytes
+from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.resources import close_resources
 
 Usage = namedtuple("Usage", "total used free")

@@ -483,6 +483,17 @@ SOURCES = (
     *sorted(Path("tasks/intake").glob("*.py")),
 )
 NOT_IN_A_SHEET = {
+    "where the licence of … does not allow its clips to be shown",  # tests/unit/test_licence_territories.py
+    "cannot be used: … …. …",  # tests/unit/test_picture_columns.py
+    # tests/unit/test_continued_clips.py:
+    "is the id of a clip that is not stored on this machine",
+    "is a URL. Save the clip",
+    "is not a file…. Enter the path of an MP4 file",
+    "is larger than … MiB. Enter a shorter clip",
+    "is not a readable video",
+    "continues clips of at least",
+    "cannot be continued: …",
+    "cannot be combined with a first frame",
     "There is no model",
     "The sheet … has no rows",
     "Fix the errors; no row is valid",

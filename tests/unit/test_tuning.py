@@ -226,6 +226,11 @@ def test_layers_that_are_cast_cannot_be_compiled():
         wan(compile=True, storage="float8_e4m3fn")
 
 
+def test_a_cache_that_decides_for_a_whole_batch_is_refused():
+    with pytest.raises(ValidationError, match="batch excludes step_cache"):
+        wan(batch=2, step_cache={"kind": "FirstBlockCache", "options": {"threshold": 0.1}})
+
+
 def test_channels_last_weights_change_at_most_rounding(exact):
     generator = DiffusersVideo(wan(channels_last_vae=True))
     [made] = generator.generate([variant("tiny-wan", profile="fast", num_inference_steps=6)])
@@ -250,6 +255,7 @@ def test_only_the_denoisers_architecture_is_asked_of_cuda(monkeypatch):
         CppCompileError(["g++"], "g++: not found"),
         BackendCompilerFailed(lambda: None, RuntimeError("no compiler"), None),
         RuntimeError("No available kernel. Aborting execution."),
+        RuntimeError("No viable backend for scaled_dot_product_attention was found."),
     ],
 )
 def test_a_clip_is_made_with_plain_kernels_if_special_ones_do_not_work(monkeypatch, caplog, exact, error):

@@ -218,7 +218,7 @@ def variant_from(text: str) -> Variant:
     """
     with _damage_of("variant"):
         variant = Variant(**json.loads(text))
-        return variant._replace(loras=tuple(variant.loras))
+        return variant._replace(loras=tuple(variant.loras), reference_sha256s=tuple(variant.reference_sha256s))
 
 
 def variant_row(row: Any) -> VariantRow:
@@ -265,8 +265,8 @@ def _damage_of(what: str) -> Iterator[None]:
         ) from None
 
 
-CLIP_SECONDS = ("device_seconds", "draft_seconds")
-"""Device times in the stored text of a clip; those of drafts, from versions that made them, are part of the total."""
+DRAFT_SECONDS = "draft_seconds"
+"""Device time of a clip's drafts, in rows of versions that made drafts; now part of its device time."""
 
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
@@ -327,15 +327,14 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         _must(body[name], int)
     if not body["fps"]:
         raise ValueError("a clip has frames per second")
-    for name in CLIP_SECONDS:
+    for name in ("device_seconds", DRAFT_SECONDS):
         _must(body.get(name, 0.0), float, int)
-    for name in ("machine", "profile", "rung"):
+    for name in ("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"):
         _must(body.get(name, ""), str)
-    kept = {name: value for name, value in body.items() if name not in CLIP_SECONDS}
-    return Clip(
-        **{**kept, "variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN},
-        device_seconds=sum(body[name] for name in CLIP_SECONDS if name in body),
-    )
+    changes = {"variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN}
+    if DRAFT_SECONDS in body:
+        changes["device_seconds"] = body["device_seconds"] + body[DRAFT_SECONDS]
+    return Clip(**{name: value for name, value in (body | changes).items() if name != DRAFT_SECONDS})
 
 
 def _score_from(body: Any) -> Score:

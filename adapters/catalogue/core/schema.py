@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from adapters.catalogue.core.engine import our_errors, writing
 from manifests.errors import CatalogueError
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
 
 _MAY_DECIDE = """

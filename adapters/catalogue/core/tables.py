@@ -274,9 +274,28 @@ runs = Table(
     Column("until", Float),
     Column("budget_s", Float),
     Column("detail", Text, nullable=False, server_default="{}"),
+    Column("budget_money", Float),
+    Column("prices", Text, nullable=False, server_default="{}"),
 )
 Index("runs_by_campaign", runs.c.campaign_id, runs.c.started_at)
 Index("runs_alive", runs.c.pool, sqlite_where=runs.c.ended_at.is_(None), postgresql_where=runs.c.ended_at.is_(None))
+
+device_use = Table(
+    "device_use",
+    metadata,
+    Column("use_id", String(32), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("run_id", String(32), nullable=False, server_default=""),
+    Column("card", String, nullable=False, server_default=""),
+    Column("kind", String(16), nullable=False),
+    Column("owner", String, nullable=False, server_default=""),
+    Column("device", String, nullable=False, server_default=""),
+    Column("device_kind", String, nullable=False, server_default=""),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("booked_at", Float, nullable=False, default=database_now()),
+)
+Index("device_use_by_campaign", device_use.c.campaign_id)
+Index("device_use_by_run", device_use.c.run_id)
 
 alerts = Table(
     "alerts",

@@ -30,6 +30,7 @@ class StagedRow(NamedTuple):
         is_held: it is leased, or the lease has not been cleaned up.
         quiet_s: seconds since its last event.
         clip_sha256: hash of its master; "" if it has none.
+        sound_sha256: hash of the sound that its model generated; "" if it has none.
         campaign_id: the campaign that publishes it; "" if it is not signed.
         signed_path: path of the staged signed file.
     """
@@ -39,6 +40,7 @@ class StagedRow(NamedTuple):
     is_held: bool
     quiet_s: float
     clip_sha256: str
+    sound_sha256: str
     campaign_id: str
     signed_path: Path | None
 
@@ -132,6 +134,7 @@ def _staged(row: Any) -> StagedRow:
         row.lease_owner is not None,
         row.quiet_s,
         known.clip.sha256 if known.clip else "",
+        known.clip.sound_sha256 if known.clip else "",
         signed.campaign_id if signed else "",
         signed.path if signed else None,
     )

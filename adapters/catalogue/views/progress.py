@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import CLIP_SECONDS, brief_from, number_in, object_in
-from adapters.catalogue.core.tables import briefs, memberships, variants
+from adapters.catalogue.core.rows import brief_from, number_in, object_in
+from adapters.catalogue.core.tables import briefs, device_use, memberships, variants
 from manifests.brief import Brief
 from manifests.goals.goal import goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
@@ -79,15 +79,13 @@ class Progress(CataloguePart):
             return {row.campaign_id: row.count_ for row in connection.execute(query)}
 
     def device_seconds(self, campaign_id: str) -> float:
-        """Return the device time of the campaign's clips."""
-        mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
-        query = select(variants.c.clip).where(variants.c.clip.is_not(None), variants.c.variant_id.in_(mine))
+        """Return the device time that the campaign has caused."""
+        query = select(func.sum(device_use.c.seconds)).where(device_use.c.campaign_id == campaign_id)
         with self._db.reading() as connection:
-            clips = map(object_in, connection.execute(query).scalars())
-            return sum(number_in(clip.get(name)) for clip in clips for name in CLIP_SECONDS)
+            return number_in(connection.execute(query).scalar())
 
     def device_rates(self, profile_of: Callable[[str], str] | None = None, clips: int = 200) -> dict[str, float]:
-        """Return the mean device seconds per clip by card, over up to ``clips`` clips.
+        """Return the mean device seconds per clip by card, over up to ``clips`` clips; reused frames do not count.
 
         Args:
             profile_of: returns the profile of a card whose clips count; None counts those of every profile.
@@ -96,10 +94,10 @@ class Progress(CataloguePart):
         seconds: dict[str, list[float]] = {}
         with self._db.reading() as connection:
             for row in connection.execute(query):
-                variant = json.loads(row.body)
+                variant, worked = json.loads(row.body), number_in(object_in(row.clip).get("device_seconds"))
                 card, profile = variant["card"], variant.get("profile", "exact")
-                if profile_of is None or profile_of(card) == profile:
-                    seconds.setdefault(card, []).append(number_in(object_in(row.clip).get("device_seconds")))
+                if worked and (profile_of is None or profile_of(card) == profile):
+                    seconds.setdefault(card, []).append(worked)
         return {card: sum(values) / len(values) for card, values in seconds.items()}
 
     @staticmethod

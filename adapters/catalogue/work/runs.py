@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, inser
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean, number_in, object_in, to_text
-from adapters.catalogue.core.tables import campaigns, database_now, runs
+from adapters.catalogue.core.tables import campaigns, database_now, device_use, runs
+from adapters.catalogue.work.device_use import summed, total_from
 from adapters.catalogue.work.leases import ACTIVE
+from manifests.costs.prices import NO_PRICES, Prices
 
 ALIVE_S = 90.0
 """A run without a heartbeat for this long is considered dead."""
@@ -65,6 +67,8 @@ class RunRow:
         spent_s: device seconds.
         until: no work is leased after this time, seconds since 1970; None for no limit.
         budget_s: device seconds after which no work is leased.
+        budget_money: cost of device time after which no work is leased, at ``prices``.
+        prices: the prices of device hours that the run began with.
     """
 
     run_id: str
@@ -82,6 +86,8 @@ class RunRow:
     until: float | None
     budget_s: float | None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    budget_money: float | None = None
+    prices: Prices = NO_PRICES
 
 
 class Runs(CataloguePart):
@@ -95,6 +101,8 @@ class Runs(CataloguePart):
         *,
         until: float | None = None,
         budget_s: float | None = None,
+        budget_money: float | None = None,
+        prices: Prices = NO_PRICES,
         detail: Mapping[str, Any] | None = None,
     ) -> str:
         """Register a run of a campaign; return its id.
@@ -112,6 +120,8 @@ class Runs(CataloguePart):
                     owner=owner,
                     until=until,
                     budget_s=budget_s,
+                    budget_money=budget_money,
+                    prices=to_text(prices.as_json()),
                     detail=to_text(dict(detail or {})),
                 )
             )
@@ -181,7 +191,7 @@ class Runs(CataloguePart):
             ).first()
             if mine is None:
                 return GO
-            if over := _over(mine):
+            if over := _over(mine) or _over_money(connection, mine):
                 return Turn(False, over)
             return Turn(False, "others") if _others_first(connection, mine) else GO
 
@@ -296,6 +306,14 @@ def _over(mine: Any) -> str:
     return "budget" if mine.budget_s is not None and not mine.spent_s < mine.budget_s else ""
 
 
+def _over_money(connection: Connection, mine: Any) -> str:
+    if mine.budget_money is None:
+        return ""
+    uses = [total_from(row) for row in connection.execute(summed().where(device_use.c.run_id == mine.run_id))]
+    spent = Prices.from_json(object_in(mine.prices)).at_most(uses)
+    return "" if spent < mine.budget_money else "budget"
+
+
 def _others_first(connection: Connection, mine: Any) -> bool:
     others = connection.execute(
         select(runs.c.served, runs.c.working, campaigns.c.priority)
@@ -333,4 +351,6 @@ def _run(row: Any) -> RunRow:
         row.until,
         row.budget_s,
         detail,
+        row.budget_money,
+        Prices.from_json(object_in(row.prices)),
     )

@@ -20,6 +20,7 @@ from app.cli.options import (
     AsJson,
     BucketOption,
     BudgetHours,
+    BudgetMoney,
     CampaignName,
     Encoding,
     Endpoint,
@@ -38,9 +39,10 @@ from app.cli.output import say, say_json, seconds_text, states_text, warn
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
+from app.report.cost import cost_json, cost_text
 from app.report.report import report_of
 from app.session import Session
-from flows.registration import shares_clips
+from flows.registration import check_plan, plan_of, shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
 from manifests.goals.goal import goal_of
@@ -55,7 +57,7 @@ from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
-from tasks.plan.plan import Plan, make_plan
+from tasks.plan.plan import Plan
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.campaign_status import FAILED, stage_of, status_of
 from tasks.runtime.steering import resume_campaign
@@ -73,13 +75,14 @@ def plan(
     tab: Tab = None,
     include_hidden: IncludeHidden = False,
     encoding: Encoding = None,
+    budget_money: BudgetMoney = None,
     prompts: Annotated[
         bool, typer.Option("--prompts", help=f"List the prompts after filling in; at most {MAX_PROMPTS:,}.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
-    session = Session.open(model=model, max_variants=max_variants)
+    session = Session.open(model=model, max_variants=max_variants, budget_money=budget_money)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
@@ -93,12 +96,10 @@ def plan(
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
     asked = planned if sample_size is None else sample(planned, sample_size)
     listed: list[PlannedVariant] = []
-    preview = make_plan(
+    preview = plan_of(
+        session.settings,
+        session.resources,
         _noting(asked, listed) if prompts else asked,
-        session.catalogue.variants.states,
-        session.cards,
-        session.catalogue.progress.device_rates(session.profile_of),
-        session.settings.shard_size,
         _satisfied(session, intake),
     )
     if as_json:
@@ -113,6 +114,7 @@ def plan(
         if prompts:
             show_prompts(intake, listed, preview.asked)
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
+    check_plan(session.settings, preview)
 
 
 def run(
@@ -133,6 +135,7 @@ def run(
     priority: Priority = None,
     until: Until = None,
     budget_hours: BudgetHours = None,
+    budget_money: BudgetMoney = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,6 +149,7 @@ def run(
         "bucket_endpoint": endpoint,
         "max_variants": max_variants,
         "review": review,
+        "budget_money": budget_money,
     }
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
@@ -178,20 +182,23 @@ def status(
     """Show the status of all campaigns, or of one in detail."""
     session = Session.open()
     catalogue = session.catalogue
+    session.settle()
     if campaign:
         head = catalogue.campaigns.get(campaign)
-        report = report_of(catalogue, head.campaign_id, clearances_of(session.resources))
+        report = report_of(catalogue, head.campaign_id, clearances_of(session.resources), session.prices)
         now = status_of(catalogue, head.campaign_id)
         if as_json:
             say_json({**report.as_json(), **standing_json(head), "status": now.state, "message": now.message})
         else:
-            show_report(report)
+            show_report(report, session.prices)
             say(standing_line(head))
             if now.state == FAILED:
                 say(now.message)
         return
     rows = [(row, catalogue.progress.tally(row.campaign_id)) for row in catalogue.campaigns.all()]
     stages = {row.campaign_id: stage_of(catalogue, row) for row, _ in rows}
+    used, prices = catalogue.device_use.by_campaign(), session.prices
+    uses = {row.campaign_id: used.get(row.campaign_id, []) for row, _ in rows}
     if as_json:
         say_json(
             [
@@ -200,16 +207,25 @@ def status(
                     "name": row.name,
                     "states": states,
                     "status": stages[row.campaign_id],
+                    **cost_json(uses[row.campaign_id], prices),
                     **standing_json(row),
                 }
                 for row, states in rows
             ]
         )
     elif rows:
+        has_prices = prices.are_known
         show_table(
-            ["campaign", "status", "priority", "variants", "states"],
+            ["campaign", "status", "priority", "variants", "states", *(["cost"] if has_prices else [])],
             [
-                (row.campaign_id, stages[row.campaign_id], row.priority, sum(states.values()), states_text(states))
+                (
+                    row.campaign_id,
+                    stages[row.campaign_id],
+                    row.priority,
+                    sum(states.values()),
+                    states_text(states),
+                    *([cost_text(uses[row.campaign_id], prices)] if has_prices else []),
+                )
                 for row, states in rows
             ],
         )
@@ -251,6 +267,7 @@ def resume(
     priority: Priority = None,
     until: Until = None,
     budget_hours: BudgetHours = None,
+    budget_money: BudgetMoney = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -258,13 +275,13 @@ def resume(
 
     Generates planned variants, then signs and publishes approved clips.
     """
-    session, campaign_id = Session.of_campaign(campaign)
+    session, campaign_id = Session.of_campaign(campaign, budget_money=budget_money)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
     if not if_active:
         resume_campaign(session.catalogue, campaign_id, actor_name(), reopen)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
-    outcome = run_campaign(session, campaign_id, as_json, {}, bounds)
+    outcome = run_campaign(session, campaign_id, as_json, {"budget_money": budget_money}, bounds)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
@@ -297,7 +314,10 @@ def _retried_text(retried: Retried) -> str:
 
 
 def _plan_json(preview: Plan) -> dict[str, Any]:
-    return {**asdict(preview), "device_seconds": preview.device_seconds, "money": preview.money}
+    plain = asdict(preview)
+    del plain["costs"]
+    currency = preview.costs.prices.currency
+    return {**plain, "device_seconds": preview.device_seconds, "money": preview.money, "currency": currency}
 
 
 def _warn_of_licences(session: Session, campaign_id: str) -> None:
@@ -359,7 +379,7 @@ def _plan_sentence(preview: Plan, command: str) -> str:
     if not preview.to_make:
         return counts
     seconds = preview.device_seconds
-    price = f", cost {preview.money:.2f}" if preview.money else ""
+    price = f", cost {preview.costs.prices.text(preview.money)}" if preview.money is not None else ""
     time = "unknown" if seconds is None else f"{seconds_text(seconds)}{price}"
     start = f" Start with `{command}`." if command else ""
     return f"{counts} Estimated device time: {time}.{start}"
@@ -381,4 +401,7 @@ def _show_plan_details(intake: Intake, preview: Plan) -> None:
     for name, estimate in preview.estimates.items():
         seconds = estimate.device_seconds
         time = "" if seconds is None else f", {seconds_text(seconds)}"
+        if estimate.money is not None and estimate.price_h is not None:
+            prices = preview.costs.prices
+            time += f", cost {prices.text(estimate.money)} at {prices.text(estimate.price_h)} an hour"
         say(f"{name}: {count_of(preview.by_card[name], 'clip')}{time} ({estimate.basis}).")

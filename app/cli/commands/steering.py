@@ -14,6 +14,7 @@ from app.cli.options import CAMPAIGN_HELP, PRIORITY_HELP, AsJson, CampaignName
 from app.cli.output import say, say_json, seconds_text
 from app.cli.run_outcome import standing_text
 from app.cli.table import show_table
+from app.report.cost import cost_json, cost_text
 from app.session import Session
 from manifests.nightly.night import zone_of
 from manifests.pluralize import count_of, counted
@@ -99,13 +100,26 @@ def runs(
     campaign_id = catalogue.campaigns.get(campaign).campaign_id if campaign else None
     rows = catalogue.runs.all(campaign_id, limit=limit)
     live = {run.run_id for run in catalogue.runs.live()}
+    session.settle()
+    uses, prices = catalogue.device_use.of_runs([run.run_id for run in rows]), session.prices
     if as_json:
-        say_json([{**asdict(run), "outcome": _outcome(run, live)} for run in rows])
+        say_json(
+            [
+                {**asdict(run), "outcome": _outcome(run, live), **cost_json(uses.get(run.run_id, []), prices)}
+                for run in rows
+            ]
+        )
     elif rows:
         zone = session.settings.timezone
         show_table(
-            ["run", "campaign", "started", "outcome", "clips", "device time"],
-            [_cells(run, live, zone) for run in rows],
+            ["run", "campaign", "started", "outcome", "clips", "device time", *(["cost"] if prices.are_known else [])],
+            [
+                (
+                    *_cells(run, live, zone),
+                    *([cost_text(uses.get(run.run_id, []), prices)] if prices.are_known else []),
+                )
+                for run in rows
+            ],
         )
         details = [(run.run_id[:8], detail) for run in rows if (detail := _detail(run, zone))]
         for index, (run_id, detail) in enumerate(details):
@@ -152,4 +166,5 @@ def _detail(run: RunRow, zone: str) -> str:
     shards = [f"{count_of(run.working, 'shard')} running, {run.waiting:,} waiting"] if not run.ended_at else []
     until = [f"until {datetime.fromtimestamp(run.until, zone_of(zone)):%Y-%m-%d %H:%M}"] if run.until else []
     budget = [f"budget {run.budget_s / 3600:g} device hours"] if run.budget_s else []
-    return ", ".join(shards + until + budget)
+    money = [f"budget {run.prices.text(run.budget_money)}"] if run.budget_money else []
+    return ", ".join(shards + until + budget + money)

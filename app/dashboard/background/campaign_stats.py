@@ -7,13 +7,12 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
+from app.report.cost import cost_text
+from manifests.costs.prices import Prices
 from manifests.goals.want import good_in
 from manifests.states import NOT_NEEDED, UNDELIVERED, UNFINISHED, State, done_in, unfinished_in
-from models.card import ModelCard
 from tasks.runtime.campaign_status import FAILED, stage_of
 
-MAX_EXACT_CLIPS = 20_000
-"""Up to this number of clips device time is summed exactly; above it is estimated from a sample."""
 MIN_CACHE_S = 2.0
 CACHE_FACTOR = 20.0
 """A result that took one second to compute is cached for twenty."""
@@ -27,9 +26,8 @@ class CampaignStats:
 
     Attributes:
         states: number of clips by state.
-        device_seconds: device time spent on the campaign.
-        money: cost of that time if the model cards state an hourly price; otherwise 0.
-        is_estimate: True if device time and cost are estimated from a sample.
+        device_seconds: all device time that the campaign has caused.
+        cost: cost of that time as text; empty if nothing was used, or if the price of a device is not known.
         has_failed: whether the last run failed, so that nothing continues it without a person.
         eta_s: seconds until all clips are generated, at the pace of the last minutes; None if nothing was generated.
     """
@@ -37,8 +35,7 @@ class CampaignStats:
     row: CampaignRow
     states: dict[str, int]
     device_seconds: float
-    money: float
-    is_estimate: bool
+    cost: str
     eta_s: float | None
     has_failed: bool = False
 
@@ -121,26 +118,13 @@ class _Slot:
         self.value: Any = None
 
 
-def stats_of(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> CampaignStats:
+def stats_of(catalogue: Catalogue, prices: Prices, row: CampaignRow) -> CampaignStats:
     """Compute the statistics of a campaign."""
     states = catalogue.progress.tally(row.campaign_id)
-    seconds, money, is_estimate = _cost(catalogue, cards, row)
+    uses = catalogue.device_use.of_campaign(row.campaign_id)
     left = unfinished_in(states)
     pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
     has_failed = stage_of(catalogue, row) == FAILED
-    return CampaignStats(row, states, seconds, money, is_estimate, left / pace if pace else None, has_failed)
-
-
-def _cost(catalogue: Catalogue, cards: dict[str, ModelCard], row: CampaignRow) -> tuple[float, float, bool]:
-    work = catalogue.campaign_stats.generated_by_card(row.campaign_id)
-    rates = catalogue.progress.device_rates()
-    estimates = {card: number * rates.get(card, 0.0) for card, number in work}
-    is_estimate = sum(number for _, number in work) > MAX_EXACT_CLIPS
-    seconds = sum(estimates.values()) if is_estimate else catalogue.progress.device_seconds(row.campaign_id)
-    share = seconds / sum(estimates.values()) if sum(estimates.values()) else 0.0
-    money = sum(value * share / 3600 * _price(cards.get(card)) for card, value in estimates.items())
-    return seconds, money, is_estimate
-
-
-def _price(card: ModelCard | None) -> float:
-    return card.rates[0].money_an_hour if card and card.rates else 0.0
+    seconds = sum(use.seconds for use in uses)
+    cost = cost_text(uses, prices) if uses else ""
+    return CampaignStats(row, states, seconds, cost, left / pace if pace else None, has_failed)

@@ -14,8 +14,8 @@ from app.dashboard.routes.media import ENDINGS, Kind, MediaNotFoundError, publis
 from app.session import Session
 from manifests.errors import ReelmillError
 from manifests.identity import file_stem
+from tasks.runtime.files.shared_staging import SHARED, keys_of_staged
 from tasks.runtime.resources import bucket_of
-from tasks.runtime.shared_staging import SHARED, keys_of_staged
 
 log = logging.getLogger(__name__)
 KINDS: tuple[Kind, ...] = ("clip", "sidecar", "record")

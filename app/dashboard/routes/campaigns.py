@@ -173,7 +173,8 @@ def second_share(campaign_id: str, deps: PageDeps, person: Admin, percent: Annot
 
 
 def _stats(deps: Deps, head: CampaignRow) -> CampaignStats:
-    return deps.stats_cache.get(("stats", head.campaign_id), lambda: stats_of(deps.catalogue, deps.session.cards, head))
+    prices = deps.session.prices
+    return deps.stats_cache.get(("stats", head.campaign_id), lambda: stats_of(deps.catalogue, prices, head))
 
 
 def _reasons(deps: Deps, head: CampaignRow) -> dict[str, int]:
@@ -187,8 +188,9 @@ def _report(deps: Deps, head: CampaignRow, stats: CampaignStats) -> Any:
     if stats.total > MAX_REPORT_VARIANTS:
         return None
     clearances = clearances_of(deps.session.resources)
+    prices = deps.session.prices
     return deps.stats_cache.get(
-        ("report", head.campaign_id), lambda: report_of(deps.catalogue, head.campaign_id, clearances)
+        ("report", head.campaign_id), lambda: report_of(deps.catalogue, head.campaign_id, clearances, prices)
     )
 
 

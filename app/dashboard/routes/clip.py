@@ -27,8 +27,8 @@ from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
 from manifests.states import State
 from tasks.plan.thresholds import threshold_of
+from tasks.runtime.files.shared_staging import is_reachable
 from tasks.runtime.resources import bucket_of, signer_of
-from tasks.runtime.shared_staging import is_reachable
 
 router = APIRouter(route_class=LimitedRoute)
 MAX_CREDENTIAL_BYTES = 200_000_000

@@ -19,9 +19,9 @@ from app.dashboard.deps import Deps, PageDeps
 from manifests.errors import ReelmillError
 from manifests.states import State
 from tasks.deliver.keys import is_of_variant
+from tasks.runtime.files.shared_staging import SHARED, fetch_poster, fetch_staged, is_reachable
+from tasks.runtime.files.staging import Staging, is_own_file
 from tasks.runtime.resources import bucket_of
-from tasks.runtime.shared_staging import SHARED, fetch_poster, fetch_staged, is_reachable
-from tasks.runtime.staging import Staging, is_own_file
 
 router = APIRouter(route_class=LimitedRoute)
 TYPES = {"clip": "video/mp4", "poster": "image/jpeg", "sidecar": "application/c2pa", "record": "application/json"}

@@ -3,8 +3,8 @@
 import os
 import secrets
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.dashboard.auth.roles import Person
 from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
+from manifests.costs.device_use import UseTotal
 
 router = APIRouter(tags=["metrics"], route_class=LimitedRoute)
 MAX_CAMPAIGNS = 50
@@ -85,6 +86,7 @@ class CatalogueCollector:
             remembered.get("all states", catalogue.metrics.all_states),
         )
         yield self._campaigns()
+        yield device_use_metric(remembered.get("device use", catalogue.device_use.of_all))
         yield _labelled_gauge(
             "reelmill_runs_live",
             "Live runs by pool.",
@@ -143,6 +145,19 @@ def catalogue_metrics(snapshot: CatalogueMetrics, has_receiver: bool) -> Iterato
     )
     recent = snapshot.recent._asdict()
     yield _labelled_gauge("reelmill_lately", "Clips of the last five minutes by outcome.", "outcome", recent)
+
+
+def device_use_metric(uses: Iterable[UseTotal]) -> Metric:
+    """Return the device seconds of the whole catalogue by kind of use and by device, summed over the models."""
+    seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for use in uses:
+        seconds[use.kind, use.device_kind] += use.seconds
+    family = CounterMetricFamily(
+        "reelmill_device_use_seconds", "Device seconds by what devices did.", labels=["kind", "device"]
+    )
+    for labels, number in seconds.items():
+        family.add_metric(list(labels), number)
+    return family
 
 
 def tracked_campaigns(catalogue: Catalogue) -> list[str]:

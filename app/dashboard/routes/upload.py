@@ -21,9 +21,16 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
-from flows.registration import shares_clips
+from flows.registration import check_plan, plan_of, shares_clips
 from flows.submit import read_sheet
-from manifests.errors import PlanError, ReelmillError, SheetError, UnreadableSheetError
+from manifests.errors import (
+    OverBudgetError,
+    PlanError,
+    ReelmillError,
+    SettingsError,
+    SheetError,
+    UnreadableSheetError,
+)
 from manifests.identity import file_stem, slug
 from manifests.sheet import CellProblem, Row
 from manifests.sheet.reading import ReadingOptions
@@ -39,7 +46,7 @@ from tasks.intake.sheet_store import (
     SheetStore,
 )
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
-from tasks.plan.plan import make_plan
+from tasks.plan.plan import Plan
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN_ROWS = 200
@@ -161,6 +168,7 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         total=intake.row_count,
         plan=plan,
         problem=unread or problem,
+        over_budget=_over_budget(deps, plan),
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
         chosen=chosen,
@@ -281,7 +289,7 @@ def _upload(deps: Deps, key: str) -> Path:
     return sheet
 
 
-def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
+def _plan(deps: Deps, intake: Intake) -> tuple[Plan | None, str]:
     """Return the plan of a run and an error message; the plan is None if the sheet cannot be run."""
     session, briefs = deps.session, intake.checked.briefs
     try:
@@ -289,17 +297,21 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Any, str]:
         campaign_id = intake.campaign.campaign_id
         owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
         planned = expand(briefs, session.cards, session.settings.model, session.settings.profile, owner)
-        plan = make_plan(
-            planned,
-            deps.catalogue.variants.states,
-            session.cards,
-            deps.catalogue.progress.device_rates(session.profile_of),
-            session.settings.shard_size,
-        )
+        plan = plan_of(session.settings, session.resources, planned)
         check_cap(briefs, session.settings.max_variants)
     except PlanError as error:
         return None, str(error)
     return plan, ""
+
+
+def _over_budget(deps: Deps, plan: Plan | None) -> str:
+    """Return why a run of all clips would be refused for its cost; empty if it would not."""
+    try:
+        if plan:
+            check_plan(deps.session.settings, plan)
+    except (OverBudgetError, SettingsError) as error:
+        return str(error)
+    return ""
 
 
 def _rows(intake: Intake) -> list[dict[str, Any]]:

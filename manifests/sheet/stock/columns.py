@@ -18,6 +18,9 @@ REFUSED = {
     "seed": "every night uses new seeds",
     "axes": "every value is combined with every other",
     "first_frame": "stock footage does not start from a picture (use a campaign sheet for that)",
+    "last_frame": "stock footage does not end with a picture (use a campaign sheet for that)",
+    "continue_from": "stock footage does not continue a clip (use a campaign sheet for that)",
+    "reference_pictures": "stock footage is generated from text alone (use a campaign sheet for that)",
 }
 _OWN = {
     "theme": ("themes",),

@@ -11,8 +11,9 @@ from jinja2 import nodes
 
 TEXT = 4_096
 """Assumed characters of the messages, and of each other name that a template reads."""
-MAX_WORK = 30_000_000
-"""Characters that a template may compute. Those of Qwen 2.5, with tools, may compute 18 million."""
+MAX_WORK = 50_000_000
+"""Characters that a template may compute. Those of Qwen 2.5 with tools may compute 18 million, and those of Qwen 3 VL,
+with loops over pictures and tools, 39 million."""
 MAX_OUTPUT = 4_000_000
 """Characters that a template may write, which are then tokenized."""
 MAX_TIMES = 10_000

@@ -11,7 +11,7 @@ from app.cli.output import say, say_json
 from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import IncompleteWeightsError
-from models.card import Card, ModelCard
+from models.card import CONDITIONS, Card, ModelCard
 from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
@@ -73,10 +73,13 @@ def show(
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
+        say(f"Generates from: {sources_text(card)}")
     say(f"Output: {makes_text(card)}")
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
     if isinstance(card, ModelCard):
         _show_clearance(card, clearance_of(session.resources, card))
+        if card.unsupported:
+            say(f"Not supported yet: {card.unsupported}")
     say(f"Size: {card.weights.size_mb:,.0f} MB")
     say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
     _show_list("Limits", card.limits)
@@ -157,6 +160,13 @@ def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
             'statement = ""  # who attests what\n\nExample of a statement: '
             "Jane Doe, 24 November 2026: we have been registered since May.\n"
         )
+
+
+def sources_text(card: ModelCard) -> str:
+    """Return ``text and a first frame; optionally a last frame``."""
+    required = "text and a first frame" if card.needs_first_frame else "text"
+    optional = " or ".join(CONDITIONS[condition] for condition in card.accepts)
+    return f"{required}; optionally {optional}" if optional else required
 
 
 def makes_text(card: Card) -> str:

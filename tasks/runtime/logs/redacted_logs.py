@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tasks.runtime.log_context import current_scope, scope
-from tasks.runtime.redaction import redact
+from tasks.runtime.logs.log_context import current_scope, scope
+from tasks.runtime.logs.redaction import redact
 from tasks.runtime.resources import Resources
 
 

@@ -13,7 +13,7 @@ from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from adapters.media.picture import InvalidPictureError, inspect_picture, picture_bytes, pixels_of
 from manifests.errors import GenerationError, PlanError
-from tasks.runtime.staging import disk_full_errors
+from tasks.runtime.files.staging import disk_full_errors
 
 PREFIX = "staging/first-frames"
 ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}

@@ -13,13 +13,13 @@ from manifests.errors import CatalogueError, DiskFullError
 from manifests.system_errors import DISK_FULL, full_disk_text
 
 SIGNED = "signed-"
-MASTER, POSTER = "master.mp4", "poster.jpg"
+MASTER, POSTER, SOUND = "master.mp4", "poster.jpg", "sound.flac"
 _ID = re.compile(r"[0-9a-f]{32}")
 _SIGNED = re.compile(SIGNED + r"[0-9]{1,10}", re.ASCII)
 
 
 class Staging:
-    """A folder with a subfolder per variant, for ``master.mp4``, ``poster.jpg`` and a folder per signing attempt.
+    """A folder with a subfolder per variant, for its master, poster and sound, and a folder per signing attempt.
 
     A worker whose lease has expired may still be signing when another worker starts. With separate folders, the files
     of two attempts never mix.
@@ -49,6 +49,10 @@ class Staging:
         """
         folder = self.path_of(clip.variant_id)
         return replace(clip, path=folder / MASTER, poster=folder / POSTER)
+
+    def sound_of(self, clip: Clip) -> Path | None:
+        """Return the path that the sound of a clip has here; None if its model generates no sound."""
+        return self.path_of(clip.variant_id) / SOUND if clip.sound_sha256 else None
 
     def signed_file(self, variant_id: str, stored: Path | None) -> Path:
         """Return the path of a signed file; of the stored path, only the signing attempt is used."""

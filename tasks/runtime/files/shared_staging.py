@@ -1,7 +1,7 @@
 """Stage masters under ``staging/`` in the bucket, where every host can read them.
 
-A worker uploads master and poster before it records the clip in the catalogue; processes that score, sign or show the
-clip download them. Keys contain the SHA-256 of the master, so two attempts never mix.
+A worker uploads master, poster and sound before it records the clip in the catalogue; processes that score, sign or
+show the clip download them. Keys contain the SHA-256 of the master, so two attempts never mix.
 """
 
 import fcntl
@@ -15,8 +15,8 @@ from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
 from manifests.clip import Clip
 from manifests.errors import BucketError, CatalogueError, KeyTakenError
+from tasks.runtime.files.staging import Staging, disk_full_errors, is_intact, is_own_file, sha256_of
 from tasks.runtime.resources import Resources, bucket_of
-from tasks.runtime.staging import Staging, disk_full_errors, is_intact, is_own_file, sha256_of
 
 PREFIX = "staging"
 SHARED = "bucket"
@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def share(resources: Resources, clip: Clip) -> Clip:
-    """Upload a clip's master and poster to the bucket, and return the clip with its shared location.
+    """Upload a clip's master, poster and sound to the bucket, and return the clip with its shared location.
 
     The local files are deleted, because disks of workers are small.
 
@@ -43,6 +43,11 @@ def share(resources: Resources, clip: Clip) -> Clip:
             cache_control=CACHE_CONTROL,
             sha256=sha256_of(clip.poster),
         )
+    if sound := Staging(resources.staging).sound_of(clip):
+        bucket.put_new(
+            key_of_sound(clip), sound, content_type="audio/flac", cache_control=CACHE_CONTROL, sha256=clip.sound_sha256
+        )
+        sound.unlink(missing_ok=True)
     clip.path.unlink(missing_ok=True)
     clip.poster.unlink(missing_ok=True)
     return replace(clip, machine=SHARED)
@@ -55,12 +60,20 @@ def keys_of_staged(clip: Clip) -> tuple[str, str]:
         CatalogueError: the hash is not one, so that the key could be that of another object.
     """
     if not _SHA256.fullmatch(clip.sha256):
-        raise CatalogueError(
-            f"The catalogue contains an invalid hash of clip {clip.variant_id}. It was written outside Reelmill: run "
-            "`reelmill audit verify`."
-        )
+        raise _invalid_hash(clip)
     stem = f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.sha256}"
     return f"{stem}.mp4", f"{stem}.jpg"
+
+
+def key_of_sound(clip: Clip) -> str:
+    """Return the key of the sound of a clip.
+
+    Raises:
+        CatalogueError: the hash is not one.
+    """
+    if not _SHA256.fullmatch(clip.sound_sha256):
+        raise _invalid_hash(clip)
+    return f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.sound_sha256}.flac"
 
 
 def is_reachable(resources: Resources, clip: Clip) -> bool:
@@ -100,6 +113,29 @@ def fetch_staged(resources: Resources, clip: Clip) -> Clip | None:
         if not is_whole or not here.poster.is_file():
             _fetch(bucket, poster, here.poster)
     return here if _is_complete(here) else None
+
+
+def fetch_sound(resources: Resources, clip: Clip) -> Path | None:
+    """Return the local path of a clip's sound, downloaded if necessary; None if it has none, or it no longer exists.
+
+    Raises:
+        BucketError: the bucket does not respond.
+    """
+    staging = Staging(resources.staging)
+    path = staging.sound_of(clip)
+    if path is None:
+        return None
+    if clip.machine == SHARED and not is_intact(path, clip.sound_sha256):
+        with _alone(staging.folder(clip.variant_id)):
+            _fetch(bucket_of(resources), key_of_sound(clip), path)
+    return path if is_intact(path, clip.sound_sha256) else None
+
+
+def _invalid_hash(clip: Clip) -> CatalogueError:
+    return CatalogueError(
+        f"The catalogue contains an invalid hash of clip {clip.variant_id}. It was written outside Reelmill: run "
+        "`reelmill audit verify`."
+    )
 
 
 def _is_complete(here: Clip) -> bool:

@@ -2,10 +2,10 @@
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Drop the column. Runs keep this time in their total, and clips keep that of their own drafts."""
+    """Drop the column. Device use and runs have this time in their totals, and clips that of their own drafts."""
     op.drop_column("campaigns", "draft_seconds")

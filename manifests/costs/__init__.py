@@ -1,0 +1,1 @@
+"""What devices were used for, and what that costs."""

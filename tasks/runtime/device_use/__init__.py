@@ -1,0 +1,1 @@
+"""Measure what devices are used for, and book it in the catalogue."""

@@ -1,0 +1,1 @@
+"""Files of a run on this machine: staged clips, first frames, clips that are continued, and free disk space."""

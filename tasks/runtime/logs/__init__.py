@@ -1,0 +1,1 @@
+"""Log lines with their campaign and shard, and without secrets."""

@@ -1,0 +1,183 @@
+"""Device time in money: what is refused, where a run stops, and what is shown."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_runner import reelmill
+from dashboard_client import PASSWORD, client_of
+
+from adapters.catalogue import catalogue_name
+from adapters.catalogue.accounts.passwords import hash_password
+from adapters.sheets import read_table
+from app.report.report import report_of
+from app.session import Session
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
+from manifests.costs.device_use import Cause, DeviceUse, UseKind
+from manifests.errors import GenerationError
+from tasks.runtime.device_use.use_file import UseFile
+from tasks.runtime.resources import catalogue_of
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+CLIP_S = 100.0
+"""Reported device time of a clip; at the price below it costs 1 EUR."""
+
+
+@pytest.fixture(autouse=True)
+def _priced(home, fake_models, reported_time, monkeypatch):
+    fake_models.device_seconds = CLIP_S
+    reported_time(fake_models)
+    monkeypatch.setenv("REELMILL_DEVICE_PRICES", '{"cpu": 36}')
+    monkeypatch.setenv("REELMILL_CURRENCY", "EUR")
+
+
+@pytest.fixture
+def ten(tmp_path: Path) -> Path:
+    """A sheet with ten clips."""
+    path = tmp_path / "ten.csv"
+    path.write_text("brief_id,prompt,placements,variants\ncircle,a red circle,16:9,10\n")
+    return path
+
+
+def catalogue():
+    return catalogue_of(resources_of(load_settings()))
+
+
+def test_a_run_stops_when_its_budget_in_money_is_spent(ten, capsys):
+    ended = reelmill(capsys, "run", ten, "--budget-money", 2.5)
+    assert ended.code == 0
+    assert "The budget of 2.50 EUR is used up; " in ended.err
+    [run] = catalogue().runs.all()
+    assert (run.outcome, run.budget_money) == ("budget", 2.5)
+    assert 250 <= run.spent_s < 1000
+    shown = reelmill(capsys, "runs")
+    assert "budget 2.50 EUR" in shown.out
+    assert f"{run.spent_s / 100:.2f} EUR" in shown.out
+    [campaign_id] = [row.campaign_id for row in catalogue().campaigns.all()]
+    again = reelmill(capsys, "resume", campaign_id, "--budget-money", 20)
+    assert again.code == 0
+    report = report_of(catalogue(), campaign_id, prices=Session.open().prices)
+    assert report.published == 10
+    assert report.cost == pytest.approx(10, abs=0.05)
+    assert report.cost_of_a_passing_clip == pytest.approx(1, abs=0.05)
+
+
+def test_plan_and_run_refuse_more_than_the_budget_and_the_advice_works(ten, capsys):
+    reelmill(capsys, "run", ten, "--sample", 1)
+    [before] = catalogue().campaigns.all()
+    other = ten.with_name("other.csv")
+    other.write_text(ten.read_text().replace("red", "green"))
+    shown = reelmill(capsys, "plan", other)
+    assert shown.code == 0
+    assert "10 clips, 17 min, cost 10.00 EUR at 36.00 EUR an hour (measured here)" in " ".join(shown.out.split())
+    plan = json.loads(reelmill(capsys, "plan", other, "--json").out)
+    assert (plan["money"], plan["currency"]) == (pytest.approx(10, abs=0.05), "EUR")
+    for command in ("plan", "run"):
+        refused = reelmill(capsys, command, other, "--budget-money", 5)
+        assert refused.code == 1
+        assert "10 clips would cost about 10.00 EUR, which is over the budget of 5.00 EUR." in refused.err
+        assert [row.campaign_id for row in catalogue().campaigns.all()] == [before.campaign_id]
+    assert "Generate fewer clips with --sample, or raise the budget with --budget-money" in refused.err
+    assert reelmill(capsys, "run", other, "--budget-money", 5, "--sample", 4).code == 0
+
+
+def test_a_registered_campaign_over_the_budget_is_refused_on_resume(ten, capsys, monkeypatch):
+    assert reelmill(capsys, "run", ten, "--budget-money", 2.5).code == 0
+    monkeypatch.setenv("REELMILL_BUDGET_MONEY", "1")
+    refused = reelmill(capsys, "resume", "ten")
+    assert refused.code == 1
+    assert "over the budget of 1.00 EUR. Raise the budget with --budget-money or REELMILL_BUDGET_MONEY." in refused.err
+    assert reelmill(capsys, "resume", "ten", "--budget-money", 20).code == 0
+
+
+def test_a_budget_without_prices_is_refused_and_the_advice_works(ten, capsys, monkeypatch):
+    monkeypatch.delenv("REELMILL_DEVICE_PRICES")
+    refused = reelmill(capsys, "run", ten, "--budget-money", 5)
+    assert refused.code == 1
+    assert "The budget of 5.00 EUR needs prices. Set REELMILL_DEVICE_PRICES" in refused.err
+    monkeypatch.setenv("REELMILL_DEVICE_PRICES", '{"H200": 3.5}')
+    assert reelmill(capsys, "plan", ten, "--budget-money", 5).code == 0
+
+
+def test_costs_are_shown_everywhere(ten, capsys, tmp_path):
+    ended = reelmill(capsys, "run", ten, "--out", tmp_path / "out")
+    assert "Cost: 10.00 EUR, 1.00 EUR per passed clip." in ended.out
+    assert "cpu: generate 17 min" in ended.out
+    table = read_table(tmp_path / "out" / "ten-results.csv")
+    cells = dict(zip(table.columns, table.rows[0].cells, strict=False))
+    assert float(cells["Reelmill cost"]) == pytest.approx(10, abs=0.05)
+
+    [listed] = json.loads(reelmill(capsys, "status", "--json").out)
+    assert (listed["cost"], listed["currency"]) == (pytest.approx(10, abs=0.05), "EUR")
+    assert "10.00 EUR" in reelmill(capsys, "status").out
+    one = json.loads(reelmill(capsys, "status", "ten", "--json").out)
+    assert {use["kind"] for use in one["device_use"]} >= {"generate"}
+    assert one["cost"] == pytest.approx(listed["cost"])
+    [run] = json.loads(reelmill(capsys, "runs", "--json").out)
+    assert run["cost"] == pytest.approx(listed["cost"])
+
+    catalogue().accounts.add("viewer", "viewer", "person:ann", password_hash=hash_password(PASSWORD))
+    client = client_of(Session.open(), "viewer")
+    [of_api] = client.get("/api/campaigns").json()
+    assert (of_api["cost"], of_api["device_seconds"]) == (pytest.approx(10, abs=0.05), pytest.approx(1000, abs=5))
+    assert "cost 10.00 EUR" in client.get(f"/campaigns/{listed['campaign_id']}/status").text
+
+
+def test_failed_variants_cost_and_are_in_the_total_only(ten, capsys, fake_models):
+    other = ten.with_name("other.csv")
+    other.write_text(ten.read_text().replace("10", "2").replace("red", "blue"))
+    generate = fake_models.generate
+
+    def failing(variants, *rest):
+        for _ in generate(variants, *rest):
+            yield GenerationError("no room")
+
+    fake_models.generate = failing
+    reelmill(capsys, "run", other)
+    campaign_id = catalogue().campaigns.get("other").campaign_id
+    report = report_of(catalogue(), campaign_id, prices=Session.open().prices)
+    assert report.device_seconds == pytest.approx(200, abs=5)
+    assert report.cost == pytest.approx(2, abs=0.05)
+    assert (report.briefs[0].device_seconds, report.briefs[0].cost, report.published) == (None, None, 0)
+
+
+def test_the_clips_of_another_campaign_cost_nothing(ten, capsys, fake_models):
+    reelmill(capsys, "run", ten)
+    worked = fake_models.worked_s
+    again = ten.with_name("again.csv")
+    again.write_text(ten.read_text())
+    reelmill(capsys, "run", again)
+    assert fake_models.worked_s == worked
+    report = report_of(catalogue(), catalogue().campaigns.get("again").campaign_id)
+    assert {use.kind for use in report.device_use} <= {"score"}
+    assert report.device_seconds < 1
+    assert report.briefs[0].device_seconds == 0
+
+
+def test_shared_clips_are_paid_by_the_campaign_that_made_them(ten, capsys, fake_models, monkeypatch):
+    monkeypatch.setenv("REELMILL_SHARE_CLIPS", "true")
+    reelmill(capsys, "run", ten)
+    again = ten.with_name("again.csv")
+    again.write_text(ten.read_text())
+    reelmill(capsys, "run", again)
+    prices = Session.open().prices
+    first, second = (
+        report_of(catalogue(), catalogue().campaigns.get(name).campaign_id, prices=prices) for name in ("ten", "again")
+    )
+    assert (first.published, second.published) == (10, 10)
+    assert first.briefs[0].cost == pytest.approx(10, abs=0.05)
+    assert (second.cost, second.briefs[0].cost) == (0, 0)
+
+
+def test_status_includes_what_a_killed_process_has_left(ten, capsys, home):
+    reelmill(capsys, "run", ten, "--sample", 1)
+    [row] = catalogue().campaigns.all()
+    [run] = catalogue().runs.all()
+    cause = Cause(row.campaign_id, run.run_id, "starter")
+    use = DeviceUse("ab" * 16, cause, UseKind.LOAD, "host:0:1:1", "cpu", "cpu", 300.0)
+    UseFile.create(home / "device-use", catalogue_name(catalogue().url), use).close()
+    [listed] = json.loads(reelmill(capsys, "status", "--json").out)
+    assert listed["cost"] == pytest.approx(4, abs=0.05)
+    assert catalogue().runs.get(run.run_id).spent_s == pytest.approx(400, abs=5)
+    assert list((home / "device-use").iterdir()) == []
