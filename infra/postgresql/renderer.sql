@@ -164,10 +164,12 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung', 'draft_seconds', 'campaign_id', 'device_kind'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung', 'draft_seconds', 'campaign_id', 'device_kind',
+            'sound_sha256'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
             WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'campaign_id',
-                'device_kind'))
+                'device_kind', 'sound_sha256'))
+        OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;
