@@ -156,7 +156,6 @@ BEGIN
     IF clip ->> 'machine' IS DISTINCT FROM 'bucket'
         OR clip ->> 'variant_id' IS DISTINCT FROM NEW.variant_id
         OR coalesce(clip ->> 'sha256', '') !~ '^[0-9a-f]{64}$'
-        OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
         OR right(clip ->> 'path', length(own || '/master.mp4')) IS DISTINCT FROM own || '/master.mp4'
         OR right(clip ->> 'poster', length(own || '/poster.jpg')) IS DISTINCT FROM own || '/poster.jpg'
     THEN
@@ -165,10 +164,11 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung', 'sound_sha256', 'campaign_id', 'device_kind'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung', 'campaign_id', 'device_kind', 'sound_sha256'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
-            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'sound_sha256',
-                'campaign_id', 'device_kind'))
+            WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'campaign_id',
+                'device_kind', 'sound_sha256'))
+        OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;

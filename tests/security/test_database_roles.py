@@ -331,7 +331,6 @@ def test_the_owner_may_do_what_a_renderer_may_not(roles: Roles, ids):
         {"machine": "machine-of-the-driver"},
         {"variant_id": "../../../etc"},
         {"sha256": "../x"},
-        {"sound_sha256": "../x"},
         {"path": "/var/lib/reelmill/prompt.key"},
         {"poster": "/var/lib/reelmill/signer/key.pem"},
     ],
@@ -394,6 +393,7 @@ DAMAGED_CLIPS = {
     "height": 1.5,
     "device_seconds": -1,
     "rung": [],
+    "sound_sha256": "../x",
     "width": 10**7,
     "num_frames": 10**7,
 }

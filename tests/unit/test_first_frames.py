@@ -16,7 +16,7 @@ from manifests.errors import DiskFullError, GenerationError, PlanError
 from models.registry import load_cards
 from tasks.intake.intake import validate_sheet
 from tasks.intake.pictures import KeptPictures, keep_pictures
-from tasks.runtime import first_frames
+from tasks.runtime.files import first_frames
 from tasks.runtime.files.first_frames import FirstFrames
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")

@@ -14,7 +14,7 @@ from flows.settings import load_settings
 from manifests.errors import BucketRefusedError, DiskFullError, IncompleteWeightsError, UntrustedCredentialError
 from manifests.variant import Variant
 from models.registry import get_any_card, get_card, weights_path
-from tasks.runtime import disk_space
+from tasks.runtime.files import disk_space
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.resources import close_resources
 

@@ -91,8 +91,9 @@ def wave_of(runner: Runner, resources: Resources) -> Wave:
 
 @pytest.fixture
 def resources(tmp_path) -> Resources:
+    url = f"sqlite:///{tmp_path / 'unused.db'}"
     return Resources(
-        "sqlite://", BucketConfig(str(tmp_path)), SignerConfig("development", tmp_path), tmp_path, devices=("cpu",)
+        url, BucketConfig(str(tmp_path)), SignerConfig("development", tmp_path), tmp_path, devices=("cpu",)
     )
 
 
