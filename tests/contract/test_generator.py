@@ -48,8 +48,8 @@ def real_case(card: ModelCard) -> Case:
     return Case(open_generator(card, threads=1), good, good._replace(height=good.height + 32))
 
 
-def starter_case() -> Case:
-    card = get_card("starter")
+def starter_case(name: str = "starter") -> Case:
+    card = get_card(name)
     if problem := weights_problem(card):
         pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
     return real_case(card)
@@ -82,6 +82,7 @@ CASES = {
     "ltx": lambda: real_case(tiny_weights.ltx_card()),
     "wan": lambda: real_case(tiny_weights.wan_card()),
     "starter": starter_case,
+    "starter-4step": lambda: starter_case("starter-4step"),
 }
 
 

@@ -402,7 +402,7 @@ def environment(*names: str) -> dict:
 def test_the_bill_of_materials_has_run_time_packages_scripts_and_weights():
     bom = sbom.build(environment("idna", "pytest", "protobuf"), {"idna", "protobuf"}, lock.read_lock(), read_rules())
     found = {item["name"]: item for item in bom["components"]}
-    assert set(found) == {"idna", "protobuf", "htmx", "starter", "starter-openclip"}
+    assert set(found) == {"idna", "protobuf", "htmx", "starter", "starter-4step", "starter-openclip"}
     assert found["idna"]["hashes"][0]["content"] in lock.LOCK.read_text()
     assert found["protobuf"]["licenses"][0]["expression"] == "BSD-3-Clause"
     refs = {item["ref"] for item in bom["dependencies"]}
@@ -421,8 +421,12 @@ def test_scripts_and_weights_have_digests_and_licences():
     [script] = [item for item in static_scripts(read_rules()) if item["name"] == "htmx"]
     content = (ROOT / "app" / "dashboard" / "static" / "htmx-2.0.11.min.js").read_bytes()
     assert script["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
-    assert [item["licenses"][0]["expression"] for item in weights()] == ["Apache-2.0", "Apache-2.0"]
+    assert [item["licenses"][0]["expression"] for item in weights()] == ["Apache-2.0"] * 3
     assert all(item["components"] for item in weights())
+    files = {item["name"]: [part["name"] for part in item["components"]] for item in weights()}
+    student = "models/starter/4step/diffusion_pytorch_model.safetensors"
+    assert student in files["starter-4step"]
+    assert student not in files["starter"]
 
 
 @pytest.mark.parametrize(

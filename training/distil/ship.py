@@ -17,6 +17,9 @@ LIMITS = (
     "Distilled for exactly 4 steps without guidance: other step counts or guidance scales reduce the quality, and "
     "negative prompts are ignored."
 )
+MOTION = {"min_motion": 8.0, "max_drift": 65.0}
+"""What the slowest and the most changeable clips of the starter pass: in 240 clips of six prompts, the lowest speed was
+9.8 % per second and the largest drift 59 of 255. The defaults would fail clips that rotate slowly, as the prompt says."""
 KEPT = ("kind", "pipeline", "licence", "sizes", "rules", "call", "vocabulary", "scorer", "worker")
 """Fields of the starter's card that are also true of the student."""
 
@@ -31,6 +34,7 @@ def card_content(starter: dict) -> dict:
         **{name: starter[name] for name in KEPT},
         "defaults": starter["defaults"] | {"num_inference_steps": SEGMENTS, "guidance_scale": 1.0},
         "supports_negative_prompt": False,
+        "distilled": MOTION,
         "limits": [LIMITS, *starter["limits"]],
     }
 
