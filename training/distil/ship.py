@@ -19,7 +19,8 @@ LIMITS = (
 )
 MOTION = {"min_motion": 8.0, "max_drift": 65.0}
 """What the slowest and the most changeable clips of the starter pass: in 240 clips of six prompts, the lowest speed was
-9.8 % per second and the largest drift 59 of 255. The defaults would fail clips that rotate slowly, as the prompt says."""
+9.8 % per second and the largest drift 59 of 255. The
+defaults would fail clips that rotate slowly, as the prompt asks."""
 KEPT = ("kind", "pipeline", "licence", "sizes", "rules", "call", "vocabulary", "scorer", "worker")
 """Fields of the starter's card that are also true of the student."""
 
