@@ -107,7 +107,7 @@ class Downloader:
             blob.unlink()
             self._report(-file.size)
             raise HubError(
-                f"{file.name} of {snapshot.hub_id} arrived with other content than the hub lists, and was deleted. Run "
+                f"{file.name} of {snapshot.hub_id} does not match the hash that the hub lists, and was deleted. Run "
                 "the command again; if the error persists, check the proxy and HF_ENDPOINT."
             )
         sync_folder(blob.parent)
@@ -126,7 +126,7 @@ class Downloader:
             failures = 0 if reached > longest else failures + 1
             longest = max(longest, reached)
             if failures > FAILURES:
-                raise error or HubError(f"The hub sends {file.name} only in part. {AGAIN}")
+                raise error or HubError(f"The hub sent only a part of {file.name}. {AGAIN}")
             if reached < file.size:
                 self._stopped.wait(min(self._wait_s * 2**failures, LONGEST_WAIT_S))
 

@@ -33,7 +33,7 @@ def hub_errors(hub_id: str, revision: str) -> Iterator[None]:
     except httpx2.HTTPError as error:
         raise HubError(_unreachable(error)) from error
     except UnicodeEncodeError as error:  # in a header
-        raise HubError("HF_TOKEN contains characters that no token has. Copy the token again.") from error
+        raise HubError("HF_TOKEN contains invalid characters. Copy the token again.") from error
 
 
 def _refused(error: HfHubHTTPError, hub_id: str, revision: str) -> str:
@@ -59,7 +59,7 @@ def _refused(error: HfHubHTTPError, hub_id: str, revision: str) -> str:
             f"limit. {AGAIN}"
         )
     if status >= SERVER:
-        return f"The hub has a problem ({status}). Wait a few minutes. {AGAIN}"
+        return f"The hub returned a server error ({status}). Wait a few minutes. {AGAIN}"
     why = f": {_one_line(error.server_message)}" if error.server_message else ""
     if status == FORBIDDEN:
         return f"The hub refuses access to {hub_id} ({status}){why}. Set HF_TOKEN to a token that may read it."

@@ -203,7 +203,7 @@ def show_report(report: CampaignReport, prices: Prices = NO_PRICES) -> None:
 
 
 def _show_device_use(report: CampaignReport, prices: Prices) -> None:
-    """Print the device time by device and by what it did, and its cost; nothing if no device was used."""
+    """Print the device time by device and kind of work, and its cost; nothing if no device was used."""
     by_device: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for use in report.device_use:
         by_device[use.device_kind or "unknown device"][use.kind] += use.seconds

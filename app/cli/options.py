@@ -72,6 +72,6 @@ BudgetMoney = Annotated[
         "--budget-money",
         metavar="MONEY",
         min=0,
-        help="Maximum cost of device time: a higher estimate is refused, and no new clips are started after that.",
+        help="Maximum cost of device time; a higher estimate is refused, and no new clips are started after that.",
     ),
 ]

@@ -92,7 +92,7 @@ class CampaignReport:
         device_seconds: all device time that the campaign has caused, also by failed, killed and discarded work.
         waiting: why approved clips cannot be published, one sentence for each model card.
         notices: texts that licences require wherever the campaign's published clips are shown.
-        device_use: that time by what devices did, by device and by model card.
+        device_use: that time by kind of work, device and model card.
         cost: price of that time; None if it is not known.
         currency: of all costs; empty if it is not set.
     """

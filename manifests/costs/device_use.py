@@ -1,4 +1,4 @@
-"""Device use: the seconds that a device spent on a campaign, by what it did."""
+"""Device use: the seconds that devices spent on a campaign, by kind of work."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

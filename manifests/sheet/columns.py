@@ -175,7 +175,7 @@ COLUMNS = (
             "ending image",
             "final frame",
         ),
-        "The picture that the clip ends with, for models that can end with one (`reelmill models show` lists it).",
+        "The picture that the clip ends with, for models that accept one (see `reelmill models show`).",
         "A PNG, JPEG or WebP file, as in first_frame.",
         "pictures/bottle-open.png",
         "none",
@@ -184,7 +184,8 @@ COLUMNS = (
     Column(
         "reference_pictures",
         ("reference images", "reference photos", "pictures of the product", "product references"),
-        "Pictures of what the clip shows, such as a product or a person, for models that can use them.",
+        "Pictures of what the clip shows, such as a product or a person, for models that accept them (see `reelmill "
+        "models show`).",
         "PNG, JPEG or WebP files, as in first_frame, with + between the pictures of one clip.",
         "pictures/bottle.png + pictures/logo.png",
         "none",

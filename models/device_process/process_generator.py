@@ -114,7 +114,7 @@ class ProcessGenerator:
         try:
             if source := self._sources.get(kind):
                 return {}, source(name)
-            raise GenerationError(f"This worker has no source of the {kind} that the process of {self._device} wants.")
+            raise GenerationError(f"This worker has no source of the {kind} that the process of {self._device} needs.")
         except BrokenDeviceError as error:  # of the text encoder: the device of this child works
             return error_to_json(ModelError(f"The text encoder failed: {error}")), None
         except ReelmillError as error:

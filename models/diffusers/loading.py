@@ -77,8 +77,8 @@ def load_placed(
             raise
         traceback.clear_frames(error.__traceback__)  # frames would keep tensors on the device
         raise ModelTooLargeError(
-            f"{card.name} cannot be loaded on {device}: {first_line(error)}. End other programs that use its memory or "
-            "the main memory, or use a smaller model."
+            f"{card.name} cannot be loaded on {device}: {first_line(error)}. Stop other programs that use "
+            "device memory or main memory, or use a smaller model."
         ) from error
     if problem := weights_problem(card, weights_root):  # the files were changed while they were loaded
         raise IncompleteWeightsError(problem)

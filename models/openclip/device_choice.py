@@ -56,7 +56,7 @@ def choose(cpu: Timing, gpu: Timing) -> Choice:
     if gpu.is_free:
         return Choice(gpu.device, f"{gpu.device} scores the clips, because no model is loaded on it ({times}).")
     if gpu.seconds < cpu.seconds:
-        return Choice(gpu.device, f"{gpu.device} scores the clips between generating them, which is faster ({times}).")
+        return Choice(gpu.device, f"{gpu.device} scores the clips while it generates, which is faster ({times}).")
     return Choice("cpu", f"The CPU scores the clips, because {gpu.device} is busy and slower ({times}).")
 
 
@@ -91,7 +91,7 @@ def open_where_it_pays(
         if not is_out_of_memory(error):
             raise
         free_caches()
-        log.info("The CPU scores the clips, because the memory of %s did not suffice.", gpu)
+        log.info("The CPU scores the clips, because %s ran out of memory.", gpu)
         return on_cpu
     choice = choose(Timing("cpu", seconds_a_clip(on_cpu)), timing)
     log.info("%s", choice.reason)
@@ -114,6 +114,6 @@ def seconds_a_clip(scorer: FrameScorer) -> float:
 
 def _no_room(memory: dict[str, GpuMemory], needed: float) -> str:
     if not memory:
-        return "this process generates on no GPU"
+        return "this process does not use a GPU"
     free = ", ".join(f"{name} {each.free / 1e9:.1f} GB" for name, each in memory.items())
-    return f"scoring needs {needed / 1e9:.1f} GB of a GPU's memory, and free are: {free}"
+    return f"scoring needs {needed / 1e9:.1f} GB of GPU memory; free memory: {free}"

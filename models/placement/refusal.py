@@ -41,7 +41,7 @@ def refusal(
         return f"{sentence} Use the installed card {_best(installed).name}, which fits, or a device with more memory."
     if fitting:
         return f"{sentence} Use the card {_best(fitting).name}, which fits, or a device with more memory."
-    return f"{sentence} Free memory on the device, or use one with more."
+    return f"{sentence} Free memory on the device, or use a device with more memory."
 
 
 def _fits(card: ModelCard, free_gb: float, weights_root: Path | None) -> bool:

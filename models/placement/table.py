@@ -22,7 +22,7 @@ def memory_tables(cards: Iterable[ModelCard]) -> str:
 
 def _needs(cards: list[ModelCard]) -> Iterator[str]:
     rungs = [rung for rung in RUNGS if rung is not Rung.QUANTISED]
-    yield f"| needed GB | {' | '.join(map(_words, rungs))} | decoded in tiles | computed from |"
+    yield f"| GB needed | {' | '.join(map(_words, rungs))} | decoded in tiles | computed from |"
     yield "|---" * (len(rungs) + 3) + "|"
     for card in cards:
         sizes, working = stated_sizes(card), working_of(card)
@@ -34,7 +34,7 @@ def _needs(cards: list[ModelCard]) -> Iterator[str]:
 
 
 def _rungs(cards: list[ModelCard]) -> Iterator[str]:
-    yield f"| memory rung on | {' | '.join(f'{gb} GB' for gb in DEVICES_GB)} |"
+    yield f"| rung on a GPU with | {' | '.join(f'{gb} GB' for gb in DEVICES_GB)} |"
     yield "|---" * (len(DEVICES_GB) + 1) + "|"
     for card in cards:
         yield f"| {card.name} | {' | '.join(_rung(card, gb - DRIVER_GB) for gb in DEVICES_GB)} |"

@@ -113,7 +113,8 @@ def check_memory(resources: Resources, model: str, here: bool = True, profile: s
 def _memory_finding(resources: Resources, card: ModelCard, speed: Speed, device: str, free_gb: float) -> Finding:
     sizes = sizes_of(card, resources.weights_root, speed)
     if not sizes:
-        return Finding(OK, f"{device} has {free_gb:.1f} GB free; the weights of {card.name} are not here to compare.")
+        text = f"{device} has {free_gb:.1f} GB free. The needs of {card.name} are not known until its weights are here."
+        return Finding(OK, text)
     rungs = rungs_for(card, speed, sizes)
     choice = choose(rungs, sizes, working_of(card), free_gb)
     if choice is None:
@@ -131,7 +132,7 @@ def _memory_finding(resources: Resources, card: ModelCard, speed: Speed, device:
     return Finding(
         WARN,
         text,
-        "Clips take longer, because weights are copied while they are made. A device with more memory avoids this.",
+        "Generation takes longer, because weights are copied meanwhile. A device with more memory avoids this.",
     )
 
 

@@ -21,8 +21,8 @@ from tasks.runtime.files.first_frames import FirstFrames
 
 COLUMN, LAST, REFERENCES = "first_frame", "last_frame", "reference_pictures"
 OPTIONAL = (
-    (LAST, "last_frame", "cannot end with a given picture"),
-    (REFERENCES, "references", "does not use pictures of what a clip shows"),
+    (LAST, "last_frame", "does not accept a last frame"),
+    (REFERENCES, "references", "does not accept reference pictures"),
 )
 """Columns of pictures that no model requires, what cards call them, and what to say of a model without them."""
 _CONDITIONS = [(column, condition) for column, condition, _ in OPTIONAL]

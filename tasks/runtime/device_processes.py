@@ -65,7 +65,7 @@ def start_child(device: str, program: Sequence[str] = CHILD) -> tuple["subproces
         except OSError as error:
             ours.close()
             raise BrokenDeviceError(
-                f"No process could be started for {device} ({error.strerror}). End other programs, or set "
+                f"No process could be started for {device} ({error.strerror}). Stop other programs, or set "
                 "REELMILL_DEVICE_PROCESSES=off."
             ) from error
     return child, Channel(ours)

@@ -170,7 +170,7 @@ class TestResume:
     def test_a_wrong_part_is_found_by_the_hash_and_deleted(self, hub, cache):
         partial_of(cache).parent.mkdir(parents=True)
         partial_of(cache).write_bytes(b"x" * 1000)
-        assert f"{LARGE} of {HUB_ID} arrived with other content than the hub lists" in refusal(cache, LARGE)
+        assert f"{LARGE} of {HUB_ID} does not match the hash that the hub lists" in refusal(cache, LARGE)
         downloader(cache).download(snapshot(LARGE))
         assert (folder_of(cache) / LARGE).read_bytes() == hub.repositories[HUB_ID, REVISION][LARGE]
 
@@ -230,7 +230,7 @@ class TestRefusals:
             ),
             ({"status": 400}, "The hub rejected a request for makers/tiny (400)"),
             ({"status": 429, "times": 6}, "The hub limits the number of requests (429)"),
-            ({"status": 503, "times": 6}, "The hub has a problem (503)"),
+            ({"status": 503, "times": 6}, "The hub returned a server error (503)"),
             ({"body": b"<html>Sign in to the hotel</html>"}, "The answer for makers/tiny is not a list of files"),
             ({"body": b'{"a": 1}'}, "The answer for makers/tiny is not a list of files"),
             ({"body": b'[{"type": "file"}]'}, "The answer for makers/tiny is not a list of files"),
@@ -247,9 +247,9 @@ class TestRefusals:
             ({"status": 403, "code": "GatedRepo"}, "makers/tiny is gated (403)"),
             ({"status": 404, "code": "EntryNotFound"}, "makers/tiny has no such file at the revision"),
             ({"status": 429, "times": 6}, "The hub limits the number of requests (429)"),
-            ({"status": 502, "times": 6}, "The hub has a problem (502)"),
+            ({"status": 502, "times": 6}, "The hub returned a server error (502)"),
             ({"body": b"x" * (SIZE + 1000)}, "is longer than the hub lists"),
-            ({"body": b"x" * (SIZE // 251 * 251 + 3)}, "arrived with other content than the hub lists"),
+            ({"body": b"x" * (SIZE // 251 * 251 + 3)}, "does not match the hash that the hub lists"),
         ],
     )
     def test_of_a_file(self, hub, cache, fault, sentence):
@@ -307,7 +307,7 @@ class TestToken:
 
     def test_with_other_characters_is_refused(self, hub, cache, monkeypatch):
         monkeypatch.setenv("HF_TOKEN", "hf_ключ")
-        assert "HF_TOKEN contains characters that no token has" in refusal(cache)
+        assert "HF_TOKEN contains invalid characters" in refusal(cache)
 
 
 def refusal_of_401(hub: Hub, cache: HubCache) -> str:

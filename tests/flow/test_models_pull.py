@@ -114,7 +114,7 @@ def test_a_repository_that_is_broken_itself_does_not_ask_for_another_download(hu
     assert ended.code == 1
     assert "vae/config.json is missing or damaged" in ended.err
     assert "models pull" not in ended.err
-    assert "The files are those of the hub. Name another revision in the card." in ended.err
+    assert "The files match those of the hub. Enter another revision in the card." in ended.err
 
 
 def test_a_dry_run_lists_the_files_and_writes_nothing(hub, folder, capsys):

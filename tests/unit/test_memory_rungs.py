@@ -220,4 +220,4 @@ def test_a_refusal_suggests_a_card_that_is_not_installed_or_none():
         big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, [big, small]
     )
     alone = refusal(big, "cuda:0", Rung.SEQUENTIAL, stated_sizes(big), 4.0, [big, card_of("other", 1)])
-    assert alone.endswith("but 4.0 GB are free. Free memory on the device, or use one with more.")
+    assert alone.endswith("but 4.0 GB are free. Free memory on the device, or use a device with more memory.")

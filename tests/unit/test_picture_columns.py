@@ -89,13 +89,13 @@ def test_another_last_frame_makes_another_campaign(folder: Path):
     [
         (
             {"model": STARTS, "first_frame": "shut.png", "last_frame": "open.png"},
-            f"cannot be used: {STARTS} cannot end with a given picture. Clear the cell, or use the model "
+            f"cannot be used: {STARTS} does not accept a last frame. Clear the cell, or use the model "
             "ltx-2.5-8step-i2v or wan2.2-i2v-a14b or wan2.2-i2v-a14b-4step.",
             [{"last_frame": ""}, {"model": ENDS}],
         ),
         (
             {"model": "wan2.1-t2v-1.3b", "reference_pictures": "open.png"},
-            "cannot be used: wan2.1-t2v-1.3b does not use pictures of what a clip shows. Clear the cell, or use the "
+            "cannot be used: wan2.1-t2v-1.3b does not accept reference pictures. Clear the cell, or use the "
             f"model {SHOWS}.",
             [{"reference_pictures": ""}, {"model": SHOWS}],
         ),

@@ -56,7 +56,7 @@ def decisions(caplog) -> list[str]:
 def test_a_faster_gpu_scores_although_it_generates(decisions):
     assert opened({"cpu": 0.03, "cuda:0": 0.002}, {"cuda:0": 20}).device == "cuda:0"
     [record] = decisions.records
-    assert record.message.startswith("cuda:0 scores the clips between generating them, which is faster (")
+    assert record.message.startswith("cuda:0 scores the clips while it generates, which is faster (")
 
 
 def test_a_busy_gpu_that_is_slower_leaves_scoring_to_the_cpu(decisions):
@@ -74,14 +74,14 @@ def test_a_gpu_without_room_is_not_tried(decisions):
     assert opened({"cpu": 0.0}, {"cuda:0": 2.0}).device == "cpu"
     [record] = decisions.records
     assert record.message == (
-        "The CPU scores the clips, because scoring needs 2.8 GB of a GPU's memory, and free are: cuda:0 2.0 GB."
+        "The CPU scores the clips, because scoring needs 2.8 GB of GPU memory; free memory: cuda:0 2.0 GB."
     )
 
 
 def test_without_a_gpu_nothing_is_measured(decisions, monkeypatch):
     monkeypatch.setattr(device_choice, "seconds_a_clip", lambda _: pytest.fail("measured"))
     assert opened({"cpu": 0.0}, {}).device == "cpu"
-    assert decisions.messages == ["The CPU scores the clips, because this process generates on no GPU."]
+    assert decisions.messages == ["The CPU scores the clips, because this process does not use a GPU."]
 
 
 def test_memory_that_runs_out_while_measuring_leaves_scoring_to_the_cpu(decisions):
@@ -92,7 +92,7 @@ def test_memory_that_runs_out_while_measuring_leaves_scoring_to_the_cpu(decision
 
     scorer = open_where_it_pays(open_on, ["cuda:0"], lambda _: GpuMemory(70 * GB, 80 * GB), WEIGHTS)
     assert scorer.device == "cpu"
-    assert decisions.messages == ["The CPU scores the clips, because the memory of cuda:0 did not suffice."]
+    assert decisions.messages == ["The CPU scores the clips, because cuda:0 ran out of memory."]
 
 
 def test_other_errors_are_not_hidden():

@@ -153,7 +153,7 @@ def device_use_metric(uses: Iterable[UseTotal]) -> Metric:
     for use in uses:
         seconds[use.kind, use.device_kind] += use.seconds
     family = CounterMetricFamily(
-        "reelmill_device_use_seconds", "Device seconds by what devices did.", labels=["kind", "device"]
+        "reelmill_device_use_seconds", "Device seconds by device and kind of work.", labels=["kind", "device"]
     )
     for labels, number in seconds.items():
         family.add_metric(list(labels), number)

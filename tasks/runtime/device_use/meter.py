@@ -168,7 +168,7 @@ class _Use:
         try:
             self.file = UseFile.create(folder, catalogue, replace(self.head, seconds=self.seconds))
         except OSError as error:
-            log.warning("The device time of this process cannot be kept in %s (%s).", folder, error)
+            log.warning("The device time of this process cannot be saved in %s (%s).", folder, error)
 
     def close_file(self) -> None:
         if self.file:

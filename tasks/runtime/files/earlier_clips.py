@@ -56,8 +56,9 @@ class EarlierClips:
                 write_durably(kept, self._bucket.read(_key(sha256)))
         if not kept.is_file() or sha256_of(kept) != sha256:
             raise GenerationError(
-                f"The clip {sha256[:12]}… that this one continues is not in {self._root}, or was changed. Delete it "
-                "there, then run a sheet that continues it, or copy it from the machine that has it."
+                f"The clip {sha256[:12]}… that this one continues is not in {self._root}, or was changed there. "
+                "Delete the changed file, then run a sheet that continues the clip, or copy the clip from the machine "
+                "that has it."
             )
         try:
             return read_frames(kept)[-MOST_FRAMES:]

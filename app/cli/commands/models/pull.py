@@ -67,7 +67,7 @@ def _problems(cards: list[Card], session: Session) -> list[str]:
 
 def _without_repair(problem: str, card: Card) -> str:
     """Replace the advice to download the files, which was just done: they have the hashes that the hub lists."""
-    return problem.replace(repair_of(card), "The files are those of the hub. Name another revision in the card.")
+    return problem.replace(repair_of(card), "The files match those of the hub. Enter another revision in the card.")
 
 
 def _ending(cards: list[Card], plan: PullPlan) -> str:
