@@ -40,8 +40,8 @@ def check_budget(settings: Settings, prices: Prices, clips: int, estimate: float
         return
     if not prices.are_known:
         raise SettingsError(
-            f"The budget of {prices.text(budget)} needs prices. Set REELMILL_DEVICE_PRICES to the price of a device "
-            "hour by device, such as '{\"H200\": 3.5}', or use --budget-hours."
+            f"The budget of {prices.text(budget)} needs prices. Set REELMILL_DEVICE_PRICES to the price of an hour "
+            "for each device, such as '{\"H200\": 3.5}', or use --budget-hours."
         )
     if estimate is not None and estimate > budget:
         raise OverBudgetError(

@@ -160,7 +160,8 @@ class Settings(BaseSettings):
     stock_budget_money: float = Field(0.0, ge=0)
     """Money that a nightly run may spend on device time, converted with `stock_price_h`; 0 sets no limit."""
     stock_price_h: float = Field(0.0, ge=0)
-    """Price of one device hour, for devices without a price in `device_prices` or in the model card."""
+    """Price of one device hour for `stock_budget_money`, and for devices without a price in `device_prices` or in the
+    model card."""
     device_prices: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     """Price of an hour for each device, as JSON: `{"H200": 3.5, "cpu": 0.1}`. The name of a device is that of the GPU,
     whole words of it, or `cpu`; `reelmill status CAMPAIGN` shows the names. These prices replace the estimates in model

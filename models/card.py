@@ -289,7 +289,7 @@ class ModelCard(Card):
         loras: always applied, all of them, in this order.
         scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
-        distilled: limits of motion and drift if the weights were distilled for few steps; otherwise None.
+        distilled: limits for motion and drift if the weights were distilled for few steps; otherwise None.
         unsupported: why this version cannot run the model, one sentence; empty if it can.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """

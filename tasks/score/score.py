@@ -67,7 +67,7 @@ def score_frames(
 
     Args:
         prompts: all prompts of the campaign; may include the clip's own.
-        distilled: limits of motion and drift, if the clip's model was distilled for few steps.
+        distilled: limits for motion and drift, if the clip's model was distilled for few steps.
     """
     variant, frames = generated.variant, generated.frames
     checks = measure(frames, generated.nan_share, variant)
