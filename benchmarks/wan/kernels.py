@@ -13,7 +13,7 @@ from models.card import ModelCard
 from models.protocols import Generated
 from models.registry import open_generator
 
-CLIPS = 3
+CLIPS = 2
 KERNELS: dict[str, dict[str, Any]] = {
     "attention": {"attention": "_native_cudnn"},
     "channels_last": {"channels_last_vae": True},

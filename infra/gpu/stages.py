@@ -11,10 +11,10 @@ LIMITS_S: Mapping[str, float] = {
     ENVIRONMENT: 300,
     PROBE: 90,
     TESTS: 300,
-    "gpu-exact": 420,
-    "gpu-night": 420,
-    "gpu-passing": 480,
-    "gpu-kernels": 420,
+    "gpu-exact": 360,
+    "gpu-night": 360,
+    "gpu-passing": 450,
+    "gpu-kernels": 320,
 }
 """Seconds that each part may take, in the order in which they run. Their sum is more than a session may take, because
 no part is expected to need its limit: what one leaves, the next ones may use."""

@@ -198,6 +198,7 @@ CHILD = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["HF_ENDPOINT"] = sys.argv[1]
+os.environ.pop("HF_HUB_OFFLINE", None)  # loading models in an earlier test sets it
 from pathlib import Path
 from adapters.hub import Downloader, HubCache, Snapshot, list_files
 from models.weights import is_intact_blob

@@ -791,6 +791,7 @@ class Submitted:
 def test_workers_of_a_cluster_do_not_receive_the_key(world: World, monkeypatch, runner: str, key: bytes):
     monkeypatch.setattr(dispatch, "options_for", lambda *_: nullcontext())
     monkeypatch.setattr(dispatch, "max_in_flight", lambda *_: 1)
+    monkeypatch.setattr(dispatch, "number_of_devices", lambda *_: 1)
     regenerate_variant(world.catalogue, CAMPAIGN, world.rows("passed")[0].variant_id, ANN)
     submitted = Submitted()
     wave = dispatch.Wave(
