@@ -265,7 +265,8 @@ class DiffusersVideo:
         cache = self._speed.step_cache
         wanted = (cache, variant.num_inference_steps if cache else 0)
         if wanted != self._cached:
-            set_step_cache(self.pipeline, self.card, *wanted)
+            with self._placed.without_offload():
+                set_step_cache(self.pipeline, self.card, *wanted)
             self._cached = wanted
 
     def _keep_few_shapes(self, shape: tuple[int, ...]) -> None:

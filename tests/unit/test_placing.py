@@ -75,6 +75,28 @@ def test_each_lossless_rung_gives_the_frames_of_the_plain_pipeline(monkeypatch, 
         assert np.array_equal(one.frames, other.frames)
 
 
+@pytest.mark.parametrize("failing_first", [False, True])
+def test_a_step_cache_stays_for_all_clips_with_model_offload(monkeypatch, free, failing_first):
+    """Diffusers applies the hooks of model offload anew after each call."""
+    cache = {"step_cache": {"kind": "SeaCache", "options": {"threshold": 5.0}}}
+    card = CARDS["wan"](profiles={"fast": cache})
+    steps = (8, 8, 9, 9)
+    wanted = [variant("tiny-wan", seed=1, profile="fast", num_inference_steps=number) for number in steps]
+    monkeypatch.setattr(placing, "free_gb", lambda device: None)
+    expected = plain(card, wanted)
+    free(100)
+    first = Rung.TEXT_ENCODER_FREED if failing_first else Rung.MODEL_OFFLOAD
+    monkeypatch.setattr(placing, "choose", lambda *_: Choice(first, 0, False))
+    generator = DiffusersVideo(card)
+    placed = [*generator.generate(wanted[:1])]
+    if failing_first:
+        generator._placed.down()
+    placed += generator.generate(wanted[1:])
+    assert placed[-1].fallback_step == Rung.MODEL_OFFLOAD
+    for one, other in zip(expected, placed, strict=True):
+        assert np.array_equal(one.frames, other.frames)
+
+
 @pytest.mark.parametrize("number", range(len(LOSSLESS)))
 def test_a_rung_that_runs_out_of_memory_while_loading_leads_to_the_next(free, failing, number):
     tried = failing(*LOSSLESS[:number])
