@@ -1,5 +1,6 @@
 """Real pipelines on a pretended GPU: the CPU with a limited free memory, and injected out-of-memory errors."""
 
+import dataclasses
 import functools
 
 import diffusers
@@ -12,10 +13,11 @@ import transformers
 from engine_variants import variant
 
 from manifests.errors import GenerationError, ModelTooLargeError
-from models.diffusers import placing
+from models.diffusers import families, placing
 from models.diffusers.generator import DiffusersVideo
 from models.diffusers.placing import Placed
 from models.placement import RUNGS, Choice, Rung
+from models.placement.component_sizes import ComponentSize
 
 QUANTISES = {"fast": {"quantised": "float8_e4m3fn", "batch": 2}}
 LOSSLESS = [rung for rung in RUNGS if rung is not Rung.QUANTISED]
@@ -218,6 +220,38 @@ def test_a_clip_that_fits_at_no_rung_fails_alone(monkeypatch, free):
     monkeypatch.setattr(type(generator.pipeline), "__call__", call)
     [made] = generator.generate([variant(seed=2)])
     assert made.fallback_step == "sequential"
+
+
+def test_memory_that_runs_out_at_the_last_rung_ends_the_shard_and_the_model_is_loaded_anew(monkeypatch, free, failing):
+    """For example because main memory is full; a pipeline that was moved in part cannot be used again."""
+    generator = DiffusersVideo(tiny_weights.ltx_card())
+    [expected] = generator.generate([variant()])
+    with monkeypatch.context() as patched:
+        call = type(generator.pipeline).__call__
+
+        @functools.wraps(call)
+        def crowded(*args, **kwargs):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+        patched.setattr(type(generator.pipeline), "__call__", crowded)
+        failing(*LOSSLESS)
+        with pytest.raises(ModelTooLargeError, match=r"^tiny-ltx no longer fits into the memory of cpu"):
+            list(generator.generate([variant()]))
+    failing()
+    [made] = generator.generate([variant()])
+    assert made.fallback_step == "whole"
+    assert np.array_equal(made.frames, expected.frames)
+
+
+def test_components_that_are_never_loaded_take_no_memory(monkeypatch, free):
+    family = dataclasses.replace(families.FAMILIES["LTXPipeline"], unused=("prompt_enhancer",))
+    monkeypatch.setitem(families.FAMILIES, "LTXPipeline", family)
+    sizes = placing.sizes_of
+    big = ComponentSize(50, 1, 1, 1)
+    monkeypatch.setattr(placing, "sizes_of", lambda *args: sizes(*args) | {"prompt_enhancer": big})
+    monkeypatch.setattr(placing, "free_gb", lambda device: 40.0)
+    [made] = DiffusersVideo(tiny_weights.ltx_card()).generate([variant()])
+    assert made.fallback_step == "whole"
 
 
 def test_the_batch_is_halved_before_anything_is_offloaded(monkeypatch, free):
