@@ -22,7 +22,7 @@ from flows.runtime.runner import (
     options_for,
 )
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError
+from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport
@@ -118,9 +118,10 @@ class Wave:
         if self.yielded or self.lost or self._failures or not self._may_share or stopping.is_set():
             return False
         idle = number_of_devices(self._settings, self._resources, self._cards.values()) - len(self._pending)
-        while idle > 0 and (shard := shard_to_help(catalogue_of(self._resources), self._running)):
-            self._submit(shard)
-            idle -= 1
+        with suppress(CatalogueUnreachableError):  # the shards wait for it, and report it if it stays away
+            while idle > 0 and (shard := shard_to_help(catalogue_of(self._resources), self._running)):
+                self._submit(shard)
+                idle -= 1
         return idle > 0
 
     def _submit(self, shard: Shard) -> None:
