@@ -202,9 +202,9 @@ class Placed:
     def _quantise(self) -> None:
         for name, component in self._modules().items():
             if name in DENOISERS and not self._is_quantised:
+                # The dtype of the first parameter may be that of the few in float32.
                 component.enable_layerwise_casting(
-                    storage_dtype=getattr(torch, self._quantised or ""),
-                    compute_dtype=next(component.parameters()).dtype,
+                    storage_dtype=getattr(torch, self._quantised or ""), compute_dtype=component.dtype
                 )
         self._is_quantised = True
 

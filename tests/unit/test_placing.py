@@ -16,8 +16,10 @@ from manifests.errors import GenerationError, ModelTooLargeError
 from models.diffusers import families, placing
 from models.diffusers.generator import DiffusersVideo
 from models.diffusers.placing import Placed
+from models.diffusers.tuning import tune
 from models.placement import RUNGS, Choice, Rung
 from models.placement.component_sizes import ComponentSize
+from models.speed import Speed
 
 QUANTISES = {"fast": {"quantised": "float8_e4m3fn", "batch": 2}}
 LOSSLESS = [rung for rung in RUNGS if rung is not Rung.QUANTISED]
@@ -252,6 +254,23 @@ def test_components_that_are_never_loaded_take_no_memory(monkeypatch, free):
     monkeypatch.setattr(placing, "free_gb", lambda device: 40.0)
     [made] = DiffusersVideo(tiny_weights.ltx_card()).generate([variant()])
     assert made.fallback_step == "whole"
+
+
+@pytest.mark.parametrize("how", ["storage", "quantised"])
+def test_weights_in_8_bits_compute_in_the_precision_of_the_model(free, how):
+    """Wan keeps a few tensors in float32, the first one included; a layer that computes in it fails with the others."""
+    folder, device = tiny_families.wan22_5b_folder(), torch.device("cpu")
+    pipeline = diffusers.WanPipeline.from_pretrained(str(folder), dtype=torch.bfloat16)
+    if how == "storage":
+        tune(pipeline, CARDS["wan"](), Speed(storage="float8_e4m3fn"), device)
+    else:
+        Placed(pipeline, device, [Rung.QUANTISED], ["text_encoder"], "float8_e4m3fn")
+    transformer = pipeline.transformer
+    latents = torch.zeros(1, transformer.config.in_channels, 3, 8, 8, dtype=torch.bfloat16)
+    text = torch.zeros(1, 4, transformer.config.text_dim, dtype=torch.bfloat16)
+    with torch.no_grad():
+        [made] = transformer(latents, torch.tensor([500]), text, return_dict=False)
+    assert made.dtype == torch.bfloat16
 
 
 def test_the_batch_is_halved_before_anything_is_offloaded(monkeypatch, free):
