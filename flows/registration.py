@@ -13,6 +13,8 @@ from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
+from manifests.goals.goal import goal_of
+from manifests.goals.want import satisfied_goals
 from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import PlannedVariant, Variant
@@ -24,6 +26,7 @@ from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.costs import Costs
 from tasks.plan.expand import check_cap, expand, sample
+from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, estimate, make_plan
 from tasks.plan.remaining import release_dead_leases
@@ -90,7 +93,8 @@ def register(
     planned = expand(briefs, cards, settings.model, settings.profile, owner)
     if settings.budget_money:
         asked = expand(briefs, cards, settings.model, settings.profile, owner)
-        check_plan(settings, plan_of(settings, resources, asked if sample_size is None else sample(asked, sample_size)))
+        chosen = asked if sample_size is None else sample(asked, sample_size)
+        check_plan(settings, plan_of(settings, resources, chosen, satisfied_by(resources, intake)))
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
@@ -120,6 +124,13 @@ def plan_of(
         satisfied,
         costs_of(settings, resources),
     )
+
+
+def satisfied_by(resources: Resources, intake: Intake) -> frozenset[str]:
+    """Return the goals of a sheet that already have as many good clips as they want."""
+    briefs = [brief for brief in intake.checked.briefs if brief.want]
+    goals = [goal_of(brief, ()) for brief in briefs]
+    return satisfied_goals(briefs, good_clips(catalogue_of(resources), intake.campaign.campaign_id, goals))
 
 
 def costs_of(settings: Settings, resources: Resources) -> Costs:

@@ -1,5 +1,6 @@
 """Dispatch shards to devices and collect their results, until none is left or the run is over."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ from flows.runtime.runner import (
     options_for,
 )
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError
+from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport
@@ -30,6 +31,7 @@ from tasks.render.sharing import RunningShard, shard_to_help
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.resources import Resources, card_of, catalogue_of
 
+log = logging.getLogger(__name__)
 MAX_FRUITLESS = 3
 """Number of waves that may lose workers without finishing any job; then the run fails."""
 LOOK_S = 1.0
@@ -84,6 +86,7 @@ class Wave:
         self._running: list[RunningShard] = []
         self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of completion
         self._failures: list[Exception] = []
+        self._may_share = True
         self.reports: list[ShardReport] = []
         self.lost: Exception | None = None
 
@@ -112,12 +115,13 @@ class Wave:
 
     def _share(self) -> bool:
         """Let idle devices help with the running shards; return whether some are still idle."""
-        if self.yielded or self.lost or self._failures or stopping.is_set():
+        if self.yielded or self.lost or self._failures or not self._may_share or stopping.is_set():
             return False
         idle = number_of_devices(self._settings, self._resources, self._cards.values()) - len(self._pending)
-        while idle > 0 and (shard := shard_to_help(catalogue_of(self._resources), self._running)):
-            self._submit(shard)
-            idle -= 1
+        with suppress(CatalogueUnreachableError):  # the shards wait for it, and report it if it stays away
+            while idle > 0 and (shard := shard_to_help(catalogue_of(self._resources), self._running)):
+                self._submit(shard)
+                idle -= 1
         return idle > 0
 
     def _submit(self, shard: Shard) -> None:
@@ -138,6 +142,9 @@ class Wave:
         except Exception as error:  # noqa: BLE001 - the first one is raised at the end
             if is_lost_worker(error):
                 self.lost = error
+            elif shard.helps:  # the device that has the shard continues; what is left is generated in the next round
+                log.warning("A device could not help with a shard: %s", first_line(error))
+                self._may_share = False
             else:
                 self._failures.append(error)
 

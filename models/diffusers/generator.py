@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardError, ModelError
+from manifests.errors import BrokenDeviceError, GenerationError, InvalidCardError, ModelError, ModelTooLargeError
 from manifests.variant import Variant
 from models.card import CONDITIONS, ModelCard
 from models.cpu_matmul import fast_matmul, multiply_by_onednn
@@ -132,7 +132,8 @@ class DiffusersVideo:
                 return
             self.close()
         self._active, self._speed = active, speed
-        rungs = fitting_rungs(active, speed, self.device, self._weights_root, self._absent)
+        not_loaded = (*self._absent, *self._family.unused)
+        rungs = fitting_rungs(active, speed, self.device, self._weights_root, not_loaded)
         self._placed = load_placed(
             active,
             self._weights_root,
@@ -220,6 +221,7 @@ class DiffusersVideo:
 
         Raises:
             BrokenDeviceError: the device is no longer usable.
+            ModelTooLargeError: memory ran out while the pipeline moved to the last memory rung.
         """
         traceback.clear_frames(error.__traceback__)  # frames would keep tensors on the device
         if is_broken_device(error):
@@ -229,7 +231,16 @@ class DiffusersVideo:
             ) from error
         # A failed call leaves state in caches and hooks, which would leak into the next clip.
         self.pipeline.maybe_free_model_hooks()
-        return is_out_of_memory(error) and self._fallback.next_step()
+        try:
+            return is_out_of_memory(error) and bool(self._fallback.next_step())
+        except Exception as last:
+            if not is_out_of_memory(last):
+                raise
+            self.close()  # a part of it is on the device, another part is not
+            raise ModelTooLargeError(
+                f"{self.card.name} no longer fits into the memory of {self.device} or the main memory: "
+                f"{first_line(last)}. End other programs that use it, then re-run the same command."
+            ) from last
 
     def _failure(self, error: Exception) -> GenerationError:
         what = f"{type(error).__name__}: {first_line(error)}"
@@ -265,7 +276,8 @@ class DiffusersVideo:
         cache = self._speed.step_cache
         wanted = (cache, variant.num_inference_steps if cache else 0)
         if wanted != self._cached:
-            set_step_cache(self.pipeline, self.card, *wanted)
+            with self._placed.without_offload():
+                set_step_cache(self.pipeline, self.card, *wanted)
             self._cached = wanted
 
     def _keep_few_shapes(self, shape: tuple[int, ...]) -> None:

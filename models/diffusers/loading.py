@@ -96,7 +96,8 @@ def _pipeline(
     forbid_network()
     known = inspect.signature(pipeline_class.__init__).parameters
     family = family_of(card.pipeline)
-    parts = load_parts(card, precision, weights_root) | {name: None for name in absent if name in known}
+    needed = card.model_copy(update={"parts": {name: part for name, part in card.parts.items() if name not in absent}})
+    parts = load_parts(needed, precision, weights_root) | {name: None for name in absent if name in known}
     parts |= dict.fromkeys(family.unused) | dict(family.loading)
     try:
         with panics_refused(f"The weights of {card.name}"):

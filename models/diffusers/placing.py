@@ -134,6 +134,21 @@ class Placed:
                 return True
         return False
 
+    @contextlib.contextmanager
+    def without_offload(self) -> Iterator[None]:
+        """Remove the hooks of model offload during the block, so that they become the outermost ones again.
+
+        After each call, diffusers restores what was below them, and so would drop the hooks of a step cache above them.
+        """
+        if self.rung is not Rung.MODEL_OFFLOAD:
+            yield
+            return
+        self.pipeline.remove_all_hooks()
+        try:
+            yield
+        finally:
+            self.pipeline.enable_model_cpu_offload(device=self.device)
+
     def _apply(self, rung: Rung) -> None:
         if rung is Rung.TEXT_ENCODER_FREED and self.rung is Rung.WHOLE:
             self.encoders.stay = False
@@ -187,9 +202,9 @@ class Placed:
     def _quantise(self) -> None:
         for name, component in self._modules().items():
             if name in DENOISERS and not self._is_quantised:
+                # The dtype of the first parameter may be that of the few in float32.
                 component.enable_layerwise_casting(
-                    storage_dtype=getattr(torch, self._quantised or ""),
-                    compute_dtype=next(component.parameters()).dtype,
+                    storage_dtype=getattr(torch, self._quantised or ""), compute_dtype=component.dtype
                 )
         self._is_quantised = True
 

@@ -38,7 +38,7 @@ class SharedEncoder:
             torch.set_num_threads(threads)
         multiply_by_onednn()
         wanted, family = find_device(device), family_of(card.pipeline)
-        alone = card.model_copy(update={"loras": (), "parts": {}})
+        alone = card.model_copy(update={"loras": ()})
         skipped = (*DENOISERS, *card.parts)
         self._pipeline = load_placed(
             alone, weights_root, wanted, lambda pipeline: Placed(pipeline, torch.device("cpu")), skipped

@@ -63,9 +63,8 @@ def _tune(component: Any, speed: Speed, architecture: str) -> None:
     if backend := speed.attention_on(architecture):
         _set_attention(component, backend)
     if speed.storage:
-        component.enable_layerwise_casting(
-            storage_dtype=getattr(torch, speed.storage), compute_dtype=next(component.parameters()).dtype
-        )
+        # The dtype of the first parameter may be that of the few in float32.
+        component.enable_layerwise_casting(storage_dtype=getattr(torch, speed.storage), compute_dtype=component.dtype)
     if speed.compile:
         # A step cache decides in Python which blocks run, so a block with a cache is not one graph.
         component.compile_repeated_blocks(fullgraph=speed.step_cache is None)

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
+from manifests.variant import Variant
 from tasks.runtime.files.staging import SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
 
@@ -29,6 +30,13 @@ def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Le
         if lease and row.clip and is_genuine and lease.variant_id not in clips:
             clips |= {clip.variant_id: clip for clip in _staged(resources, row.clip, lease.variant_id)}
     return clips
+
+
+def without_reusable(catalogue: Catalogue, wanted: Sequence[Variant]) -> list[Variant]:
+    """Return the variants whose pixels no clip of the catalogue has. Files are not read."""
+    seeds, prompts = ({getattr(each, name) for each in wanted} for name in ("seed", "prompt"))
+    there = {row.variant.shared for row in catalogue.variants.with_clips(seeds, prompts)}
+    return [each for each in wanted if each.shared not in there]
 
 
 def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]:

@@ -19,7 +19,7 @@ from manifests.states import State
 from models.protocols import FrameScorer, Generator
 from tasks.plan.remaining import release_dead_leases
 from tasks.plan.shard import Job, Shard
-from tasks.render.clip_reuse import reused_clips
+from tasks.render.clip_reuse import reused_clips, without_reusable
 from tasks.render.job_selection import JobSelection
 from tasks.render.outcomes import Ended, Failed, NotLeased, RenderedJob
 from tasks.render.postprocess import Postprocessor, PostprocessPool
@@ -261,8 +261,16 @@ class ShardWorker:
         self._device.meter.book(self._catalogue, len(leased))
 
     def warm_up(self) -> None:
-        """Load the model before anything is leased: meanwhile, the other devices continue with the shard."""
-        self.generator()
+        """Load the model before anything is leased: meanwhile, the other devices continue with the shard.
+
+        Not if all clips exist and need only be scored, because reuse costs nothing.
+        """
+        rows = self._catalogue.variants.of_ids([job.variant_id for job in self._shard.jobs])
+        missing = [row.variant for row in rows if row.clip is None]
+        if missing and self._may_reuse:
+            missing = without_reusable(self._catalogue, missing)
+        if missing:
+            self.generator()
 
     def skip(self, job: Job) -> None:
         """Pass a chosen job on without generating it."""

@@ -1,6 +1,7 @@
 """Contract of every Generator, including the fake one."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -91,6 +92,16 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     case = CASES[request.param]()
     yield case
     case.generator.close()
+
+
+def test_a_shared_text_encoder_needs_no_component_that_comes_from_elsewhere(tmp_path):
+    """`models pull` does not download the component from the card's own repository."""
+    base = tmp_path / "base"
+    shutil.copytree(tiny_weights.ltx_folder(), base)
+    shutil.move(base / "transformer", tmp_path / "transformer")
+    card = tiny_weights.ltx_card(base, parts={"transformer": tiny_weights.pinned(tmp_path / "transformer")})
+    plain = SharedEncoder(tiny_weights.ltx_card(), threads=1).embed("a red circle")
+    assert np.array_equal(SharedEncoder(card, threads=1).embed("a red circle"), plain)
 
 
 def test_each_variant_gets_one_item_in_order(case: Case):

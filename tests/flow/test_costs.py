@@ -91,6 +91,13 @@ def test_a_registered_campaign_over_the_budget_is_refused_on_resume(ten, capsys,
     assert reelmill(capsys, "resume", "ten", "--budget-money", 20).code == 0
 
 
+def test_clips_that_are_no_longer_needed_do_not_count(ten, capsys):
+    ten.write_text("brief_id,prompt,placements,variants,want\ncircle,a red circle,16:9,10,2\n")
+    assert reelmill(capsys, "run", ten).code == 0
+    for command in ("plan", "run"):
+        assert reelmill(capsys, command, ten, "--budget-money", 1).code == 0
+
+
 def test_a_budget_without_prices_is_refused_and_the_advice_works(ten, capsys, monkeypatch):
     monkeypatch.delenv("REELMILL_DEVICE_PRICES")
     refused = reelmill(capsys, "run", ten, "--budget-money", 5)

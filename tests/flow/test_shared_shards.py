@@ -13,7 +13,9 @@ from flows.campaign import campaign
 from flows.runtime import dispatch
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
+from manifests.errors import ModelTooLargeError
 from models.fake import FakeGenerator
+from tasks.render.render import ShardWorker
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of
 
@@ -47,6 +49,20 @@ def made(home, fake_models, monkeypatch) -> list[tuple[str, str, float]]:
 
     monkeypatch.setattr(resources_module, "open_generator", open_generator)
     return made
+
+
+@pytest.fixture
+def opened(made, monkeypatch) -> list[str]:
+    """The devices that have loaded a model."""
+    opened: list[str] = []
+    opener = resources_module.open_generator
+
+    def open_generator(*rest, device, **options):
+        opened.append(device)
+        return opener(*rest, device=device, **options)
+
+    monkeypatch.setattr(resources_module, "open_generator", open_generator)
+    return opened
 
 
 def catalogue():
@@ -89,6 +105,28 @@ def test_a_device_that_has_ended_its_shard_helps_with_another(tmp_path, made):
     campaign_id = run(tmp_path, sheet, "one,two")
     assert report_of(catalogue(), campaign_id).published == 12
     assert min(Counter(device for device, *_ in made).values()) >= 4
+
+
+def test_a_device_that_only_reuses_clips_loads_no_model(tmp_path, made, opened):
+    sheet = "brief_id,prompt,placements,variants\na,a red circle,16:9,8\n"
+    run(tmp_path, sheet, "one")
+    opened.clear()
+    campaign_id = run(tmp_path, sheet.replace("\na,", "\nagain,"), "one,two,three")
+    assert report_of(catalogue(), campaign_id).published == 8
+    assert (opened, len(made)) == ([], 8)
+
+
+def test_a_device_that_cannot_help_does_not_end_the_run(tmp_path, made, monkeypatch):
+    tried = []
+
+    def warm_up(worker):
+        tried.append(worker)
+        raise ModelTooLargeError("starter does not fit.")
+
+    monkeypatch.setattr(ShardWorker, "warm_up", warm_up)
+    campaign_id = run(tmp_path, "brief_id,prompt,placements,variants\na,a red circle,16:9,6\n", "one,two")
+    assert report_of(catalogue(), campaign_id).published == 6
+    assert len(tried) == 1, "it is not asked again in this run"
 
 
 def test_devices_do_not_generate_more_than_a_brief_wants(tmp_path, made):

@@ -80,6 +80,27 @@ def test_each_second_counts_once_for_the_first_kind_in_use(meter, clock, catalog
     assert total == "NVIDIA H200"
 
 
+def test_a_use_stays_below_a_day_in_runs_of_several_days(meter, clock, catalogue, cause_of, monkeypatch):
+    """The role of a renderer may not insert more, not even for a use that is already in the table."""
+    longest, book = [0.0], catalogue.device_use.book
+
+    def watched(uses, *leases):
+        longest.append(max((use.seconds for use in uses), default=0.0))
+        book(uses, *leases)
+
+    monkeypatch.setattr(catalogue.device_use, "book", watched)
+    cause = cause_of("Spring")
+    with meter.working_for(cause):
+        for _ in range(50):
+            with meter.using(UseKind.GENERATE):
+                clock.now += 3600
+            meter.book(catalogue)
+        meter.settle(catalogue)
+    assert booked(catalogue, cause) == {"generate": 50 * 3600}
+    assert max(longest) < 86_400
+    assert not list(meter._folder.iterdir())
+
+
 def test_failed_work_counts(meter, clock, catalogue, cause_of):
     with meter.working_for(cause_of("Spring")):
         with suppress(RuntimeError), meter.using(UseKind.LOAD):

@@ -1,5 +1,6 @@
 """Real pipelines on a pretended GPU: the CPU with a limited free memory, and injected out-of-memory errors."""
 
+import dataclasses
 import functools
 
 import diffusers
@@ -12,10 +13,13 @@ import transformers
 from engine_variants import variant
 
 from manifests.errors import GenerationError, ModelTooLargeError
-from models.diffusers import placing
+from models.diffusers import families, placing
 from models.diffusers.generator import DiffusersVideo
 from models.diffusers.placing import Placed
+from models.diffusers.tuning import tune
 from models.placement import RUNGS, Choice, Rung
+from models.placement.component_sizes import ComponentSize
+from models.speed import Speed
 
 QUANTISES = {"fast": {"quantised": "float8_e4m3fn", "batch": 2}}
 LOSSLESS = [rung for rung in RUNGS if rung is not Rung.QUANTISED]
@@ -71,6 +75,28 @@ def test_each_lossless_rung_gives_the_frames_of_the_plain_pipeline(monkeypatch, 
     monkeypatch.setattr(placing, "choose", lambda *_: Choice(rung, 0, False))
     placed = plain(card, wanted)
     assert [item.fallback_step for item in placed] == [rung, rung]
+    for one, other in zip(expected, placed, strict=True):
+        assert np.array_equal(one.frames, other.frames)
+
+
+@pytest.mark.parametrize("failing_first", [False, True])
+def test_a_step_cache_stays_for_all_clips_with_model_offload(monkeypatch, free, failing_first):
+    """Diffusers applies the hooks of model offload anew after each call."""
+    cache = {"step_cache": {"kind": "SeaCache", "options": {"threshold": 5.0}}}
+    card = CARDS["wan"](profiles={"fast": cache})
+    steps = (8, 8, 9, 9)
+    wanted = [variant("tiny-wan", seed=1, profile="fast", num_inference_steps=number) for number in steps]
+    monkeypatch.setattr(placing, "free_gb", lambda device: None)
+    expected = plain(card, wanted)
+    free(100)
+    first = Rung.TEXT_ENCODER_FREED if failing_first else Rung.MODEL_OFFLOAD
+    monkeypatch.setattr(placing, "choose", lambda *_: Choice(first, 0, False))
+    generator = DiffusersVideo(card)
+    placed = [*generator.generate(wanted[:1])]
+    if failing_first:
+        generator._placed.down()
+    placed += generator.generate(wanted[1:])
+    assert placed[-1].fallback_step == Rung.MODEL_OFFLOAD
     for one, other in zip(expected, placed, strict=True):
         assert np.array_equal(one.frames, other.frames)
 
@@ -196,6 +222,55 @@ def test_a_clip_that_fits_at_no_rung_fails_alone(monkeypatch, free):
     monkeypatch.setattr(type(generator.pipeline), "__call__", call)
     [made] = generator.generate([variant(seed=2)])
     assert made.fallback_step == "sequential"
+
+
+def test_memory_that_runs_out_at_the_last_rung_ends_the_shard_and_the_model_is_loaded_anew(monkeypatch, free, failing):
+    """For example because main memory is full; a pipeline that was moved in part cannot be used again."""
+    generator = DiffusersVideo(tiny_weights.ltx_card())
+    [expected] = generator.generate([variant()])
+    with monkeypatch.context() as patched:
+        call = type(generator.pipeline).__call__
+
+        @functools.wraps(call)
+        def crowded(*args, **kwargs):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+        patched.setattr(type(generator.pipeline), "__call__", crowded)
+        failing(*LOSSLESS)
+        with pytest.raises(ModelTooLargeError, match=r"^tiny-ltx no longer fits into the memory of cpu"):
+            list(generator.generate([variant()]))
+    failing()
+    [made] = generator.generate([variant()])
+    assert made.fallback_step == "whole"
+    assert np.array_equal(made.frames, expected.frames)
+
+
+def test_components_that_are_never_loaded_take_no_memory(monkeypatch, free):
+    family = dataclasses.replace(families.FAMILIES["LTXPipeline"], unused=("prompt_enhancer",))
+    monkeypatch.setitem(families.FAMILIES, "LTXPipeline", family)
+    sizes = placing.sizes_of
+    big = ComponentSize(50, 1, 1, 1)
+    monkeypatch.setattr(placing, "sizes_of", lambda *args: sizes(*args) | {"prompt_enhancer": big})
+    monkeypatch.setattr(placing, "free_gb", lambda device: 40.0)
+    [made] = DiffusersVideo(tiny_weights.ltx_card()).generate([variant()])
+    assert made.fallback_step == "whole"
+
+
+@pytest.mark.parametrize("how", ["storage", "quantised"])
+def test_weights_in_8_bits_compute_in_the_precision_of_the_model(free, how):
+    """Wan keeps a few tensors in float32, the first one included; a layer that computes in it fails with the others."""
+    folder, device = tiny_families.wan22_5b_folder(), torch.device("cpu")
+    pipeline = diffusers.WanPipeline.from_pretrained(str(folder), dtype=torch.bfloat16)
+    if how == "storage":
+        tune(pipeline, CARDS["wan"](), Speed(storage="float8_e4m3fn"), device)
+    else:
+        Placed(pipeline, device, [Rung.QUANTISED], ["text_encoder"], "float8_e4m3fn")
+    transformer = pipeline.transformer
+    latents = torch.zeros(1, transformer.config.in_channels, 3, 8, 8, dtype=torch.bfloat16)
+    text = torch.zeros(1, 4, transformer.config.text_dim, dtype=torch.bfloat16)
+    with torch.no_grad():
+        [made] = transformer(latents, torch.tensor([500]), text, return_dict=False)
+    assert made.dtype == torch.bfloat16
 
 
 def test_the_batch_is_halved_before_anything_is_offloaded(monkeypatch, free):

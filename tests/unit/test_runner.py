@@ -4,14 +4,17 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import engine_variants
 import pytest
 
+from flows.runtime import dispatch
 from flows.runtime.dispatch import MAX_FRUITLESS, Wave
 from flows.runtime.runner import device_runner, first_line, options_for
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError, BucketError, SettingsError
+from manifests.errors import BrokenDeviceError, BucketError, CatalogueUnreachableError, SettingsError
 from models.registry import load_cards
 from tasks.plan.shard import Job, Shard
 from tasks.render.render import ShardReport
@@ -128,6 +131,28 @@ def test_a_broken_device_does_not_stop_the_others(resources):
     with pytest.raises(BrokenDeviceError):
         wave_of(runner, resources).run()
     assert runner.left == 0
+
+
+def test_a_catalogue_that_is_briefly_away_does_not_end_the_run(resources, monkeypatch):
+    """Shards wait for it themselves; the driver only asks it whether idle devices can help."""
+
+    class Later(Future):
+        def add_done_callback(self, callback: Callable[[Future], None]) -> None:
+            self.end = lambda: callback(self)
+
+    running, looks = Later(DONE), iter((CatalogueUnreachableError("away"), None))
+
+    def look(*_) -> None:
+        if error := next(looks):
+            raise error
+        running.end()
+
+    for name, value in (("shard_to_help", look), ("catalogue_of", lambda _: None), ("LOOK_S", 0.01)):
+        monkeypatch.setattr(dispatch, name, value)
+    runner = SimpleNamespace(left=1, submit=lambda *_: running)
+    wave = wave_of(runner, replace(resources, devices=("one", "two")))
+    wave.run()
+    assert wave.reports == [DONE]
 
 
 def test_nothing_is_submitted_after_giving_way_to_another_run(resources):

@@ -42,11 +42,9 @@ from app.cli.table import show_table
 from app.report.cost import cost_json, cost_text
 from app.report.report import report_of
 from app.session import Session
-from flows.registration import check_plan, plan_of, shares_clips
+from flows.registration import check_plan, plan_of, satisfied_by, shares_clips
 from flows.submit import read_sheet, submit
 from manifests.errors import ReelmillError
-from manifests.goals.goal import goal_of
-from manifests.goals.want import satisfied_goals
 from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
@@ -55,7 +53,6 @@ from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
-from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
 from tasks.plan.plan import Plan
 from tasks.review.retry_failed import Retried, retry_failed
@@ -100,7 +97,7 @@ def plan(
         session.settings,
         session.resources,
         _noting(asked, listed) if prompts else asked,
-        _satisfied(session, intake),
+        satisfied_by(session.resources, intake),
     )
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
@@ -296,13 +293,6 @@ def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> 
 def _show_findings(intake: Intake, sheet: Path) -> None:
     show_warnings(intake.checked.warnings, intake.row_count, sheet)
     show_skipped(intake.checked.problems, sheet)
-
-
-def _satisfied(session: Session, intake: Intake) -> frozenset[str]:
-    """Return the goals that already have as many passed clips as they want."""
-    briefs = [brief for brief in intake.checked.briefs if brief.want]
-    goals = [goal_of(brief, ()) for brief in briefs]
-    return satisfied_goals(briefs, good_clips(session.catalogue, intake.campaign.campaign_id, goals))
 
 
 def _retried_text(retried: Retried) -> str:

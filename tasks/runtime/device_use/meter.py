@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.02
 """Seconds between two writes to the file of the use in progress: a kill loses half of it on average."""
+LONGEST_S = 6 * 3600.0
+"""Seconds after which further ones become a new use: a renderer may insert at most a day, see renderer.sql."""
 KEPT = 64
 """Uses that are remembered, so that later shards of the same run add to them."""
 ORDER = list(UseKind)
@@ -46,7 +48,7 @@ class DeviceMeter:
         self._catalogue = catalogue
         self._clock = clock
         self._cause: Cause | None = None
-        self._uses: dict[tuple[Cause, UseKind], _Use] = {}
+        self._uses: dict[tuple[Cause, UseKind, str], _Use] = {}  # those that are full under their ids
         self._active: list[_Use] = []
         self._since = 0.0
         self._measuring = threading.Lock()
@@ -119,15 +121,22 @@ class DeviceMeter:
                 del self._uses[key]
 
     def _begin(self, cause: Cause, kind: UseKind) -> "_Use":
-        key = cause, kind
-        head = None if key in self._uses else self._new(cause, kind)
+        key = cause, kind, ""
+        head = None if self._has_room(key) else self._new(cause, kind)
         with self._measuring:
             self._advance()
-            use = self._uses[key] if head is None else self._uses.setdefault(key, _Use(head))
+            if head is not None and not self._has_room(key):
+                if full := self._uses.pop(key, None):
+                    self._uses[cause, kind, full.head.use_id] = full
+                self._uses[key] = _Use(head)
+            use = self._uses[key]
             if self._folder and use.file is None:
                 use.open_file(self._folder, self._catalogue)
             self._active.append(use)
             return use
+
+    def _has_room(self, key: tuple[Cause, UseKind, str]) -> bool:
+        return key in self._uses and self._uses[key].seconds < LONGEST_S
 
     def _new(self, cause: Cause, kind: UseKind) -> DeviceUse:
         return DeviceUse(secrets.token_hex(16), cause, kind, current_owner(), self.device, self.device_kind)
