@@ -74,7 +74,7 @@ def render_shard(resources: Resources, shard: Shard) -> ShardReport:
     with (
         devices_of(resources).acquire() as device,
         device.meter.working_for(Cause(shard.campaign_id, shard.run_id, shard.card)),
-        heartbeat(catalogue, resources.lease_s, device.meter.book),
+        heartbeat(catalogue, resources.lease_s, device.book),
         active_in_run(catalogue, shard),
     ):
         started, loads, turn = time.monotonic(), device.loads, GO
@@ -258,7 +258,7 @@ class ShardWorker:
             self._catalogue.leases.release(waiting.values())
             for variant_id in waiting:
                 self.skip(jobs[variant_id])
-        self._device.meter.book(self._catalogue, len(leased))
+        self._device.book(self._catalogue, len(leased))
 
     def warm_up(self) -> None:
         """Load the model before anything is leased: meanwhile, the other devices continue with the shard.
@@ -304,7 +304,7 @@ class ShardWorker:
         """Release jobs without an outcome after a failure, and book the last device time."""
         try:
             self._catalogue.leases.release(self._writer.unwritten)
-            self._device.meter.settle(self._catalogue)
+            self._device.settle(self._catalogue)
         except CatalogueError:
             return  # the leases expire; the cause is already reported
 

@@ -32,7 +32,7 @@ from tasks.runtime.device_processes import (
     uses_processes,
 )
 from tasks.runtime.device_use.meter import DeviceMeter
-from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
+from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, device_of
 from tasks.runtime.device_use.settlement import folder_of
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
@@ -129,7 +129,18 @@ class Device:
         meter: measures what the device is used for.
     """
 
-    def __init__(self, name: str, resources: Resources, processes: "DeviceProcesses | None" = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        resources: Resources,
+        meters: dict[str, DeviceMeter],
+        processes: "DeviceProcesses | None" = None,
+    ) -> None:
+        """Create the device.
+
+        Args:
+            meters: the meters of this process by device; this device's is added.
+        """
         self.name = name
         self._resources = resources
         self._processes = processes
@@ -142,6 +153,8 @@ class Device:
         self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
         catalogue = catalogue_name(resources.catalogue_url) if resources.catalogue_url else ""
         self.meter = DeviceMeter(name, device_kind, folder_of(resources.staging), catalogue)
+        self._meters = meters
+        meters[name] = self.meter
         self._scorers: dict[FrameScorer, MeteredScorer] = {}
 
     def generator(self, card: ModelCard) -> Generator:
@@ -172,10 +185,28 @@ class Device:
         return self._generator
 
     def metered(self, scorer: FrameScorer) -> FrameScorer:
-        """Return a scorer whose work on this device is measured; one that works elsewhere is returned as it is."""
-        if not is_on(scorer, self.name):
+        """Return a scorer whose work on a device of this process is measured; on others it is returned as it is."""
+        where = device_of(scorer)
+        meter = self.meter if where == self.name else self._meters.get(where)
+        if meter is None:
             return scorer
-        return self._scorers.setdefault(scorer, MeteredScorer(scorer, self.meter))
+        return self._scorers.setdefault(scorer, MeteredScorer(scorer, meter, self.meter))
+
+    def book(self, catalogue: Catalogue, leases: int = 0) -> None:
+        """Record the device seconds so far, and new leases; raises as ``DeviceMeter.book`` does."""
+        self.meter.book(catalogue, leases)
+        for meter in self._lent():
+            meter.book(catalogue)
+
+    def settle(self, catalogue: Catalogue) -> None:
+        """Record everything at the end of a shard; raises as ``DeviceMeter.settle`` does."""
+        self.meter.settle(catalogue)
+        for meter in self._lent():
+            meter.settle(catalogue)
+
+    def _lent(self) -> list[DeviceMeter]:
+        """Return the meters of the other devices on which clips of this one were scored."""
+        return [scorer.meter for scorer in self._scorers.values() if scorer.meter is not self.meter]
 
     def note_memory(self) -> None:
         """Record the memory in use after a clip: of the device's process, if it has one."""
@@ -238,8 +269,9 @@ class Devices:
         self._number = len(names)
         has_processes = uses_processes(resources.device_processes, names)
         processes = DeviceProcesses(resources, names) if has_processes else None
+        meters: dict[str, DeviceMeter] = {}
         for name in names:
-            self._free.put(Device(name, resources, processes))
+            self._free.put(Device(name, resources, meters, processes))
 
     def __len__(self) -> int:
         return self._number

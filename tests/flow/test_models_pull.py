@@ -215,6 +215,13 @@ def test_a_model_that_is_not_on_the_hub_needs_no_download(home, capsys):
     assert "do not come from the hub" in reelmill(capsys, "models", "pull", "starter", "--dry-run").out
 
 
+def test_weights_that_this_version_cannot_run_are_not_downloaded(home, capsys):
+    ended = reelmill(capsys, "models", "pull", "minimax-h3")
+    assert ended.code != 0
+    assert ended.err.strip().startswith("minimax-h3 cannot run:")
+    assert ended.err.strip().endswith("Use another model from `reelmill models`.")
+
+
 def test_a_program_can_pull_with_the_variables_of_the_hub(hub: Hub, folder):
     """In a new process, as a user runs it: HF_ENDPOINT, HF_TOKEN, and offline mode, which the command lifts."""
     hub.token = "hf_secret"

@@ -20,7 +20,7 @@ from manifests.costs.device_use import Cause, UseKind
 from manifests.errors import GenerationError
 from models.fake import FakeGenerator
 from tasks.runtime.device_use.meter import DeviceMeter
-from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, is_on
+from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, device_of
 from tasks.runtime.device_use.settlement import settle_dead_uses
 from tasks.runtime.device_use.use_file import UNFINISHED_S, uses_left
 from tasks.runtime.heartbeat import heartbeat
@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_written_stops_no_work(tmp_path, catalogue, cloc
             clock.now += 2
         meter.settle(catalogue)
     assert booked(catalogue, cause_of("Spring")) == {"generate": 2}
-    assert "cannot be kept" in caplog.text
+    assert "cannot be saved" in caplog.text
 
 
 class Working(FakeGenerator):
@@ -262,18 +262,25 @@ class OnTheGpu(FakeScorer):
 
 
 def test_a_scorer_counts_on_its_own_device_only(meter, clock, catalogue, cause_of):
-    assert (is_on(OnTheGpu(clock), "cuda:0"), is_on(FakeScorer(), "cuda:0"), is_on(FakeScorer(), "cpu")) == (
-        True,
-        False,
-        True,
-    )
-    scorer = MeteredScorer(OnTheGpu(clock), meter)
+    assert (device_of(OnTheGpu(clock)), device_of(FakeScorer())) == ("cuda:0", "cpu")
+    scorer = MeteredScorer(OnTheGpu(clock), meter, meter)
     with meter.working_for(cause_of("Spring")):
         assert scorer.embed_frames(np.zeros((2, 8, 8, 3), np.uint8)).shape[0] == 2
         assert scorer.embed_prompts(["a"]).shape[0] == 1
         meter.settle(catalogue)
     assert scorer.name == FakeScorer().name
     assert booked(catalogue, cause_of("Spring")) == {"score": 0.25}
+
+
+def test_scoring_on_another_device_is_booked_there_for_the_own_campaign(meter, clock, catalogue, cause_of, tmp_path):
+    other = DeviceMeter("cuda:0", str, tmp_path / "device-use", catalogue_name(catalogue.url), clock)
+    scorer = MeteredScorer(OnTheGpu(clock), other, meter)
+    with meter.working_for(cause_of("Spring")):
+        scorer.embed_frames(np.zeros((2, 8, 8, 3), np.uint8))
+        meter.settle(catalogue)
+        other.settle(catalogue)
+    [total] = catalogue.device_use.of_campaign(cause_of("Spring").campaign_id)
+    assert (total.kind, total.device_kind, total.seconds) == ("score", "cuda:0", 0.25)
 
 
 def test_threads_that_use_a_device_at_the_same_time_lose_no_second(meter, catalogue, cause_of, tmp_path):

@@ -81,7 +81,7 @@ def test_each_lossless_rung_gives_the_frames_of_the_plain_pipeline(monkeypatch, 
 
 @pytest.mark.parametrize("failing_first", [False, True])
 def test_a_step_cache_stays_for_all_clips_with_model_offload(monkeypatch, free, failing_first):
-    """Diffusers applies the hooks of model offload anew after each call."""
+    """Diffusers applies the hooks of model offload again after each call."""
     cache = {"step_cache": {"kind": "SeaCache", "options": {"threshold": 5.0}}}
     card = CARDS["wan"](profiles={"fast": cache})
     steps = (8, 8, 9, 9)

@@ -73,10 +73,19 @@ class DeviceMeter:
             ticking.join()
             self._cause = None
 
+    @property
+    def cause(self) -> Cause | None:
+        """What the device works for now."""
+        return self._cause
+
     @contextmanager
-    def using(self, kind: UseKind) -> Iterator[None]:
-        """Measure the block as a use of this kind, whether it succeeds or fails."""
-        cause = self._cause
+    def using(self, kind: UseKind, cause: Cause | None = None) -> Iterator[None]:
+        """Measure the block as a use of this kind, whether it succeeds or fails.
+
+        Args:
+            cause: if it is not what the device works for: a shard of another device may use this one, too.
+        """
+        cause = cause or self._cause
         if cause is None:
             yield
             return

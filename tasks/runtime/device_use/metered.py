@@ -42,11 +42,16 @@ class MeteredGenerator:
 
 
 class MeteredScorer:
-    """A scorer that works on the metered device."""
+    """A scorer whose work is measured by the meter of the device on which it runs.
 
-    def __init__(self, scorer: FrameScorer, meter: DeviceMeter) -> None:
+    Args:
+        own: meter of the device whose shard is scored. It may be another device: a process has one scorer.
+    """
+
+    def __init__(self, scorer: FrameScorer, meter: DeviceMeter, own: DeviceMeter) -> None:
         self._scorer = scorer
-        self._meter = meter
+        self.meter = meter
+        self._own = own
 
     @property
     def name(self) -> str:
@@ -55,15 +60,15 @@ class MeteredScorer:
 
     def embed_frames(self, frames: np.ndarray) -> np.ndarray:
         """Embed uint8 (n, height, width, 3) as float32 (n, d)."""
-        with self._meter.using(UseKind.SCORE):
+        with self.meter.using(UseKind.SCORE, self._own.cause):
             return self._scorer.embed_frames(frames)
 
     def embed_prompts(self, prompts: Sequence[str]) -> np.ndarray:
         """Embed n prompts as float32 (n, d)."""
-        with self._meter.using(UseKind.SCORE):
+        with self.meter.using(UseKind.SCORE, self._own.cause):
             return self._scorer.embed_prompts(prompts)
 
 
-def is_on(scorer: FrameScorer, device: str) -> bool:
-    """Return whether a scorer works on a device; one without this attribute works on the CPU."""
-    return str(getattr(scorer, "device", "cpu")) == device
+def device_of(scorer: FrameScorer) -> str:
+    """Return the device on which a scorer works; one without this attribute works on the CPU."""
+    return str(getattr(scorer, "device", "cpu"))

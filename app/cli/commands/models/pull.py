@@ -15,6 +15,7 @@ from manifests.pluralize import count_of
 from models.card import Card, ModelCard
 from models.registry import get_any_card, weights_problem
 from models.weights import hub_weights_of, repair_of
+from tasks.plan.licence import refuse_unsupported
 from tasks.pull import PullPlan, plan_pull
 from tasks.pull import pull as download
 
@@ -35,6 +36,7 @@ def pull(
     hub. An interrupted download continues where it stopped. Set HF_TOKEN for models whose terms have to be accepted.
     """
     session = Session.open()
+    refuse_unsupported(session.resources, [name])
     cards = _with_scorer(get_any_card(name, session.settings.model_folders), session)
     with online():
         plan = plan_pull(cards, session.settings.weights_root)
