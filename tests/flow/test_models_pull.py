@@ -218,7 +218,7 @@ def test_a_model_that_is_not_on_the_hub_needs_no_download(home, capsys):
 def test_weights_that_this_version_cannot_run_are_not_downloaded(home, capsys):
     ended = reelmill(capsys, "models", "pull", "minimax-h3")
     assert ended.code != 0
-    assert ended.err.strip().startswith("minimax-h3 cannot run:")
+    assert ended.err.startswith("Error: minimax-h3 cannot run:")
     assert ended.err.strip().endswith("Use another model from `reelmill models`.")
 
 
