@@ -283,7 +283,8 @@ def test_only_the_poison_variant_is_quarantined_and_its_error_is_stored(place: P
     assert "3" in (poisoned[0]["error"] or ""), poisoned
     assert place.findings({"poison": "quarantined"}).counts == {}
     deaths = Counter(load.pid for load in place.cluster.board.loads)
-    assert len(deaths) <= 3 + len(NODES), "Ray retried it too often"
+    # Each of the three tries ends one process, and in each round every node loads the model to share the shard.
+    assert len(deaths) <= 3 + 3 * len(NODES), "Ray retried it too often"
 
 
 def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
