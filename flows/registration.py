@@ -155,7 +155,13 @@ def check_plan(settings: Settings, plan: Plan) -> None:
         SettingsError: there is a budget, but no price.
         OverBudgetError: the estimate is over the budget.
     """
-    check_budget(settings, plan.costs.prices, plan.to_make, plan.money, FEWER)
+    prices = plan.costs.prices
+    check_budget(settings, prices, plan.to_make, plan.money, FEWER)
+    if settings.budget_money and plan.to_make and plan.money is None:
+        log.warning(
+            "The cost of these clips cannot be estimated yet, so the budget of %s is checked only during the run.",
+            prices.text(settings.budget_money),
+        )
 
 
 def shares_clips(settings: Settings, resources: Resources, campaign_id: str) -> bool:
@@ -194,8 +200,8 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     names = sorted({variant.card for variant in variants})
     if settings.budget_money:
         check_estimate(settings, resources, Counter(variant.card for variant in variants))
-    refuse_unattested_use(resources, names)
     refuse_unsupported(resources, names)
+    refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
 

@@ -40,6 +40,13 @@ def _rungs(cards: list[ModelCard]) -> Iterator[str]:
         yield f"| {card.name} | {' | '.join(_rung(card, gb - DRIVER_GB) for gb in DEVICES_GB)} |"
 
 
+def rungs_by_size(card: ModelCard) -> dict[int, str]:
+    """Return the memory rung on GPUs by their memory in GB; empty if the card does not state what it needs."""
+    if not (card.memory and card.memory.components):
+        return {}
+    return {gb: _rung(card, gb - DRIVER_GB) for gb in DEVICES_GB}
+
+
 def _rung(card: ModelCard, free_gb: float) -> str:
     sizes = stated_sizes(card)
     choice = choose(rungs_for(card, card.speed_of("exact"), sizes), sizes, working_of(card), free_gb)

@@ -101,7 +101,9 @@ def check_memory(resources: Resources, model: str, here: bool = True, profile: s
         here: whether this machine generates clips.
         profile: the profile of the settings.
     """
-    free = {name: free_memory_gb(name) for name in (resources.devices or find_devices()) if here and name != "cpu"}
+    there = find_devices() if here else ()
+    wanted = ["cuda:0" if name == "cuda" else name for name in resources.devices] or there
+    free = {name: free_memory_gb(name) for name in wanted if name in there and name != "cpu"}
     if not free:
         return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
     card = card_of(resources, model)

@@ -112,7 +112,7 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
 
 
 def refuse_unsupported(resources: Resources, names: Iterable[str]) -> None:
-    """Raise if this version cannot run a card. Check its licence first: it binds the operator in any program.
+    """Raise if this version cannot run a card. Check this before its licence: an attestation would have no use.
 
     Raises:
         ModelError: names the card, the reason and what to do.

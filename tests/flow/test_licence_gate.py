@@ -229,7 +229,7 @@ def test_an_attestation_without_effect_is_reported_and_does_not_stop_the_run(
         ("starter", "Generates from: text\n"),
         ("wan2.2-i2v-a14b", "Generates from: text and a first frame; optionally a last frame\n"),
         ("helios-distilled", "Generates from: text; optionally a clip that it continues\n"),
-        ("minimax-h3", "Not supported yet: diffusers has only a modular pipeline for it"),
+        ("minimax-h3", "This version cannot run it: diffusers has only a modular pipeline for it"),
         ("minimax-h3", "neither model nor clips may be used or shown in AT, BE, "),
     ],
 )

@@ -208,7 +208,7 @@ def test_only_a_licence_that_restricts_use_stops_a_run(cards):
     refuse_unattested_use(resources(far=attestation(cards["far"])), ["far"])
 
 
-def test_the_card_of_minimax_h3_is_refused_first_by_its_licence_then_as_unsupported(monkeypatch):
+def test_the_card_of_minimax_h3_is_refused_by_its_licence_and_as_unsupported(monkeypatch):
     h3 = get_card("minimax-h3")
     monkeypatch.setattr(licence, "cards_of", lambda _: {h3.name: h3})
     with pytest.raises(LicenceNotAttestedError, match=r"20,000,000 US dollars .*may be used or shown in .*US"):

@@ -53,7 +53,7 @@ from models.registry import get_any_card, get_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
-from tasks.plan.licence import clearances_of, ineffective_attestations, waiting_sentences
+from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_unsupported, waiting_sentences
 from tasks.plan.plan import Plan
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.campaign_status import FAILED, stage_of, status_of
@@ -99,6 +99,7 @@ def plan(
         _noting(asked, listed) if prompts else asked,
         satisfied_by(session.resources, intake),
     )
+    refuse_unsupported(session.resources, preview.by_card)
     if as_json:
         waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}

@@ -12,6 +12,7 @@ from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import IncompleteWeightsError
 from models.card import CONDITIONS, Card, ModelCard
+from models.placement.table import rungs_by_size
 from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
@@ -69,7 +70,6 @@ def show(
     if as_json:
         say_json(_as_json(session, card))
         return
-    problem = weights_problem(card, session.settings.weights_root, quick=True)
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
@@ -78,10 +78,7 @@ def show(
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
     if isinstance(card, ModelCard):
         _show_clearance(card, clearance_of(session.resources, card))
-        if card.unsupported:
-            say(f"Not supported yet: {card.unsupported}")
-    say(f"Size: {card.weights.size_mb:,.0f} MB")
-    say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
+    _show_weights(session, card)
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
     if isinstance(card, ModelCard):
@@ -89,6 +86,19 @@ def show(
             _show_list(f"Profile {name} ({', '.join(profile.summary())})", profile.evidence)
     if isinstance(card, ModelCard) and card.vocabulary:
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
+
+
+def _show_weights(session: Session, card: Card) -> None:
+    """Print the size of the weights, the GPUs that they fit, and the folder, or how to download them."""
+    say(f"Size: {card.weights.size_mb:,.0f} MB")
+    if isinstance(card, ModelCard):
+        if rungs := rungs_by_size(card):
+            say("On a GPU with " + "; ".join(f"{gb} GB: {rung}" for gb, rung in rungs.items()))
+        if card.unsupported:
+            say(f"This version cannot run it: {card.unsupported}")
+            return
+    problem = weights_problem(card, session.settings.weights_root, quick=True)
+    say(f"Weights: {_with_command(problem) if problem else weights_path(card, session.settings.weights_root)}")
 
 
 @models.command()
@@ -125,7 +135,9 @@ def _show_digest(digest: CardDigest) -> None:
 
 
 def _state(session: Session, card: Card) -> str:
-    """Return ``present``, ``missing``, or ``refused`` for weights that are there but must not be loaded."""
+    """Return ``present``, ``missing``, ``refused`` for weights that must not be loaded, or ``cannot run``."""
+    if isinstance(card, ModelCard) and card.unsupported:
+        return "cannot run"
     if not (problem := weights_problem(card, session.settings.weights_root, quick=True)):
         return "present"
     return "refused" if " cannot be used: " in problem else "missing"
