@@ -56,7 +56,7 @@ def all_cards(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_models_is_a_narrow_list(catalogue, capsys):
     ended = reelmill(capsys, "models")
-    words = ("text-to-video", "image-to-video", "allowed", "needs attestation", "missing", "present")
+    words = ("text-to-video", "image-to-video", "allowed", "needs attestation", "missing", "present", "unusable")
     assert_fits(ended.out, *all_cards(capsys), *words)
     assert "publishing" in ended.out.splitlines()[0]
     assert len(ended.out.splitlines()) <= len(all_cards(capsys)) + 8, "a line per model"

@@ -50,7 +50,7 @@ def test_the_page_lists_the_settings_and_their_defaults():
 def test_the_numbers_on_the_page_match_the_code():
     assert f"at most {MAX_COMBINATIONS:,} per sheet" in PAGE
     assert f"{GIVE_UP} nights' worth of failed tries" in PAGE
-    assert f"one lease ({LEASED_AT_ONCE} clips" in PAGE
+    assert f"one clip, up to {LEASED_AT_ONCE} short clips" in PAGE
     rows = [row for row in table("theme") if any(row)]
     example = (ROOT / "examples" / "stock.csv").read_text().splitlines()
     assert [line.split(",") for line in example[1:]] == rows

@@ -135,9 +135,9 @@ def _show_digest(digest: CardDigest) -> None:
 
 
 def _state(session: Session, card: Card) -> str:
-    """Return ``present``, ``missing``, ``refused`` for weights that must not be loaded, or ``cannot run``."""
+    """Return ``present``, ``missing``, ``refused`` for weights that must not be loaded, or ``unusable``."""
     if isinstance(card, ModelCard) and card.unsupported:
-        return "cannot run"
+        return "unusable"
     if not (problem := weights_problem(card, session.settings.weights_root, quick=True)):
         return "present"
     return "refused" if " cannot be used: " in problem else "missing"
