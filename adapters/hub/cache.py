@@ -86,7 +86,7 @@ class HubCache:
         return path
 
     def link(self, snapshot: Snapshot) -> None:
-        """Create the folder of a snapshot, with a link for each file, or replace what is there under their names.
+        """Create the folder of a snapshot, with a link for each file. Existing files with these names are replaced.
 
         This comes last, so that an interrupted download does not look like a damaged model.
         """

@@ -128,6 +128,12 @@ def test_parts_and_loras_are_part_of_a_cards_recipe():
     assert fast.model_copy(update={"loras": fast.loras[::-1]}).recipe("exact") != fast.recipe("exact")
 
 
+def test_the_shipped_weights_name_no_folder_of_the_machine_that_trained_them():
+    configs = list((STARTER.home / "starter").rglob("*.json"))
+    assert configs
+    assert [path.name for path in configs if "_name_or_path" in path.read_text(encoding="utf-8")] == []
+
+
 def test_cards_state_the_conditions_that_bind_the_operator():
     conditions = {name: " ".join(card.licence.conditions()) for name, card in CARDS.items()}
     assert conditions["wan2.2-i2v-a14b"] == conditions["mochi-1"] == ""

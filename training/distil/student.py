@@ -144,8 +144,13 @@ def load() -> LTXVideoTransformer3DModel:
 
 
 def as_shipped(model: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
-    """Return the model on the CPU in the precision of the shipped weights, with normal cross-attention."""
-    shipped = LTXVideoTransformer3DModel.from_config(model.config)
+    """Return the model on the CPU in the precision of the shipped weights, with normal cross-attention.
+
+    Its configuration does not name the folder of the teacher, which is a path of this machine.
+    """
+    shipped = LTXVideoTransformer3DModel.from_config(
+        {name: value for name, value in model.config.items() if name != "_name_or_path"}
+    )
     shipped.load_state_dict({name: value.half().float().cpu() for name, value in model.state_dict().items()})
     return shipped.eval().requires_grad_(False)
 
