@@ -1,6 +1,8 @@
 """Model cards: one JSON file per model with its description, weights, limits and defaults."""
 
 import math
+from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,7 +25,14 @@ CONDITIONS: dict[str, str] = {
 """What each condition is called in messages."""
 
 
-class Size(Record):
+class FrameSize(Record):
+    """Size of a card's clips in pixels for one aspect ratio."""
+
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+
+
+class Size(FrameSize):
     """Size in pixels for one aspect ratio.
 
     The model renders ``render_height`` x ``render_width``, and the centre ``height`` x ``width`` is kept. The two
@@ -76,7 +85,7 @@ class Defaults(Record):
     """Default generation inputs, used if the sheet does not set them."""
 
     num_frames: int = Field(gt=0)
-    num_inference_steps: int = Field(gt=0)
+    num_inference_steps: int = Field(ge=0)
     guidance_scale: float = Field(ge=0)
     negative_prompt: str = ""
     min_adherence: float = Field(ge=-1, le=1)
@@ -261,7 +270,6 @@ class Card(Record):
     kind: str
     title: str
     description: str
-    weights: Weights
     licence: Licence
     sources: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
@@ -272,59 +280,157 @@ class Card(Record):
     home: Path = Field(Path(), exclude=True, repr=False)
 
 
-class ModelCard(Card):
-    """A model that generates clips.
+class GeneratorCard(Card):
+    """A model that generates clips: on a device of ours, or at a provider.
 
     Attributes:
-        pipeline: class name in diffusers.
         sizes: by aspect ratio, as ``width:height``.
-        call: further arguments of the pipeline's call.
-        precision: dtype on a GPU by component, ``default`` for the others; a CPU always uses float32.
         vocabulary: file of the words that the model was trained on; None for general language.
         scorer: name of the scorer card.
         rates: measured rates; estimates use the first one.
         accepts: what a clip can be generated from besides its text and first frame: the picture that it ends with,
             pictures of what it shows, the last frames of the clip that it continues.
-        parts: components that are not loaded from ``weights``, by name.
         loras: always applied, all of them, in this order.
-        scheduler: None for the folder's own.
         profiles: by name; a missing profile falls back to the next more exact one.
         distilled: limits for motion and drift if the weights were distilled for few steps; otherwise None.
         unsupported: why this version cannot run the model, one sentence; empty if it can.
+    """
+
+    sizes: Mapping[str, FrameSize] = Field(min_length=1)
+    vocabulary: str | None = None
+    scorer: str = "starter-openclip"
+    rates: tuple[Rate, ...] = ()
+    supports_negative_prompt: bool = True
+    accepts: tuple[Condition, ...] = ()
+    loras: tuple[Lora, ...] = ()
+    profiles: dict[Profile, CardProfile] = Field(default_factory=dict)
+    distilled: Distilled | None = None
+    unsupported: str = ""
+
+    @property
+    @abstractmethod
+    def revision(self) -> str:
+        """The pinned revision of the weights, or a digest of what decides the requests to a provider."""
+
+    @property
+    @abstractmethod
+    def frame_rules(self) -> Rules:
+        """Frame counts and frames per second of the clips."""
+
+    @property
+    @abstractmethod
+    def inputs(self) -> Defaults:
+        """Default generation inputs."""
+
+    @property
+    @abstractmethod
+    def needs_first_frame(self) -> bool:
+        """Whether clips start from an image."""
+
+    @property
+    @abstractmethod
+    def durations_text(self) -> str:
+        """The supported lengths in seconds."""
+
+    @abstractmethod
+    def frames_for(self, duration_s: float) -> int:
+        """Return the number of frames for a duration in seconds.
+
+        Raises:
+            CardRuleError: the card does not support it; the message names the nearest supported length.
+        """
+
+    @abstractmethod
+    def recipe(self, profile: Profile) -> str:
+        """Return a digest of everything that decides a clip's pixels besides the variant's own fields."""
+
+    def with_profile(self, wanted: str) -> Self:
+        """Return the card as the wanted profile changes it."""
+        return self
+
+    def profile_for(self, wanted: str) -> Profile:
+        """Return the wanted profile, or the next more exact one if the card does not have it."""
+        known = [name for name in PROFILES if name == wanted]
+        slower = PROFILES[: PROFILES.index(known[0]) + 1] if known else ()
+        return next((name for name in reversed(slower) if name in self.profiles), "exact")
+
+    def speed_of(self, profile: Profile) -> Speed:
+        """Return a profile's settings, or the defaults if the card has none for it."""
+        return self.profiles.get(profile, CardProfile())
+
+    def size_for(self, aspect_ratio: str) -> FrameSize:
+        """Return the size of an aspect ratio such as ``16:9``.
+
+        Raises:
+            CardRuleError: the card does not have this ratio; the message lists the supported ones.
+        """
+        if aspect_ratio not in self.sizes:
+            known = ", ".join(self.sizes)
+            raise CardRuleError(f"{self.name} does not support the aspect ratio {aspect_ratio}; use {known}")
+        return self.sizes[aspect_ratio]
+
+    def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:
+        """Return the unique words of the prompt that are not in the model's vocabulary, in order.
+
+        Empty if the card has no vocabulary.
+        """
+        if self.vocabulary is None:
+            return ()
+        return unknown_words(prompt, load_vocabulary(self.home / self.vocabulary))
+
+
+class ModelCard(GeneratorCard):
+    """A model that runs on a device of ours.
+
+    Attributes:
+        pipeline: class name in diffusers.
+        call: further arguments of the pipeline's call.
+        precision: dtype on a GPU by component, ``default`` for the others; a CPU always uses float32.
+        parts: components that are not loaded from ``weights``, by name.
+        scheduler: None for the folder's own.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
     kind: Literal["text-to-video", "image-to-video"]
+    weights: Weights
     pipeline: str
     sizes: dict[str, Size] = Field(min_length=1)
     rules: Rules
     defaults: Defaults
     call: dict[str, JsonValue] = Field(default_factory=dict)
     precision: dict[str, Literal["float32", "bfloat16", "float16"]] = Field({"default": "bfloat16"})
-    vocabulary: str | None = None
-    scorer: str = "starter-openclip"
-    rates: tuple[Rate, ...] = ()
-    supports_negative_prompt: bool = True
-    accepts: tuple[Condition, ...] = ()
     parts: dict[str, Weights] = Field(default_factory=dict)
-    loras: tuple[Lora, ...] = ()
     scheduler: Scheduler | None = None
-    profiles: dict[Profile, CardProfile] = Field(default_factory=dict)
-    distilled: Distilled | None = None
     memory: Memory | None = None
-    unsupported: str = ""
     worker: Worker = Field(default_factory=Worker)
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
         if not self.rules.allows(self.defaults.num_frames):
             raise ValueError("defaults.num_frames is not allowed by rules")
+        if not self.defaults.num_inference_steps:
+            raise ValueError("defaults.num_inference_steps must be greater than 0")
         for ratio, size in self.sizes.items():
             if size.render_height % self.rules.size_multiple or size.render_width % self.rules.size_multiple:
                 raise ValueError(f"the render size of sizes.{ratio} must be in multiples of {self.rules.size_multiple}")
         if self.speed_of("exact").quantised:
             raise ValueError("the profile exact must not be quantised; allow it in balanced or fast")
         return self
+
+    @property
+    def revision(self) -> str:
+        """The pinned revision of the weights."""
+        return self.weights.revision
+
+    @property
+    def frame_rules(self) -> Rules:
+        """Frame counts and frames per second of the clips."""
+        return self.rules
+
+    @property
+    def inputs(self) -> Defaults:
+        """Default generation inputs."""
+        return self.defaults
 
     def render_size(self, height: int, width: int) -> tuple[int, int] | None:
         """Return the height and width that the model renders for clips of this size; None if the card lacks it."""
@@ -367,16 +473,6 @@ class ModelCard(Card):
     def needs_first_frame(self) -> bool:
         """Whether clips start from an image."""
         return self.kind == "image-to-video"
-
-    def profile_for(self, wanted: str) -> Profile:
-        """Return the wanted profile, or the next more exact one if the card does not have it."""
-        known = [name for name in PROFILES if name == wanted]
-        slower = PROFILES[: PROFILES.index(known[0]) + 1] if known else ()
-        return next((name for name in reversed(slower) if name in self.profiles), "exact")
-
-    def speed_of(self, profile: Profile) -> Speed:
-        """Return a profile's settings, or the defaults if the card has none for it."""
-        return self.profiles.get(profile, CardProfile())
 
     def with_profile(self, wanted: str) -> Self:
         """Return the card as the wanted profile changes it: its LoRAs, scheduler, steps, guidance and call.
@@ -424,26 +520,6 @@ class ModelCard(Card):
             deciding["parts"] = {name: part.revision for name, part in self.parts.items()}
         return content_id(deciding)[:RECIPE_DIGITS]
 
-    def size_for(self, aspect_ratio: str) -> Size:
-        """Return the size of an aspect ratio such as ``16:9``.
-
-        Raises:
-            CardRuleError: the card does not have this ratio; the message lists the supported ones.
-        """
-        if aspect_ratio not in self.sizes:
-            known = ", ".join(self.sizes)
-            raise CardRuleError(f"{self.name} does not support the aspect ratio {aspect_ratio}; use {known}")
-        return self.sizes[aspect_ratio]
-
-    def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:
-        """Return the unique words of the prompt that are not in the model's vocabulary, in order.
-
-        Empty if the card has no vocabulary.
-        """
-        if self.vocabulary is None:
-            return ()
-        return unknown_words(prompt, load_vocabulary(self.home / self.vocabulary))
-
     def _seconds(self, num_frames: int) -> str:
         """Return a duration with two decimals at most; sheets do not accept three, which could mean thousands."""
         return f"{round(num_frames / self.rules.fps, 2):g}"
@@ -453,3 +529,4 @@ class ScorerCard(Card):
     """An OpenCLIP model: a folder or hub id with ``open_clip_config.json`` and safetensors files."""
 
     kind: Literal["openclip"]
+    weights: Weights

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
-from models.card import Card, ModelCard, ScorerCard
+from models.card import Card, GeneratorCard, ModelCard, ScorerCard
+from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
 from models.weights import weights_path, weights_problem
 
@@ -21,9 +22,12 @@ __all__ = [
     "free_memory_gb",
     "get_any_card",
     "get_card",
+    "get_local_card",
+    "hosted_cards",
     "import_libraries",
     "load_cards",
     "load_scorer_cards",
+    "local_cards",
     "open_generator",
     "open_scorer",
     "open_text_encoder",
@@ -35,19 +39,31 @@ HOME = Path(__file__).parent
 KINDS: dict[str, type[Card]] = {
     "text-to-video": ModelCard,
     "image-to-video": ModelCard,
+    "hosted-text-to-video": HostedCard,
+    "hosted-image-to-video": HostedCard,
     "openclip": ScorerCard,
 }
 
 CardType = TypeVar("CardType", bound=Card)
 
 
-def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ModelCard]:
-    """Return all model cards by name: the bundled ones and those in the extra folders.
+def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, GeneratorCard]:
+    """Return all model cards by name, local and hosted: the bundled ones and those in the extra folders.
 
     Raises:
         InvalidCardError: a card does not match the schema, or two cards have the same name; names file and field.
     """
-    return _load(ModelCard, extra_folders)
+    return _load(GeneratorCard, extra_folders)
+
+
+def local_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, ModelCard]:
+    """Return the cards of models that run on devices of ours."""
+    return {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
+
+
+def hosted_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, HostedCard]:
+    """Return the cards of models that a provider runs."""
+    return {name: card for name, card in cards.items() if isinstance(card, HostedCard)}
 
 
 def load_scorer_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ScorerCard]:
@@ -55,13 +71,25 @@ def load_scorer_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ScorerCar
     return _load(ScorerCard, extra_folders)
 
 
-def get_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
+def get_card(name: str, extra_folders: Iterable[Path] = ()) -> GeneratorCard:
     """Return one model card.
 
     Raises:
         UnknownCardError: no card has this name; the message suggests similar names.
     """
     return _pick(name, load_cards(extra_folders), "model card")
+
+
+def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
+    """Return the card of one model that runs on devices of ours, as get_card does.
+
+    Raises:
+        ModelError: a provider runs the model.
+    """
+    card = get_card(name, extra_folders)
+    if not isinstance(card, ModelCard):
+        raise ModelError(f"{name} has no weights to download or to run, because {card.title} runs at a provider.")
+    return card
 
 
 def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:

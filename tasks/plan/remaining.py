@@ -117,5 +117,5 @@ class Remaining:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
         name = row.variant.card
         return lowest_threshold(
-            briefs, self._thresholds.get(name, card_of(self._resources, name).defaults.min_adherence)
+            briefs, self._thresholds.get(name, card_of(self._resources, name).inputs.min_adherence)
         )

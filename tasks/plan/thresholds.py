@@ -19,7 +19,7 @@ def lowest_threshold(briefs: Iterable[Brief], default: float) -> float:
 def threshold_of(resources: Resources, row: VariantRow) -> float:
     """Return the lowest threshold of a variant over all campaigns that include it, a cosine."""
     catalogue, name_of_card = catalogue_of(resources), row.variant.card
-    card = card_of(resources, name_of_card).defaults.min_adherence
+    card = card_of(resources, name_of_card).inputs.min_adherence
     found = []
     for name in catalogue.variants.campaigns_of([row.variant_id]).get(row.variant_id, ()):
         mine = {member.brief_id for member in catalogue.campaigns.memberships(name, [row.variant_id])}

@@ -120,7 +120,7 @@ def _threshold(deps: Deps, head: CampaignRow | None, model: str) -> float:
     if head and model in head.thresholds:
         return head.thresholds[model]
     card = deps.session.cards.get(model)
-    return card.defaults.min_adherence if card else 0.0
+    return card.inputs.min_adherence if card else 0.0
 
 
 def _own(deps: Deps, head: CampaignRow | None) -> int:

@@ -248,7 +248,7 @@ def _threshold(deps: Deps, head: CampaignRow) -> float:
     """Return the threshold of briefs without their own one, for the campaign's first model."""
     cards = [card for card, _ in deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)]
     known = [
-        head.thresholds.get(card, deps.session.cards[card].defaults.min_adherence)
+        head.thresholds.get(card, deps.session.cards[card].inputs.min_adherence)
         for card in cards
         if card in deps.session.cards
     ]

@@ -1,0 +1,146 @@
+"""Provider jobs: what is asked of a hosted generator, and what it answers."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from manifests.costs.money import Money
+
+
+class JobState(StrEnum):
+    """The state of a provider job, as the catalogue stores it."""
+
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    UNCERTAIN = "uncertain"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+OPEN = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN, JobState.DONE})
+"""A variant has at most one open job: while it has one, no other is submitted. A job that is done stays open until its
+file has been fetched, and while its clip may be fetched again."""
+BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
+"""Jobs that take one of the account's places for jobs at a time, and whose money is reserved."""
+
+
+class Cause(StrEnum):
+    """Why a request was refused or a job failed.
+
+    ``auth`` and ``money`` pause the account, ``rate`` and ``concurrency`` slow it down, ``moderation`` and ``invalid``
+    fail the variant, ``vendor`` is a fault of the provider.
+    """
+
+    AUTH = "auth"
+    MONEY = "money"
+    RATE = "rate"
+    CONCURRENCY = "concurrency"
+    MODERATION = "moderation"
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    VENDOR = "vendor"
+    GONE = "gone"
+    CANCELLED = "cancelled"
+
+
+class Accepted(NamedTuple):
+    """The provider has taken the job.
+
+    Attributes:
+        vendor_ref: the provider's reference.
+        links: addresses that the provider returned for this job, by name: ``status``, ``result``, ``cancel``.
+        estimate: what the provider says it will cost.
+    """
+
+    vendor_ref: str
+    links: Mapping[str, str] = {}
+    estimate: Money | None = None
+
+
+class Refused(NamedTuple):
+    """The provider has not taken the job, or the job has failed.
+
+    Attributes:
+        code: the provider's own code.
+        message: the provider's sentence, at most 500 characters.
+        retry_after_s: when the same request may be sent again, if the provider says so.
+        may_retry: the provider did not take the job, or did not bill it, and the same request may be sent again.
+    """
+
+    cause: Cause
+    code: str = ""
+    message: str = ""
+    retry_after_s: float | None = None
+    may_retry: bool = False
+
+
+class Unclear(NamedTuple):
+    """The answer does not show whether the provider has taken the job."""
+
+    why: str
+
+
+class Progress(StrEnum):
+    """What a provider's status word means."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class ResultFile(NamedTuple):
+    """Where the provider's file is.
+
+    Attributes:
+        url: address of the file; empty if it was in the answer.
+        content: the file itself, if it was in the answer.
+        needs_key: whether the download carries the account's key.
+        expires_in_s: how long the address is valid; None if it is not known.
+    """
+
+    url: str = ""
+    content: bytes = b""
+    needs_key: bool = False
+    expires_in_s: float | None = None
+
+
+class JobStatus(NamedTuple):
+    """A job's status as the provider reports it.
+
+    Attributes:
+        word: the provider's own status word.
+        share: progress, 0..1; None if it is not reported.
+        file: set if ``progress`` is done.
+        failure: set if the job failed or was cancelled.
+        cost: the actual cost, if the provider reports it.
+        facts: what the provider says about the clip: ``seed``, ``revised_prompt``, ``model``, ``duration_s``, ``fps``.
+    """
+
+    progress: Progress
+    word: str = ""
+    share: float | None = None
+    file: ResultFile | None = None
+    failure: Refused | None = None
+    cost: Money | None = None
+    facts: Mapping[str, Any] = {}
+
+
+class Finding(NamedTuple):
+    """What a search for an uncertain job found.
+
+    Attributes:
+        accepted: the job, if it was found.
+        is_absent: the provider surely has no such job; False if this cannot be told.
+        look_again_s: look a second time after this many seconds before the job counts as absent; 0 for at once.
+    """
+
+    accepted: Accepted | None = None
+    is_absent: bool = False
+    look_again_s: float = 0.0
