@@ -37,7 +37,7 @@ class OpenAiVideos(TableFormat):
         errors=(
             ErrorRow(Cause.INVALID, http=400),
             ErrorRow(Cause.AUTH, http=401),
-            ErrorRow(Cause.GONE, "wait", http=404),
+            ErrorRow(Cause.GONE, "wait", http=404, at="poll"),
             ErrorRow(Cause.INVALID, http=422),
             ErrorRow(Cause.RATE, "wait", http=429),
             ErrorRow(Cause.VENDOR, "uncertain", http=503),

@@ -16,6 +16,8 @@ MOST_MESSAGE = 500
 MOST_REFERENCE = 300
 MOST_ADDRESS = 8000
 MOST_WORD = 60
+MOST_DECIMALS = 12
+"""Smaller numbers count as 0: written out, they can have a million digits."""
 MOST_WAIT_S = 86400.0
 """Longer waits are cut; a provider that asks for more is asked again the next day."""
 
@@ -56,10 +58,12 @@ def number(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         return None
     try:
-        found = Decimal(value) if not isinstance(value, str) or len(value) <= 40 else Decimal("NaN")
-    except (InvalidOperation, ValueError):
+        found = +Decimal(value) if not isinstance(value, str) or len(value) <= 40 else Decimal("NaN")
+    except (ArithmeticError, ValueError):
         return None
-    return found if found.is_finite() and 0 <= found <= MOST_UNITS else None
+    if not (found.is_finite() and 0 <= found <= MOST_UNITS):
+        return None
+    return found if found.adjusted() > -MOST_DECIMALS else Decimal(0)
 
 
 def money(value: Any, currency: str, unit: Decimal | int = 1) -> Money | None:

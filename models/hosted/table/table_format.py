@@ -124,7 +124,7 @@ class TableFormat(ABC):
 
     def cancel(self, job: JobRef) -> Wire | None:
         """Return the request that cancels a job; None if there is none."""
-        if not self.contract.cancel_path:
+        if not (self.contract.cancel_path and job.vendor_ref):
             return None
         path = self.contract.cancel_path.format(ref=quote(job.vendor_ref, safe=""))
         return Wire(self.contract.cancel_method, join(job.base_url, path), self.contract.headers)
