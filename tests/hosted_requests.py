@@ -1,4 +1,4 @@
-"""Requests and jobs of hosted cards, for tests of wire formats."""
+"""Requests and jobs of hosted cards for tests of wire formats."""
 
 import json
 from typing import Any
@@ -10,40 +10,51 @@ from models.hosted_card import HostedCard
 from models.registry import get_card
 
 REFERENCE = "0123456789abcdef0123456789abcdef"
-PNG = Picture(b"\x89PNG", "image/png")
-PNG_URI = "data:image/png;base64,iVBORw=="
+FIRST, LAST = Picture(b"first", "image/png"), Picture(b"last", "image/jpeg")
+FIRST_URI, LAST_URI = "data:image/png;base64,Zmlyc3Q=", "data:image/jpeg;base64,bGFzdA=="
+
+PNG, PNG_URI = Picture(b"\x89PNG", "image/png"), "data:image/png;base64,iVBORw=="
 
 
 def hosted_card(name: str, **changes: Any) -> HostedCard:
-    """Return a bundled hosted card with some fields changed."""
+    """Return a bundled card, with changed fields."""
     card = get_card(name)
     assert isinstance(card, HostedCard)
-    return HostedCard.model_validate({**card.model_dump(), **changes})
+    return card.model_copy(update=changes)
 
 
 def variant_of(card: HostedCard, ratio: str = "16:9", seconds: int = 0, **changes: Any) -> Variant:
-    """Return a variant of a card, of its default length unless ``seconds`` is given."""
-    size = card.size_for(ratio)
-    frames = card.frames_for(seconds or card.durations.default_s)
-    found = Variant(
-        card.name, card.revision, "a red ball", "blurry", 7, size.height, size.width, frames, card.fps, 0, 0.0
+    """Return a variant, of the card's default length unless ``seconds`` is given."""
+    size = card.sizes[ratio]
+    made = Variant(
+        card=card.name,
+        revision=card.revision,
+        prompt="a red ball",
+        negative_prompt="blur",
+        seed=7,
+        height=size.height,
+        width=size.width,
+        num_frames=(seconds or card.durations.default_s) * card.fps,
+        fps=card.fps,
+        num_inference_steps=0,
+        guidance_scale=0.0,
     )
-    return found._replace(**changes)
+    return made._replace(**changes)
 
 
-def request_of(card: HostedCard, variant: Variant | None = None, **changes: Any) -> JobRequest:
-    """Return a request for a variant, or for the card's usual one."""
-    return JobRequest(card, variant or variant_of(card), REFERENCE, card.base_url)._replace(**changes)
+def request_of(card: HostedCard, ratio: str = "16:9", **changes: Any) -> JobRequest:
+    """Return the request of one job."""
+    return JobRequest(card, variant_of(card, ratio), REFERENCE, card.base_url)._replace(**changes)
 
 
-def job_of(card: HostedCard, vendor_ref: str = "", **changes: Any) -> JobRef:
-    """Return a job of the card's usual variant."""
-    found = JobRef(card, variant_of(card), REFERENCE, card.base_url, 1_780_000_000.0, vendor_ref=vendor_ref)
-    return found._replace(**changes)
+def job_of(card: HostedCard, vendor_ref: str = "ref-1", **changes: Any) -> JobRef:
+    """Return a job that was submitted at second 1,000."""
+    made = JobRef(card, variant_of(card), REFERENCE, card.base_url, 1000.0, vendor_ref=vendor_ref)
+    return made._replace(**changes)
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Answer:
-    """Return an answer with a body as JSON, or with these bytes; ``_`` in names of headers is a dash."""
+    """Return an answer with a JSON body; bytes are sent as they are."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
 

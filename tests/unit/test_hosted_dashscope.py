@@ -35,7 +35,7 @@ def test_text_to_video_is_exactly_this_request():
 
 
 def test_a_large_seed_is_reduced_to_the_providers_range():
-    body = DASHSCOPE.submit(request_of(CARD, variant_of(CARD, seed=2**31 + 5))).json
+    body = DASHSCOPE.submit(request_of(CARD, variant=variant_of(CARD, seed=2**31 + 5))).json
     assert body["parameters"]["seed"] == 5
 
 
@@ -82,14 +82,14 @@ def test_the_cost_is_the_billed_seconds_at_the_billed_resolution(usage, cost):
 
 
 def test_the_search_covers_the_minutes_around_the_submission_in_the_time_of_china():
-    query = parse_qs(urlsplit(DASHSCOPE.find(job_of(CARD)).url).query)
+    query = parse_qs(urlsplit(DASHSCOPE.find(job_of(CARD, "", submitted_at=1_780_000_000.0)).url).query)
     assert query["start_time"] == ["20260529042540"]  # 28 May 2026, 20:26:40 UTC is the submission
     assert query["end_time"] == ["20260529043640"]
     assert query["model_name"] == ["wan3.0-video"]
 
 
 def test_only_a_single_job_of_the_window_is_ours():
-    job = job_of(CARD)
+    job = job_of(CARD, "")
     assert DASHSCOPE.read_find(job, answer({"total": 1, "data": [ROW]})) == Finding(Accepted("t1"))
     for rows in ([], [ROW, ROW], [{**ROW, "model_name": "wan2.7-t2v"}], [{"model_name": "wan3.0-video"}]):
         assert DASHSCOPE.read_find(job, answer({"total": len(rows), "data": rows})) == Finding()

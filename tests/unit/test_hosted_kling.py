@@ -14,7 +14,7 @@ FOUND = {"code": 0, "data": [{"id": "8001", "status": "processing", "external_id
 
 
 def test_text_to_video_is_exactly_this_request():
-    wire = KLING.submit(request_of(CARD, variant_of(CARD, "9:16", seconds=7)))
+    wire = KLING.submit(request_of(CARD, variant=variant_of(CARD, "9:16", seconds=7)))
     assert wire.url == "https://api-singapore.klingai.com/text-to-video/kling-3.0"
     assert wire.json == {
         "prompt": "a red ball",
@@ -82,13 +82,13 @@ def test_what_may_have_been_taken_is_unclear(status, body):
 
 
 def test_our_reference_finds_the_job():
-    job = job_of(CARD)
+    job = job_of(CARD, "")
     assert KLING.find(job).url == f"https://api-singapore.klingai.com/tasks?external_task_ids={REFERENCE}"
     assert KLING.read_find(job, answer(FOUND)) == Finding(Accepted("8001"))
 
 
 def test_only_an_empty_list_of_jobs_shows_that_there_is_none_and_only_the_second_time():
-    job = job_of(CARD)
+    job = job_of(CARD, "")
     absent = KLING.read_find(job, answer({"code": 0, "data": []}))
     assert absent.is_absent
     assert absent.look_again_s > 0

@@ -11,7 +11,7 @@ LUMA = format_of(CARD)
 
 
 def test_text_to_video_is_exactly_this_request():
-    wire = LUMA.submit(request_of(CARD, variant_of(CARD, "1:1", seconds=10)))
+    wire = LUMA.submit(request_of(CARD, variant=variant_of(CARD, "1:1", seconds=10)))
     assert wire.url == "https://agents.lumalabs.ai/v1/generations"
     assert wire.json == {
         "prompt": "a red ball",

@@ -23,7 +23,7 @@ def test_text_to_video_is_exactly_this_request():
 
 
 def test_the_models_that_decide_sound_and_negative_prompt_get_them():
-    body = RUNWAY.submit(request_of(VEO, variant_of(VEO, "9:16", seconds=6))).json
+    body = RUNWAY.submit(request_of(VEO, variant=variant_of(VEO, "9:16", seconds=6))).json
     assert body == {
         "model": "veo3.1",
         "promptText": "a red ball",
@@ -31,10 +31,10 @@ def test_the_models_that_decide_sound_and_negative_prompt_get_them():
         "duration": 6,
         "seed": 7,
         "audio": True,
-        "negativePrompt": "blurry",
+        "negativePrompt": "blur",
     }
     silent = hosted_card("runway-veo3.1", sound=False)
-    assert RUNWAY.submit(request_of(silent, variant_of(silent, negative_prompt=""))).json["audio"] is False
+    assert RUNWAY.submit(request_of(silent, variant=variant_of(silent, negative_prompt=""))).json["audio"] is False
 
 
 def test_models_without_a_seed_get_none():
@@ -88,6 +88,6 @@ def test_an_answer_that_shows_nothing_is_unclear(status):
 
 
 def test_a_job_that_is_deleted_has_no_address_to_search_it_by():
-    assert RUNWAY.find(job_of(GEN)) is None
+    assert RUNWAY.find(job_of(GEN, "")) is None
     assert RUNWAY.cancel(job_of(GEN, "t-1"))[:2] == ("DELETE", "https://api.dev.runwayml.com/v1/tasks/t-1")
     assert RUNWAY.check_key(GEN, GEN.base_url, {}).url == "https://api.dev.runwayml.com/v1/organization"
