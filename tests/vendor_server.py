@@ -306,7 +306,7 @@ class VendorServer:
 
     def result_body(self, job: VendorJob) -> Any:
         """Return the answer with the file's address, for protocols with a request of its own for it."""
-        example = self.contract.examples.get("result") or {"name": job.file_name, "state": "ACTIVE"}
+        example = self.contract.examples.get("result") or {"name": f"files/{job.file_name}", "state": "ACTIVE"}
         return self._filled(example, job)
 
     def list_body(self, seen: Seen) -> Any:
@@ -469,8 +469,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _row(self, kind: str) -> dict[str, Any]:
         try:
             return self.vendor.contract.row_of(kind)
-        except StopIteration:  # not every provider has a row for its places
-            return self.vendor.contract.row_of("rate")
+        except StopIteration:  # most providers have only one of these two
+            return self.vendor.contract.row_of({"rate": "concurrency", "concurrency": "rate"}[kind])
 
     def _send_oversized(self) -> None:
         self.send_response(200)
