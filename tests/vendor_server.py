@@ -5,8 +5,8 @@
         ...
         assert vendor.billed == {"a red ball": 1}
 
-The contract is named by itself or by its protocol. A job is taken when its POST has been read (``Fault.takes``), and is
-billed from then on, also if the answer is lost; refused submissions are not taken. A job is done with its
+``kling`` is the name of a contract or of its protocol. A job is taken when its POST has been read (``Fault.takes``),
+and is billed from then on, also if the answer is lost; refused submissions are not taken. A job is done with its
 ``polls_until_done``-th poll, or ``job_s`` seconds after it was taken. The file of a job is a real MP4.
 """
 
@@ -498,7 +498,7 @@ def _example_ref(contract: VendorContract) -> str:
 
 
 def _token(job: VendorJob) -> str:
-    """Return the part of a reference that stands in the provider's addresses."""
+    """Return the part of a reference that the provider's addresses contain."""
     return job.ref.rsplit(":", 1)[-1]
 
 
