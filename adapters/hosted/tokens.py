@@ -23,7 +23,7 @@ ADOBE_URL = "https://ims-na1.adobelogin.com/ims/token/v3"
 ADOBE_SCOPE = "openid,AdobeID,firefly_api,ff_apis"
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-GOOGLE_HOSTS = ("googleapis.com",)
+GOOGLE_HOST = ".googleapis.com"
 EARLY_S = 300.0
 """A token is replaced this long before it expires."""
 TIMEOUT_S = 20.0
@@ -108,7 +108,7 @@ def _google(key_file: str, token_url: str) -> _Token:
             "under IAM, Service accounts, Keys.",
             is_refused=True,
         ) from None
-    if not token_url and not (urlsplit(url).hostname or "").endswith(GOOGLE_HOSTS):
+    if not token_url and not (urlsplit(url).hostname or "").endswith(GOOGLE_HOST):
         raise TokenError("The token address in the service account's file is not one of Google.", is_refused=True)
     now = int(time.time())
     claims = {"iss": email, "scope": GOOGLE_SCOPE, "aud": url, "iat": now, "exp": now + 3600}

@@ -128,9 +128,7 @@ def check_address(url: str, *, plain_http: bool) -> None:
 
 def _client(base_url: str, timeouts: Timeouts, keep: int) -> httpx2.Client:
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=keep, keepalive_expiry=KEEPALIVE_S)
-    timeout = httpx2.Timeout(
-        connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool
-    )
+    timeout = httpx2.Timeout(connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.pool)
     return httpx2.Client(
         limits=limits,
         timeout=timeout,

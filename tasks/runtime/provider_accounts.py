@@ -1,6 +1,8 @@
 """Accounts at providers: their keys and fields, as the settings give them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from manifests.errors import SettingsError
@@ -32,9 +34,21 @@ class ProviderAccount:
         return (self.url or card.base_url).rstrip("/")
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not appear in logs: the key, or the private key in it."""
+        return (self.key, *private_keys(self.key)) if self.key else ()
+
+    @property
     def values(self) -> Mapping[str, str]:
         """The fields that are not secret, by name."""
         return dict(self.fields)
+
+
+def private_keys(key: str) -> Iterator[str]:
+    """Yield the private key and its id in the JSON of a service account."""
+    with suppress(ValueError):
+        body = json.loads(key) if key.lstrip().startswith("{") else {}
+        yield from (str(body[name]) for name in ("private_key", "private_key_id") if body.get(name))
 
 
 def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> ProviderAccount:
