@@ -28,7 +28,7 @@ from adapters.media.video_frames import read_frames
 from manifests.errors import DiskFullError, DiskUnusableError, EncodingError
 from manifests.system_errors import DISK_FULL, TOO_MANY_FILES, full_disk_text, system_error_text
 
-__all__ = ["CRF", "VideoFacts", "encode", "probe", "read_frames", "write_poster"]
+__all__ = ["CRF", "VideoFacts", "appearing", "encode", "probe", "read_frames", "to_yuv", "write_poster"]
 
 UNUSABLE = (*DISK_FULL, *TOO_MANY_FILES, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors that every clip would meet: they end the run instead of failing a clip."""
@@ -72,7 +72,7 @@ def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int
         DiskFullError: the disk is full.
     """
     _check(frames)
-    with _appearing(out) as part:
+    with appearing(out) as part:
         try:
             _write(frames, fps, part, CODING | {"crf": str(crf), "preset": PRESET}, threads)
         except av.FFmpegError as error:
@@ -89,7 +89,7 @@ def write_poster(frame: np.ndarray, out: Path, quality: int = 90) -> None:
     """
     jpeg = io.BytesIO()
     Image.fromarray(frame).save(jpeg, format="JPEG", quality=quality, optimize=True)
-    with _appearing(out) as part:
+    with appearing(out) as part:
         part.write_bytes(jpeg.getvalue())  # on a full disk, Pillow itself would write a truncated file without an error
 
 
@@ -121,14 +121,20 @@ def _converted(frames: np.ndarray, fps: int) -> Iterator[av.VideoFrame]:
     reformatter, waiting = VideoReformatter(), deque[Future[av.VideoFrame]]()
     with ThreadPoolExecutor(1, "convert") as converter:
         for index, pixels in enumerate(frames):
-            waiting.append(converter.submit(_to_yuv, pixels, index, fps, reformatter))
+            waiting.append(converter.submit(_timed, pixels, index, fps, reformatter))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         for future in waiting:
             yield future.result()
 
 
-def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformatter) -> av.VideoFrame:
+def _timed(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformatter) -> av.VideoFrame:
+    frame = to_yuv(pixels, reformatter)
+    frame.pts, frame.time_base = index, Fraction(1, fps)
+    return frame
+
+
+def to_yuv(pixels: np.ndarray, reformatter: VideoReformatter) -> av.VideoFrame:
     """Convert with the bt709 matrix; swscale's default is bt601, regardless of the tags."""
     rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24")
     frame = reformatter.reformat(
@@ -141,12 +147,11 @@ def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformat
         threads=1,
     )
     frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    frame.pts, frame.time_base = index, Fraction(1, fps)
     return frame
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def appearing(out: Path) -> Iterator[Path]:
     """Yield a temporary path next to ``out``; when it is written and synced, rename it to ``out``."""
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:

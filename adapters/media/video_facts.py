@@ -134,9 +134,7 @@ def _duration_s(container: av.container.InputContainer, stream: av.video.stream.
     return container.duration / av.time_base if container.duration else 0.0
 
 
-def _count_frames(
-    path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream
-) -> int:
+def _count_frames(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
     """Count the frames without decoding them; frames outside the edit list are not shown."""
     number = 0
     for packet in container.demux(stream):

@@ -33,7 +33,7 @@ def frames_of(path: Path) -> Iterator[np.ndarray]:
     Raises:
         EncodingError: it is not a readable video.
     """
-    return (_pixels(frame, reformatter) for frame, reformatter in _decoded(path))
+    return (pixels_of(frame, reformatter) for frame, reformatter in _decoded(path))
 
 
 def frames_at(path: Path, indices: Iterable[int]) -> np.ndarray:
@@ -48,7 +48,7 @@ def frames_at(path: Path, indices: Iterable[int]) -> np.ndarray:
     wanted, found = set(order), dict[int, np.ndarray]()
     for index, (frame, reformatter) in enumerate(_decoded(path)):
         if index in wanted:
-            found[index] = _pixels(frame, reformatter)
+            found[index] = pixels_of(frame, reformatter)
         if len(found) == len(wanted):
             break
     if missing := wanted - found.keys():
@@ -123,7 +123,8 @@ def _decoded(path: Path) -> Iterator[tuple[av.VideoFrame, VideoReformatter]]:
             yield frame, reformatter
 
 
-def _pixels(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+def pixels_of(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+    """Return the pixels of a decoded frame, uint8 (height, width, 3), RGB, rotated as displayed."""
     pixels = reformatter.reformat(
         frame,
         format="rgb24",

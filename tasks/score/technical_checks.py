@@ -42,9 +42,7 @@ EXACT = Tolerance()
 """For clips of local models, whose size and length are chosen by us."""
 
 
-def measure(
-    frames: FrameSource, nan_share: float, variant: Variant, tolerance: Tolerance = EXACT
-) -> dict[str, float]:
+def measure(frames: FrameSource, nan_share: float, variant: Variant, tolerance: Tolerance = EXACT) -> dict[str, float]:
     """Return the measurements by name, without those made meaningless by another defect.
 
     ``nan_share``: share of the model's output values that were not finite, 0..1, as passed in.

@@ -110,7 +110,10 @@ def test_a_few_step_clip_with_drifting_colours_does_not_pass():
 def test_a_later_check_of_the_stored_score_gives_the_same_verdict():
     """The shares are relative to the card's limits, so judging again needs no card."""
     score = scored(moving(12), Distilled(min_motion=8))
-    assert few_step_checks(ArrayFrames(moving(12), FPS), FPS, Distilled(min_motion=8))["motion_share"] == score.checks["motion_share"]
+    assert (
+        few_step_checks(ArrayFrames(moving(12), FPS), FPS, Distilled(min_motion=8))["motion_share"]
+        == score.checks["motion_share"]
+    )
     assert Gate(-1.0).judge(score).passed
 
 
