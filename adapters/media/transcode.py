@@ -38,9 +38,6 @@ def transcode(source: Path, out: Path, crf: int = TRANSCODE_CRF, threads: int = 
             raise EncodingError(f"Cannot transcode the video {source}: {error}") from error
 
 
-type Packet = av.Packet[Any]
-
-
 class _Sound(NamedTuple):
     """The sound of the source and of the target; without a resampler, packets are copied."""
 
@@ -106,7 +103,7 @@ def _sound(given: av.container.InputContainer, made: av.container.OutputContaine
     return _Sound(source, target, av.AudioResampler("fltp", layout, rate))
 
 
-def _sounds(packet: Packet, sound: _Sound) -> Iterator[Packet]:
+def _sounds(packet: "av.Packet[Any]", sound: _Sound) -> "Iterator[av.Packet[Any]]":
     if sound.resampler is None:
         if packet.size:
             packet.stream = sound.target
@@ -116,7 +113,7 @@ def _sounds(packet: Packet, sound: _Sound) -> Iterator[Packet]:
         yield from _encoded(sound, frame)
 
 
-def _encoded(sound: _Sound, frame: av.AudioFrame | None) -> Iterator[Packet]:
+def _encoded(sound: _Sound, frame: av.AudioFrame | None) -> "Iterator[av.Packet[Any]]":
     assert sound.resampler is not None
     for part in sound.resampler.resample(frame):
         yield from sound.target.encode(part)
