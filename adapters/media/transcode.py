@@ -10,6 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from adapters.media.video import BT709, CODING, MUXING, PRESET, appearing, to_yuv
+from adapters.media.video_facts import VideoFacts
 from adapters.media.video_frames import pixels_of
 from adapters.media.video_input import open_video
 from manifests.errors import EncodingError
@@ -18,14 +19,18 @@ TRANSCODE_CRF = 18
 """Lower than that of our own clips: the frames have been encoded before, and a second encoding adds its own loss."""
 CLOCK = Fraction(1, 90_000)
 """Unit of the time stamps: the frames keep their times, also at a variable frame rate."""
+ROUNDED_S = 0.0015
 RATES = (44_100, 48_000)
 """Sample rates that are kept; others become the last one."""
 
 
-def transcode(source: Path, out: Path, crf: int = TRANSCODE_CRF, threads: int = 2) -> None:
+def transcode(source: Path, facts: VideoFacts, out: Path, crf: int = TRANSCODE_CRF, threads: int = 2) -> None:
     """Write a video as H.264 High in yuv420p and bt709, with its sound as AAC, index first.
 
     The frames keep their times; a rotation is applied to the pixels. Odd sizes lose a row or a column. AAC is copied.
+
+    Args:
+        facts: properties of the source.
 
     Raises:
         EncodingError: the source is not a readable video, or the encoder rejects it.
@@ -33,7 +38,7 @@ def transcode(source: Path, out: Path, crf: int = TRANSCODE_CRF, threads: int = 
     """
     with appearing(out) as part:
         try:
-            _write(source, part, CODING | {"crf": str(crf), "preset": PRESET}, threads)
+            _write(source, facts, part, CODING | {"crf": str(crf), "preset": PRESET}, threads)
         except av.FFmpegError as error:
             raise EncodingError(f"Cannot transcode the video {source}: {error}") from error
 
@@ -46,36 +51,28 @@ class _Sound(NamedTuple):
     resampler: av.AudioResampler | None
 
 
-def _write(source: Path, part: Path, options: dict[str, str], threads: int) -> None:
+def _write(source: Path, facts: VideoFacts, part: Path, options: dict[str, str], threads: int) -> None:
     with open_video(source) as given, av.open(str(part), "w", format="mp4", options=MUXING) as made:
-        pictures, sound, reformatter = None, _sound(given, made), VideoReformatter()
+        pictures, sound, reformatter = _pictures(made, facts, options, threads), _sound(given, made), VideoReformatter()
         video = given.streams.video[0]
         for packet in given.demux([video, sound.source] if sound else [video]):
             if sound and packet.stream is sound.source:
                 made.mux(list(_sounds(packet, sound)))
                 continue
             for frame in video.decode(packet):
-                pixels = _even(pixels_of(frame, reformatter))
-                pictures = pictures or _pictures(made, video, pixels, options, threads)
-                target = to_yuv(pixels, reformatter)
-                target.pts, target.time_base = round((frame.time or 0) / CLOCK), CLOCK
+                target = to_yuv(_even(pixels_of(frame, reformatter)), reformatter)
+                target.pts, target.time_base = _ticks(frame, facts.fps), CLOCK
                 made.mux(pictures.encode(target))
-        if pictures is None:
-            raise EncodingError(f"The video {source} contains no frames.")
         made.mux(pictures.encode(None))
         if sound and sound.resampler:
             made.mux([*_encoded(sound, None), *sound.target.encode(None)])
 
 
 def _pictures(
-    made: av.container.OutputContainer,
-    video: av.video.stream.VideoStream,
-    pixels: np.ndarray,
-    options: dict[str, str],
-    threads: int,
+    made: av.container.OutputContainer, facts: VideoFacts, options: dict[str, str], threads: int
 ) -> av.video.stream.VideoStream:
-    stream = made.add_stream("libx264", rate=video.average_rate or 24, options=options)
-    stream.height, stream.width = pixels.shape[:2]
+    stream = made.add_stream("libx264", rate=facts.fps or 24, options=options)
+    stream.height, stream.width = facts.height // 2 * 2, facts.width // 2 * 2
     stream.pix_fmt = "yuv420p"
     stream.thread_count = threads
     context = stream.codec_context
@@ -83,6 +80,13 @@ def _pictures(
     context.color_primaries = context.color_trc = context.colorspace = BT709
     context.color_range = ColorRange.MPEG
     return stream
+
+
+def _ticks(frame: av.VideoFrame, fps: Fraction) -> int:
+    """Return a frame's time. Formats that round times to milliseconds would make a constant rate a variable one."""
+    time = float(frame.time or 0)
+    regular = Fraction(round(time * fps)) / fps if fps else Fraction(0)
+    return round((regular if abs(regular - time) < ROUNDED_S else Fraction(time)) / CLOCK)
 
 
 def _even(pixels: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ def stage_fetched(fetched: Fetched, variant_id: str, folder: Path, machine: str,
     credential = credential_state(fetched.path)
     master = folder / MASTER
     if not facts.can_be_master:
-        transcode(fetched.path, master)
+        transcode(fetched.path, facts, master)
     with disk_full_errors(folder):
         _move(fetched.path, master if facts.can_be_master else folder / ORIGINAL)
         if facts.can_be_master:
