@@ -26,14 +26,12 @@ class Mp4Boxes(NamedTuple):
         brand: major brand, such as ``isom`` or ``qt  ``; empty if the file has no ``ftyp`` box.
         faststart: whether the index precedes the frames, so that playback starts immediately.
         is_truncated: whether a box ends after the end of the file.
-        is_fragmented: whether the frames are in fragments with an index each.
         is_encrypted: whether a track is encrypted.
     """
 
     brand: str = ""
     faststart: bool = False
     is_truncated: bool = False
-    is_fragmented: bool = False
     is_encrypted: bool = False
 
 
@@ -56,7 +54,6 @@ def read_boxes(path: Path) -> Mp4Boxes:
             brand=brand,
             faststart=order[:1] == [b"moov"],
             is_truncated=any(box.end > length for box in boxes),
-            is_fragmented=b"moof" in kinds,
             is_encrypted=any(_names_encryption(file, box) for box in boxes if box.kind == b"moov"),
         )
 

@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 from adapters.media.video import BT709, CODING, MUXING, PRESET, appearing, to_yuv
 from adapters.media.video_facts import VideoFacts
-from adapters.media.video_frames import pixels_of
+from adapters.media.video_frames import ToRgb
 from adapters.media.video_input import open_video
 from manifests.errors import EncodingError
 
@@ -53,14 +53,14 @@ class _Sound(NamedTuple):
 
 def _write(source: Path, facts: VideoFacts, part: Path, options: dict[str, str], threads: int) -> None:
     with open_video(source) as given, av.open(str(part), "w", format="mp4", options=MUXING) as made:
-        pictures, sound, reformatter = _pictures(made, facts, options, threads), _sound(given, made), VideoReformatter()
-        video = given.streams.video[0]
+        video, reformatter = given.streams.video[0], VideoReformatter()
+        pictures, sound, to_rgb = _pictures(made, facts, options, threads), _sound(given, made), ToRgb(video)
         for packet in given.demux([video, sound.source] if sound else [video]):
             if sound and packet.stream is sound.source:
                 made.mux(list(_sounds(packet, sound)))
                 continue
             for frame in video.decode(packet):
-                target = to_yuv(_even(pixels_of(frame, reformatter)), reformatter)
+                target = to_yuv(_even(to_rgb.pixels(frame)), reformatter)
                 target.pts, target.time_base = _ticks(frame, facts.fps), CLOCK
                 made.mux(pictures.encode(target))
         made.mux(pictures.encode(None))

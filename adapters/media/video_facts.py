@@ -37,7 +37,6 @@ class VideoFacts(NamedTuple):
         rotation: counterclockwise rotation for display, in degrees: 0, 90, 180 or 270.
         container: FFmpeg's name of the format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
         brand: major brand of an MP4 or MOV file.
-        is_fragmented: whether it is a fragmented MP4.
         audio_codec: empty if there is no sound.
         audio_channels: 0 if there is no sound.
     """
@@ -59,7 +58,6 @@ class VideoFacts(NamedTuple):
     rotation: int = 0
     container: str = ""
     brand: str = ""
-    is_fragmented: bool = False
     audio_codec: str = ""
     audio_channels: int = 0
 
@@ -78,7 +76,6 @@ class VideoFacts(NamedTuple):
         """Whether the file is published as it is: an MP4 that players decode. Others are transcoded."""
         return (
             self.is_mp4
-            and not self.is_fragmented
             and self.pix_fmt in PIXEL_FORMATS.get(self.codec, ())
             and self.audio_codec in AUDIO_CODECS
         )
@@ -116,7 +113,6 @@ def probe(path: Path) -> VideoFacts:
             rotation=rotation,
             container=container.format.name,
             brand=boxes.brand,
-            is_fragmented=boxes.is_fragmented,
             audio_codec=sound.codec_context.codec.canonical_name if sound else "",
             audio_channels=sound.codec_context.channels if sound else 0,
         )

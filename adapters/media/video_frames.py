@@ -33,7 +33,7 @@ def frames_of(path: Path) -> Iterator[np.ndarray]:
     Raises:
         EncodingError: it is not a readable video.
     """
-    return (pixels_of(frame, reformatter) for frame, reformatter in _decoded(path))
+    return (to_rgb.pixels(frame) for frame, to_rgb in _decoded(path))
 
 
 def frames_at(path: Path, indices: Iterable[int]) -> np.ndarray:
@@ -46,9 +46,9 @@ def frames_at(path: Path, indices: Iterable[int]) -> np.ndarray:
     """
     order = [int(index) for index in indices]
     wanted, found = set(order), dict[int, np.ndarray]()
-    for index, (frame, reformatter) in enumerate(_decoded(path)):
+    for index, (frame, to_rgb) in enumerate(_decoded(path)):
         if index in wanted:
-            found[index] = pixels_of(frame, reformatter)
+            found[index] = to_rgb.pixels(frame)
         if len(found) == len(wanted):
             break
     if missing := wanted - found.keys():
@@ -116,33 +116,42 @@ class VideoFile:
         return frames_at(self.path, indices)
 
 
-def _decoded(path: Path) -> Iterator[tuple[av.VideoFrame, VideoReformatter]]:
-    reformatter = VideoReformatter()
+class ToRgb:
+    """Converts the decoded frames of one stream to RGB, by the tags of each frame or else those of the container."""
+
+    def __init__(self, stream: av.video.stream.VideoStream) -> None:
+        # The decoder may overwrite them with the tags of the frames.
+        self._matrix = int(stream.codec_context.colorspace)
+        self._range = int(stream.codec_context.color_range)
+        self._reformatter = VideoReformatter()
+
+    def pixels(self, frame: av.VideoFrame) -> np.ndarray:
+        """Return the pixels of a frame, uint8 (height, width, 3), RGB, rotated as displayed."""
+        pixels = self._reformatter.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=self._matrix_of(frame),
+            src_color_range=self._range_of(frame),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=TO_RGB,
+            threads=1,
+        ).to_ndarray()
+        turns = round(frame.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+    def _matrix_of(self, frame: av.VideoFrame) -> Colorspace:
+        untagged = Colorspace.ITU709 if min(frame.height, frame.width) >= HD_HEIGHT else Colorspace.ITU601
+        return MATRICES.get(int(frame.colorspace)) or MATRICES.get(self._matrix, untagged)
+
+    def _range_of(self, frame: av.VideoFrame) -> ColorRange:
+        if frame.format.name.startswith(("yuvj", "gbr", "rgb")):
+            return ColorRange.JPEG
+        tagged = int(frame.color_range) or self._range
+        return ColorRange.JPEG if tagged == ColorRange.JPEG else ColorRange.MPEG
+
+
+def _decoded(path: Path) -> Iterator[tuple[av.VideoFrame, ToRgb]]:
     with open_video(path) as container:
+        to_rgb = ToRgb(container.streams.video[0])
         for frame in container.decode(video=0):
-            yield frame, reformatter
-
-
-def pixels_of(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
-    """Return the pixels of a decoded frame, uint8 (height, width, 3), RGB, rotated as displayed."""
-    pixels = reformatter.reformat(
-        frame,
-        format="rgb24",
-        src_colorspace=_matrix(frame),
-        src_color_range=_levels(frame),
-        dst_color_range=ColorRange.JPEG,
-        interpolation=TO_RGB,
-        threads=1,
-    ).to_ndarray()
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
-def _matrix(frame: av.VideoFrame) -> Colorspace:
-    untagged = Colorspace.ITU709 if min(frame.height, frame.width) >= HD_HEIGHT else Colorspace.ITU601
-    return MATRICES.get(int(frame.colorspace), untagged)
-
-
-def _levels(frame: av.VideoFrame) -> ColorRange:
-    is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith(("yuvj", "gbr", "rgb"))
-    return ColorRange.JPEG if is_full else ColorRange.MPEG
+            yield frame, to_rgb
