@@ -320,6 +320,25 @@ def _must(value: Any, *kinds: type) -> Any:
     return value
 
 
+CLIP_TEXTS = (
+    "machine",
+    "profile",
+    "rung",
+    "sound_sha256",
+    "campaign_id",
+    "device_kind",
+    "provider",
+    "job_id",
+    "currency",
+    "codec",
+    "frame_rate",
+    "original_sha256",
+    "parent_credential",
+    "revised_prompt_sha256",
+)
+"""Optional texts of a clip."""
+
+
 def _clip_from(body: Any, variant_id: str) -> Clip:
     """Return a stored clip without its paths: a file is found by its variant, never by a path in the database."""
     _must(body["sha256"], str)
@@ -329,8 +348,14 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         raise ValueError("a clip has frames per second")
     for name in ("device_seconds", DRAFT_SECONDS):
         _must(body.get(name, 0.0), float, int)
-    for name in ("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"):
+    for name in CLIP_TEXTS:
         _must(body.get(name, ""), str)
+    for name in ("cost_is_estimate", "has_audio"):
+        _must(body.get(name, False), bool)
+    if body.get("cost_micros") is not None:
+        _must(body["cost_micros"], int)
+    if body.get("file_duration_s") is not None:
+        _must(body["file_duration_s"], float, int)
     changes = {"variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN}
     if DRAFT_SECONDS in body:
         changes["device_seconds"] = body["device_seconds"] + body[DRAFT_SECONDS]
