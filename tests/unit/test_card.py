@@ -16,7 +16,7 @@ STARTER = CARDS["starter"]
 RANGED = STARTER.model_copy(update={"rules": STARTER.rules.model_copy(update={"min_frames": 9, "max_frames": 33})})
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", LOCAL)
 @given(st.floats(0.1, 30))
 def test_frames_are_the_nearest_that_the_rules_allow(name, duration_s):
     card = CARDS[name]
