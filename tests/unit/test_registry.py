@@ -61,13 +61,15 @@ def test_an_unknown_card_suggests_similar_names():
         get_card("startr")
     with pytest.raises(UnknownCardError, match=r"No scorer card is named 'starter'\. Did you mean starter-openclip\?$"):
         open_scorer("starter")
-    with pytest.raises(UnknownCardError, match=r"No model card is named 'sora'\. List them with `reelmill models`\.$"):
-        get_card("sora")
+    with pytest.raises(
+        UnknownCardError, match=r"No model card is named 'veo'\. List them with `reelmill models`\.$"
+    ):
+        get_card("veo")
 
 
 BAD = [
     ("{", "not valid JSON"),
-    ("[]", "field kind: use text-to-video, image-to-video or openclip."),
+    ("[]", "field kind: use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video or openclip."),
     ('{"kind": "image"}', "field kind"),
     ('{"kind": "openclip"}', "field name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
