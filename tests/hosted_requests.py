@@ -14,7 +14,7 @@ FIRST, LAST = Picture(b"first", "image/png"), Picture(b"last", "image/jpeg")
 FIRST_URI, LAST_URI = "data:image/png;base64,Zmlyc3Q=", "data:image/jpeg;base64,bGFzdA=="
 
 
-def hosted_card(name: str, **changes: Any) -> HostedCard:
+def hosted_card(name: str, /, **changes: Any) -> HostedCard:
     """Return a bundled card, with changed fields."""
     card = get_card(name)
     assert isinstance(card, HostedCard)
