@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from manifests.hosted.wire import Answer
+from manifests.hosted.wire import Answer, Wire
 from manifests.variant import Variant
 from models.hosted.wire_format import JobRef, JobRequest, Picture
 from models.hosted_card import HostedCard
@@ -13,6 +13,8 @@ REFERENCE = "0123456789abcdef0123456789abcdef"
 FIRST, LAST = Picture(b"first", "image/png"), Picture(b"last", "image/jpeg")
 FIRST_URI, LAST_URI = "data:image/png;base64,Zmlyc3Q=", "data:image/jpeg;base64,bGFzdA=="
 
+PNG, PNG_URI = Picture(b"\x89PNG", "image/png"), "data:image/png;base64,iVBORw=="
+
 
 def hosted_card(name: str, /, **changes: Any) -> HostedCard:
     """Return a bundled card, with changed fields."""
@@ -21,10 +23,9 @@ def hosted_card(name: str, /, **changes: Any) -> HostedCard:
     return card.model_copy(update=changes)
 
 
-def variant_of(card: HostedCard, ratio: str = "16:9", **changes: Any) -> Variant:
-    """Return a variant of a card's default length."""
+def variant_of(card: HostedCard, ratio: str = "16:9", seconds: int = 0, **changes: Any) -> Variant:
+    """Return a variant, of the card's default length unless ``seconds`` is given."""
     size = card.sizes[ratio]
-    seconds = card.durations.default_s
     made = Variant(
         card=card.name,
         revision=card.revision,
@@ -33,7 +34,7 @@ def variant_of(card: HostedCard, ratio: str = "16:9", **changes: Any) -> Variant
         seed=7,
         height=size.height,
         width=size.width,
-        num_frames=seconds * card.fps,
+        num_frames=(seconds or card.durations.default_s) * card.fps,
         fps=card.fps,
         num_inference_steps=0,
         guidance_scale=0.0,
@@ -56,3 +57,15 @@ def answer(body: Any, status: int = 200, **headers: str) -> Answer:
     """Return an answer with a JSON body; bytes are sent as they are."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+def has_null(value: Any) -> bool:
+    """Return whether a JSON value contains null at any depth."""
+    if isinstance(value, dict):
+        return any(map(has_null, value.values()))
+    return value is None or (isinstance(value, list) and any(map(has_null, value)))
+
+
+def fields_of(wire: Wire) -> dict[str, str]:
+    """Return the form fields of a multipart request, without files."""
+    return {part.name: part.content.decode() for part in wire.parts if not part.file_name}

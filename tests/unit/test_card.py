@@ -145,4 +145,4 @@ def test_cards_state_the_conditions_that_bind_the_operator():
     assert "DE" in conditions["hunyuanvideo-1.5-480p-i2v"]
     assert "1 million visits" in conditions["cogvideox-5b-i2v"]
     assert "have that settled" in conditions["animatediff-sd1.5"]
-    assert all(card.licence.url for name, card in CARDS.items() if not name.startswith("starter"))
+    assert all(card.licence.url for name, card in LOCAL.items() if not name.startswith("starter"))

@@ -122,9 +122,8 @@ def test_an_open_clip_folder_states_its_context_length(tmp_path):
 
 
 def test_every_card_that_reads_prompts_has_a_limit():
-    unknown = [
-        name for name, card in (local_cards(load_cards()) | load_scorer_cards()).items() if not prompt_limit(card)
-    ]
+    cards = local_cards(load_cards()) | load_scorer_cards()
+    unknown = [name for name, card in cards.items() if not prompt_limit(card)]
     assert unknown == ["svd-xt"]  # it reads only a picture
 
 
