@@ -251,7 +251,8 @@ class VendorServer:
             ref = example[:-1] + str(number) if example[-1:] == "1" else f"{example}{number}"
             fields = _fields(seen)
             reference = _reference_in(fields)
-            if reference and any(job.reference == reference for job in self.jobs.values()):
+            is_unique = self.contract.name == "kling"  # no other provider is known to refuse a reference that it has
+            if is_unique and reference and any(job.reference == reference for job in self.jobs.values()):
                 raise DuplicateError(reference)
             model = str(_first(fields, ("model",)) or seen.path.rsplit("/", 1)[-1])
             prompt = str(_first(fields, ("promptText", "prompt", "text", "input")) or "")
@@ -467,10 +468,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _row(self, kind: str) -> dict[str, Any]:
-        try:
-            return self.vendor.contract.row_of(kind)
-        except StopIteration:  # not every provider has a row for its places
-            return self.vendor.contract.row_of("rate")
+        known = {row["class"] for row in self.vendor.contract.error_rows if "http" in row}
+        # Some providers have no row for their places, others none for their rate.
+        return self.vendor.contract.row_of(next(each for each in (kind, "rate", "concurrency") if each in known))
 
     def _send_oversized(self) -> None:
         self.send_response(200)
