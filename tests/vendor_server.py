@@ -251,7 +251,8 @@ class VendorServer:
             ref = example[:-1] + str(number) if example[-1:] == "1" else f"{example}{number}"
             fields = _fields(seen)
             reference = _reference_in(fields)
-            if reference and any(job.reference == reference for job in self.jobs.values()):
+            is_unique = self.contract.name == "kling"  # no other provider is known to refuse a reference that it has
+            if is_unique and reference and any(job.reference == reference for job in self.jobs.values()):
                 raise DuplicateError(reference)
             model = str(_first(fields, ("model",)) or seen.path.rsplit("/", 1)[-1])
             prompt = str(_first(fields, ("promptText", "prompt", "text", "input")) or "")
