@@ -41,6 +41,18 @@ WAYS: dict[JobState, tuple[str, ...]] = {
 }
 """The changes that bring a new job to a state."""
 
+ALLOWED = {
+    "submitting": "submitted refused not_sent not_taken uncertain adopt discard",
+    "uncertain": "submitted refused not_sent not_taken uncertain lost adopt discard",
+    "submitted": "submitted done failed cancelled lost request_cancel",
+    "done": "done lost fetched fetch_again discard",
+    "lost": "lost discard",
+    "failed": "failed",
+    "refused": "refused",
+    "cancelled": "submitted not_sent not_taken cancelled",
+}
+"""The changes that each state allows, or that may be repeated in it."""
+
 
 def new_job(variant_id: str, price: Money | None = CENTS_30, run_id: str = "", **changes) -> NewJob:
     values = {"provider": "runway", "card": "runway-gen4.5", "deadline_s": 600.0} | changes

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import samples
-from provider_job_samples import CENTS_30, CHANGES, SPRING, TAKEN, job_in, leased, new_job, reserve
+from provider_job_samples import ALLOWED, CENTS_30, CHANGES, SPRING, TAKEN, job_in, leased, new_job, reserve
 from sqlalchemy import insert, select, text, update
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -81,18 +81,6 @@ def test_a_variant_is_submitted_again_after_its_job_was_closed(catalogue: Catalo
     assert (second.attempt, second.job_id == first.job_id) == (2, False)
     assert [job.job_id for job in catalogue.provider_jobs.list()] == [second.job_id, first.job_id]
     assert [job.job_id for job in catalogue.provider_jobs.list(JobState.REFUSED)] == [first.job_id]
-
-
-ALLOWED = {
-    "submitting": "submitted refused not_sent not_taken uncertain adopt discard",
-    "uncertain": "submitted refused not_sent not_taken uncertain lost adopt discard",
-    "submitted": "submitted done failed cancelled lost request_cancel",
-    "done": "done lost fetched fetch_again discard",
-    "lost": "lost discard",
-    "failed": "failed",
-    "refused": "refused",
-    "cancelled": "submitted not_sent not_taken cancelled",
-}
 
 
 @pytest.mark.parametrize("state", list(JobState))
