@@ -153,7 +153,7 @@ def _report_of(reading: StoreReading) -> CredentialReport:
     ingredients = tuple(_ingredient(each) for each in reading.manifest.get("ingredients", []))
     return CredentialReport(
         state="invalid" if tampered else STATES.get(reading.state, "invalid"),
-        findings=(*(finding_of(each) for each in _problems(reading)), *tampered),
+        findings=(*(finding_of(each) for each in _problems(reading)), *tampered, *_disclosed(reading)),
         signer=_signer(reading.signature),
         time_stamped=any(each["code"] == "timeStamp.validated" for each in reading.codes("success")),
         title=reading.manifest.get("title") or "",
@@ -175,6 +175,13 @@ def _tampered(reading: StoreReading) -> Iterator[Finding]:
     for title, failure in reading.tampered_ingredients():
         code, sentence = finding_of(failure)
         yield Finding(code, f"in its ingredient “{title}”, {sentence}")
+
+
+def _disclosed(reading: StoreReading) -> Iterator[Finding]:
+    """Yield what the signer found in the file from which the clip was made; it does not make the clip invalid."""
+    for title, failure in reading.disclosed_failures():
+        code, sentence = finding_of(failure)
+        yield Finding(code, f"as its signer states, already in the file “{title}” of the provider, {sentence}")
 
 
 def _history(reading: StoreReading) -> Iterator[str]:
