@@ -29,9 +29,13 @@ class Look(NamedTuple):
     codec: str = "libx264"
 
 
+HD = Look()
+"""The usual look: H.264 in bt709, with tags."""
+
+
 def write_file(
     path: Path,
-    look: Look = Look(),
+    look: Look = HD,
     *,
     height: int = 96,
     width: int = 160,
