@@ -99,6 +99,16 @@ def sound_packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(container.streams.audio[0]) if packet.size]
 
 
+def stored_packets(path: Path) -> dict[str, list[bytes]]:
+    """Return pictures and sound of a file as they are stored, by kind."""
+    found: dict[str, list[bytes]] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.size:
+                found.setdefault(packet.stream.type, []).append(bytes(packet))
+    return found
+
+
 def _frame(look: Look, height: int, width: int, index: int) -> av.VideoFrame:
     rgb = np.empty((height, width, 3))
     for number, colour in enumerate(COLOURS):
