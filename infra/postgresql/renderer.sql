@@ -2,8 +2,8 @@
 -- Reelmill and after each upgrade; running it again changes nothing else:
 --   psql --set ON_ERROR_STOP=1 --file infra/postgresql/renderer.sql "$REELMILL_CATALOGUE_URL"
 -- A renderer leases variants, records clips, scores and verdicts, and counts device time. It cannot approve, reject,
--- sign, publish or withdraw, nor change accounts, tokens, schedules, sheets or the audit log. Everything that is not
--- granted here is forbidden, including all tables that later versions add.
+-- sign, publish or withdraw, submit provider jobs, nor change accounts, tokens, schedules, sheets or the audit log.
+-- Everything that is not granted here is forbidden, including all tables that later versions add.
 BEGIN;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -15,6 +15,8 @@ GRANT USAGE ON SCHEMA public TO reelmill_renderer;
 
 GRANT SELECT ON alembic_version, memberships, runs, variants TO reelmill_renderer;
 GRANT SELECT (campaign_id, standing, priority) ON campaigns TO reelmill_renderer;
+-- A renderer submits no provider jobs. It only asks which variants have one, and what they add to the budget of its run.
+GRANT SELECT (variant_id, run_id, state, fetched_at, cost_micros, reserved_micros) ON provider_jobs TO reelmill_renderer;
 GRANT UPDATE (waiting, working, served, spent_s, claimed_at, detail) ON runs TO reelmill_renderer;
 GRANT UPDATE (
     state, attempt, tries, lease_owner, lease_expires, clip, score, prompt_adherence, sort_score, reasons, error, made_at
@@ -179,16 +181,18 @@ BEGIN
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    IF coalesce(clip ->> 'provider', '') <> '' OR coalesce(clip ->> 'job_id', '') <> ''
+        OR coalesce(clip -> 'cost_micros', 'null') <> 'null'
+    THEN
+        RAISE EXCEPTION 'a clip of a renderer is from no provider' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     FOREACH name IN ARRAY ARRAY ['size', 'height', 'width', 'num_frames', 'fps'] LOOP
         IF NOT renderer_number(clip -> name, 1, CASE name WHEN 'size' THEN 1e12 WHEN 'fps' THEN 1000 ELSE 1000000 END) OR (clip ->> name) !~ '^[0-9]+$' THEN
             RAISE EXCEPTION 'the % of a clip is out of range', name USING ERRCODE = 'insufficient_privilege';
         END IF;
     END LOOP;
-    IF clip ->> 'file_duration_s' IS NOT NULL AND NOT renderer_number(clip -> 'file_duration_s', 0, 1e6)
-        OR clip ->> 'cost_micros' IS NOT NULL
-            AND (NOT renderer_number(clip -> 'cost_micros', 0, 1e15) OR (clip ->> 'cost_micros') !~ '^[0-9]+$')
-    THEN
-        RAISE EXCEPTION 'the length or cost of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
+    IF clip ->> 'file_duration_s' IS NOT NULL AND NOT renderer_number(clip -> 'file_duration_s', 0, 1e6) THEN
+        RAISE EXCEPTION 'the length of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
     END IF;
     IF NOT renderer_number(clip -> 'device_seconds', 0, 1e7) THEN
         RAISE EXCEPTION 'the device time of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
