@@ -172,7 +172,7 @@ def record_of(
 
 
 def _file_facts(clip: Clip) -> dict[str, Any]:
-    """Return the facts about a provider's file. HEVC is named, because not every browser plays it."""
+    """Return the facts about a provider's file. Not every browser plays HEVC, so the codec is named."""
     return {"frame_rate": clip.frame_rate, "codec": clip.codec, "has_audio": clip.has_audio}
 
 
@@ -181,6 +181,7 @@ def _provider_facts(clip: Clip, file: ProviderFile) -> dict[str, Any]:
     return {
         "name": file.provider,
         "model": file.model,
+        "job_id": clip.job_id or None,
         "cost_micros": clip.cost_micros,
         "currency": clip.currency or None,
         "cost_is_estimate": clip.cost_is_estimate,

@@ -19,6 +19,7 @@ from adapters.c2pa.verifier import verify
 from adapters.catalogue import Catalogue, Lease
 from adapters.media.video_facts import probe
 from adapters.media.video_frames import frames_of
+from app.cli.commands.credentials import show_report
 from manifests.clip import Clip
 from manifests.credentials.credential import generation_definition
 from manifests.credentials.credential_report import CredentialReport
@@ -198,6 +199,7 @@ def test_an_mp4_is_published_as_it_was_delivered(world, look, options):
     assert record["provider"] == {
         "name": "vendor",
         "model": "video-2",
+        "job_id": "job-1",
         "cost_micros": 250_000,
         "currency": "USD",
         "cost_is_estimate": False,
@@ -400,3 +402,12 @@ def test_a_reused_clip_has_its_original_and_costs_nothing(world):
     [clip] = reused_clips(world.resources, world.catalogue, leases).values()
     assert sha256_of(Staging(world.resources.staging).original_of(clip)) == clip.original_sha256
     assert (clip.cost_micros, clip.currency) == (0, "EUR")
+
+
+def test_reelmill_verify_names_the_problems_of_the_parent(world, vendor, capsys):
+    path = with_changed_byte(signed_by(vendor, write_file(world.folder / "download.mp4")), end_of("mdat", 40))
+    world.fetch(path)
+    published, _ = world.publish()
+    show_report("clip.mp4", world.trusted(published))
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "made from" in line]
+    assert "made from Video 2 output (parentOf): the signer is not trusted; the pixels, the sound or" in line
