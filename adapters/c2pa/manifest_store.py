@@ -93,7 +93,7 @@ class StoreReading(NamedTuple):
     def disclosed_failures(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield title and failure of the parent, and of its own ingredients, if the signer discloses them.
 
-        A provider may deliver a file whose credential is invalid. Our own facts then say so.
+        A provider may deliver a file whose credential is invalid. Our own facts then state it.
         """
         if self.assertion(OWN_LABEL).get("parent_credential") == "invalid":
             own = [each for each in self.manifest.get("ingredients", []) if each.get("relationship") != "parentOf"]

@@ -24,7 +24,7 @@ from manifests.credentials.credential_report import (
 from manifests.credentials.definition import OWN_LABEL
 from manifests.errors import CredentialError
 
-__all__ = ["CredentialReport", "verify"]
+__all__ = ["CredentialReport", "credential_state", "verify"]
 
 STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 UNREADABLE = finding_of({"code": "credential.unreadable"})
@@ -69,6 +69,18 @@ def verify(
     if sha256 and sha256 != digest:
         report = replace(report, state="invalid", findings=(*report.findings, OTHER_BYTES))
     return replace(report, path=str(path), sha256=digest)
+
+
+def credential_state(path: Path) -> str:
+    """Return the state of a file's Content Credential without trusted roots: ``valid`` or ``invalid``.
+
+    Empty if it has none, if its format cannot contain one, or if the file cannot be read.
+    """
+    try:
+        state = verify(path).state
+    except CredentialError:
+        return ""
+    return "" if state == "absent" else state
 
 
 def _check_parts(path: Path, part: Part | None, fragments: Sequence[Path]) -> None:

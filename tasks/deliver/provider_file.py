@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapters.c2pa.verifier import verify
+from adapters.c2pa.verifier import credential_state
 from adapters.media.mp4_boxes import read_boxes
 from manifests.clip import Clip
 from manifests.credentials.credential import ProviderFile
@@ -40,18 +40,6 @@ def provider_file_of(resources: Resources, card: GeneratorCard, clip: Clip) -> P
         original=original,
         revised_prompt_sha256=clip.revised_prompt_sha256,
     )
-
-
-def credential_state(path: Path) -> str:
-    """Return the state of a file's own Content Credential: ``valid`` or ``invalid``.
-
-    Empty if it has none, or if its format cannot contain one.
-    """
-    try:
-        state = verify(path).state
-    except CredentialError:
-        return ""
-    return "" if state == "absent" else state
 
 
 def _original(resources: Resources, clip: Clip) -> OriginalFile | None:
