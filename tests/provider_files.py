@@ -58,6 +58,7 @@ def write_file(
         coding["x265-params"] = "log-level=none"
     muxing = {"movflags": movflags} if muxer in ("mp4", "mov") and movflags else {}
     with av.open(str(path), "w", format=muxer, options=muxing) as container:
+        container.metadata.update(metadata or {})
         stream = container.add_stream(look.codec, rate=fps, options=coding | (options or {}))
         stream.height, stream.width, stream.pix_fmt = height, width, look.pix_fmt
         context = stream.codec_context

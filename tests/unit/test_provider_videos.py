@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from provider_files import HD, Look, colour_error, sound_packets, write_file
 
 from adapters.media import video_facts, video_input
@@ -137,6 +140,32 @@ def test_files_that_cannot_be_read_are_refused_with_the_reason(tmp_path, monkeyp
     monkeypatch.setattr(video_facts, "MAX_FRAMES", 10)
     with pytest.raises(EncodingError, match="more than 10 frames"):
         probe(path)
+
+
+def test_metadata_in_another_encoding_is_no_problem(tmp_path):
+    path = write_file(tmp_path / "clip.mp4", metadata={"title": "Muenchen"})
+    data = path.read_bytes()
+    assert data.count(b"Muenchen") == 1
+    path.write_bytes(data.replace(b"Muenchen", b"M\xfcnchen."))
+    assert probe(path).num_frames == 24
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=40), st.floats(0.1, 1))
+@pytest.mark.parametrize("muxer", ["mp4", "webm"])
+def test_a_damaged_file_is_read_or_refused_with_a_sentence(tmp_path, muxer, changes, share):
+    look, options = (HD, {}) if muxer == "mp4" else (VP9, {"sound": "libopus"})
+    whole = tmp_path / f"whole.{muxer}"
+    if not whole.exists():
+        write_file(whole, look, muxer=muxer, num_frames=6, **options)
+    data = bytearray(whole.read_bytes())
+    for place, value in changes:
+        data[int(place**2 * (len(data) - 1))] = value
+    path = tmp_path / "damaged"
+    path.write_bytes(data[: int(share * len(data))])
+    with suppress(EncodingError):
+        transcode(path, probe(path), tmp_path / "made.mp4")
+        assert probe(tmp_path / "made.mp4").can_be_master
 
 
 def test_a_playlist_cannot_name_another_file(tmp_path):
