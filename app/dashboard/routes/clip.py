@@ -35,7 +35,8 @@ MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
-CLIP_FACTS = ("size", "device_seconds", "rung")
+CLIP_FACTS = ("size", "device_seconds", "rung", "provider", "codec", "frame_rate", "has_audio", "parent_credential")
+HEVC_NOTE = "hevc (not every browser plays it)"
 
 
 CHECK_LABELS = {
@@ -205,4 +206,6 @@ def _settings(row: VariantRow) -> dict[str, Any]:
     facts = {name: clip[name] for name in CLIP_FACTS if clip.get(name)}
     if "size" in facts:
         facts["size"] = f"{facts['size'] / 1000:,.0f} kB"
+    if facts.get("codec") == "hevc":
+        facts["codec"] = HEVC_NOTE
     return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
