@@ -4,7 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from adapters.media.clip_with_sound import encode_with_sound
 from adapters.media.video import encode
 from app.model_server.job_queue import JobQueue
 from app.model_server.job_store import JobStore
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 GRACE_S = 5.0
 """Seconds that running clips may take at the end; the others are generated after the next start."""
 
+RETRY_S = 5.0
+"""Seconds until a device works again after a job could not be stored."""
+
 
 class DeviceWorkers:
     """Generates the clips of a queue on all devices of this machine; a device keeps its last model loaded."""
@@ -27,6 +32,7 @@ class DeviceWorkers:
         self._cards = cards
         self._queue = queue
         self._store = store
+        self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._seconds: dict[tuple[object, ...], float] = {}
 
@@ -36,6 +42,7 @@ class DeviceWorkers:
 
     def stop(self) -> None:
         """Wait GRACE_S for running clips; those that take longer are queued again by the next server."""
+        self._stopping.set()
         self._queue.close()
         until = time.monotonic() + GRACE_S
         for thread in list(self._threads):
@@ -61,9 +68,14 @@ class DeviceWorkers:
     def _work(self) -> None:
         with devices_of(self._resources).acquire() as device:
             loaded = self._warm_up(device)
-            while job := self._queue.next(loaded):
-                loaded = job.variant.card
-                self._process(device, job)
+            while not self._stopping.is_set():
+                try:
+                    if job := self._queue.next(loaded):
+                        loaded = job.variant.card
+                        self._process(device, job)
+                except OSError:  # the record of a job cannot be written, for example because the disk is full
+                    log.exception("A job cannot be stored. Its clip is generated after the next start.")
+                    self._stopping.wait(RETRY_S)
             device.close()
 
     def _warm_up(self, device: Device) -> str:
@@ -80,10 +92,10 @@ class DeviceWorkers:
         """Generate one clip; every error ends in the job and not in the thread."""
         try:
             made = self._generate(device, job)
-            encode(made.frames, job.variant.fps, self._store.file_of(job), self._resources.master_crf)
+            self._write(made, self._store.file_of(job))
             self._seconds[job.variant.shape_group] = max(time.time() - job.started_at, 0.01)
-            self._queue.complete(job, made.device_seconds)
             device.note_memory()
+            self._queue.complete(job, made.device_seconds)
         except BrokenDeviceError as error:
             device.abandon()
             log.warning("%s failed on %s: %s", job.video_id, device.name, error)
@@ -94,6 +106,13 @@ class DeviceWorkers:
         except Exception as error:
             log.exception("%s failed", job.video_id)
             self._queue.fail(job, "server_error", str(error) or type(error).__name__)
+
+    def _write(self, made: Generated, out: Path) -> None:
+        fps, crf = made.variant.fps, self._resources.master_crf
+        if made.sound is None:
+            encode(made.frames, fps, out, crf)
+        else:
+            encode_with_sound(made.frames, fps, made.sound.samples, made.sound.rate, out, crf)
 
     def _generate(self, device: Device, job: VideoJob) -> Generated:
         generator = device.generator(self._cards[job.variant.card])

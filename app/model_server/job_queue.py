@@ -184,7 +184,7 @@ class JobQueue:
                 self._store.file_of(job).unlink(missing_ok=True)
                 return False
             self._put(ended)
-            self._changed.notify()
+            self._changed.notify_all()
             return True
 
     def _put(self, job: VideoJob) -> None:

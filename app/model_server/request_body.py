@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 
 from app.model_server.errors import ApiError, invalid
 
@@ -74,8 +74,10 @@ async def _of_form(request: Request) -> VideoBody:
             reference = fields.pop(REFERENCE, None) or fields.pop(IN_FORMS, None)
             picture = await _picture(reference)
             files = [name for name, value in fields.items() if isinstance(value, UploadFile)]
-    except MultiPartException as error:
-        raise invalid(f"The form is damaged: {error.message}", code="invalid_form") from None
+    except HTTPException as error:  # Starlette's for a damaged form; that for a body that is too large has 413
+        if error.status_code != 400:
+            raise
+        raise invalid(f"The form is damaged: {error.detail}", code="invalid_form") from None
     if files:
         raise invalid(f"{files[0][:80]} must not be a file. Only {REFERENCE} may be one.", files[0])
     return VideoBody(fields, picture)
@@ -97,9 +99,11 @@ def _of_data_url(text: Any) -> bytes:
         raise invalid(f"Invalid {REFERENCE}. {DATA_URL}", REFERENCE)
     _check_size(len(content) * 3 // 4 - 2)
     try:
-        return base64.b64decode(content, validate=True)
+        data = base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
         raise invalid(f"The base64 text of {REFERENCE} is damaged.", REFERENCE) from None
+    _check_size(len(data))
+    return data
 
 
 def _check_size(size: int) -> None:

@@ -1,0 +1,260 @@
+"""`reelmill serve-models` with the starter, used by the official client of the protocol."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import openai
+import pytest
+from review_program import PROGRAM, environment, program
+
+from adapters.media.video import encode, read_frames
+from flows.runtime.resources import resources_of
+from flows.settings import Settings
+from manifests.brief import Brief
+from manifests.placement import Placement
+from manifests.variant import Variant
+from models.registry import get_local_card, open_generator
+from tasks.plan.expand import expand
+
+START_S = 120.0
+END_S = 20.0
+WAIT_S = 120.0
+PROMPT = "a red circle drifting right on a white background"
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")]
+
+
+class Server:
+    """A running `reelmill serve-models`, with what it printed."""
+
+    def __init__(self, home: Path, *words: str, **settings: str) -> None:
+        self.home = home
+        home.parent.mkdir(parents=True, exist_ok=True)
+        given = {f"REELMILL_{name.upper()}": value for name, value in settings.items()}
+        self.process = subprocess.Popen(
+            [*PROGRAM, "serve-models", "--port", "0", *words],
+            env=environment(home) | given,
+            cwd=home.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._listening = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if not self._listening.wait(START_S) or not self.lines:
+            self.kill()
+            raise AssertionError(self.text)
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("Token: "):
+                self._listening.set()
+        self._listening.set()
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        return next(line for line in self.lines if line.startswith("Offering ")).split(" at ")[1].split("/v1")[0]
+
+    @property
+    def token(self) -> str:
+        return (self.home / "model-server" / "token").read_text().strip()
+
+    @property
+    def client(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.token, max_retries=0, timeout=60)
+
+    def interrupt(self) -> float:
+        """Press Ctrl-C, and return the seconds until the process has ended."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(END_S)
+        self._reader.join(END_S)
+        return time.monotonic() - begun
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(END_S)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("served") / "home")
+    yield running
+    running.kill()
+
+
+def finished(client: openai.OpenAI, video_id: str) -> openai.types.Video:
+    end = time.monotonic() + WAIT_S
+    while (video := client.videos.retrieve(video_id)).status in ("queued", "in_progress"):
+        assert time.monotonic() < end, video
+        time.sleep(0.05)
+    return video
+
+
+def frames_in(path: Path, content: bytes) -> np.ndarray:
+    path.write_bytes(content)
+    return read_frames(path)
+
+
+def local_frames(path: Path, prompt: str, seed: int) -> np.ndarray:
+    """Generate a clip as a run of a sheet does, and return the frames of its file."""
+    card = get_local_card("starter")
+    brief = Brief(
+        row=2, brief_id="a", prompts=(prompt,), placements=(Placement("16:9", "16:9"),), variants=1, seed=seed
+    )
+    [planned] = expand([brief], {"starter": card}, "starter")
+    generator = open_generator(card, threads=1)
+    [made] = generator.generate([planned.variant])
+    generator.close()
+    assert not isinstance(made, Exception)
+    encode(made.frames, planned.variant.fps, path)
+    return read_frames(path)
+
+
+def test_the_official_client_gets_the_clip_of_a_local_run(server: Server, tmp_path: Path):
+    client = server.client
+    video = client.videos.create(
+        prompt=PROMPT, model="starter", size="160x90", seconds="2", extra_body={"seed": 7}
+    )  # type: ignore[arg-type]
+    assert (video.object, video.status, video.size, video.seconds) == ("video", "queued", "160x90", "2")
+    done = finished(client, video.id)
+    assert (done.status, done.progress, done.error, done.id) == ("completed", 100, None, video.id)
+    content = client.videos.download_content(video.id).read()
+    assert np.array_equal(frames_in(tmp_path / "got.mp4", content), local_frames(tmp_path / "local.mp4", PROMPT, 7))
+    assert video.id in [each.id for each in client.videos.list(limit=100)]
+    assert client.videos.delete(video.id).deleted
+    with pytest.raises(openai.NotFoundError, match="There is no video"):
+        client.videos.retrieve(video.id)
+
+
+def test_a_json_client_gets_the_same_clip(server: Server, tmp_path: Path):
+    fields = {"prompt": PROMPT, "model": "starter", "size": "96x96", "seconds": "2", "seed": 3}
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.token}"}) as client:
+        ids = [client.post("/v1/videos", json=fields).json()["id"] for _ in range(2)]
+        contents = []
+        for video_id in ids:
+            finished(server.client, video_id)
+            contents.append(client.get(f"/v1/videos/{video_id}/content").content)
+    first, second = (frames_in(tmp_path / f"{index}.mp4", each) for index, each in enumerate(contents))
+    assert first.shape == (17, 96, 96, 3)
+    assert np.array_equal(first, second)
+
+
+def test_pages_follow_each_other_in_the_official_client(server: Server):
+    client = server.client
+    ids = [client.videos.create(prompt=f"{colour} waves drifting up").id for colour in ("red", "blue", "teal")]
+    for video_id in ids:
+        finished(client, video_id)
+    listed = [each.id for each in client.videos.list(limit=1, order="asc")]
+    assert [each for each in listed if each in ids] == ids
+
+
+def test_four_clients_at_once(server: Server, tmp_path: Path):
+    def one(number: int) -> tuple[int, bytes]:
+        client = server.client
+        video = client.videos.create(prompt=PROMPT, extra_body={"seed": number})
+        assert finished(client, video.id).status == "completed"
+        return number, client.videos.download_content(video.id).read()
+
+    with ThreadPoolExecutor(4) as pool:
+        made = dict(pool.map(one, range(4)))
+    clips = [frames_in(tmp_path / f"{number}.mp4", content) for number, content in made.items()]
+    assert len({clip.tobytes() for clip in clips}) == 4
+
+
+def test_errors_reach_the_official_client(server: Server):
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client.videos.create(prompt=PROMPT, seconds="4")
+    assert (refused.value.param, refused.value.code) == ("seconds", "unsupported_seconds")
+    with pytest.raises(openai.AuthenticationError, match="The token is missing or wrong"):
+        server.client.with_options(api_key="wrong").videos.list()
+
+
+def test_a_killed_server_finishes_its_jobs_after_the_next_start(tmp_path: Path):
+    first = Server(tmp_path / "home")
+    try:
+        ids = [first.client.videos.create(prompt=PROMPT, extra_body={"seed": seed}).id for seed in range(3)]
+        assert finished(first.client, ids[0]).status == "completed"
+    finally:
+        first.kill()
+    second = Server(tmp_path / "home")
+    try:
+        client = second.client
+        assert [finished(client, each).status for each in ids] == ["completed"] * 3
+        frames = frames_in(tmp_path / "got.mp4", client.videos.download_content(ids[2]).read())
+        assert np.array_equal(frames, local_frames(tmp_path / "local.mp4", PROMPT, 2))
+    finally:
+        second.kill()
+
+
+def test_ctrl_c_ends_the_server_and_keeps_the_jobs(tmp_path: Path):
+    server = Server(tmp_path / "home")
+    try:
+        ids = [server.client.videos.create(prompt=PROMPT).id for _ in range(20)]
+        assert server.interrupt() < 15
+        assert server.process.returncode == 130, server.text
+        assert server.lines[-1] == "Stopped."
+        assert "Traceback" not in server.text
+    finally:
+        server.kill()
+    records = [json.loads((tmp_path / f"home/model-server/jobs/{each}.json").read_text()) for each in ids]
+    assert {record["status"] for record in records} <= {"queued", "in_progress", "completed"}
+    assert records[-1]["status"] == "queued"
+
+
+def test_a_second_server_of_the_same_home_is_refused(server: Server):
+    ended = program(server.home, "serve-models", "--port", "0")
+    assert ended.returncode == 1
+    assert "Another `reelmill serve-models` uses" in ended.stderr
+
+
+def test_other_interfaces_need_a_token_of_ones_own(tmp_path: Path):
+    ended = program(tmp_path / "home", "serve-models", "--host", "0.0.0.0", "--port", "0")
+    assert ended.returncode == 1
+    assert "Set REELMILL_MODEL_SERVER_TOKEN" in ended.stderr
+    server = Server(tmp_path / "home", "--host", "0.0.0.0", model_server_token="chosen-by-the-test")
+    try:
+        assert "the server uses plain HTTP" in server.text
+        address = server.url.replace("0.0.0.0", "127.0.0.1")
+        token = {"Authorization": "Bearer chosen-by-the-test"}
+        assert httpx.get(f"{address}/v1/models", headers=token).status_code == 200
+        assert "chosen-by-the-test" not in server.text
+        assert not (tmp_path / "home/model-server/token").exists()
+    finally:
+        server.kill()
+
+
+def test_addresses_that_are_not_of_this_machine_are_refused(tmp_path: Path):
+    ended = program(tmp_path / "home", "serve-models", "--host", "127.0.0.1", "--port", "1", "--card", "svd-xt")
+    assert ended.returncode == 1
+    unknown = program(tmp_path / "home", "serve-models", "--card", "startr")
+    assert "Did you mean starter" in unknown.stderr
+
+
+def test_the_token_file_is_private(server: Server):
+    mode = os.stat(server.home / "model-server" / "token").st_mode & 0o777
+    assert mode == 0o600
+    assert len(server.token) >= 40
+    assert server.token not in server.text
