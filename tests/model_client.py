@@ -21,6 +21,7 @@ TOKEN = "a-token-of-the-tests"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 PROMPT = "a red circle drifting right on a white background"
 WAIT_S = 20.0
+LIMITS = Limits()
 
 
 class GatedGenerator(FakeGenerator):
@@ -49,7 +50,7 @@ class GatedGenerator(FakeGenerator):
 
 @contextmanager
 def client_in(
-    home: Path, cards: Sequence[str] = ("starter",), limits: Limits = Limits(), **settings: object
+    home: Path, cards: Sequence[str] = ("starter",), limits: Limits = LIMITS, **settings: object
 ) -> Iterator[TestClient]:
     """Yield a client of a running server that sends the token."""
     chosen = Settings(home=home, **settings)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ class JobQueue:
                 return job
         raise ApiError(
             404,
-            f"There is no video {video_id[:80]!r}. It may have been deleted or expired; create a new one.",
+            f"The video {video_id[:80]!r} does not exist. It may have been deleted or expired; create a new one.",
             "video_not_found",
             "video_id",
         )
@@ -141,7 +141,7 @@ class JobQueue:
         self._end(job, self._again(job, reason))
 
     def close(self) -> None:
-        """Give out no more jobs."""
+        """Stop giving out jobs."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

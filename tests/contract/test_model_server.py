@@ -1,6 +1,7 @@
 """The model server's routes with a fake generator: every request of the protocol, and every refusal."""
 
 import base64
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from app.model_server.service import Limits
 from manifests.errors import BrokenDeviceError, GenerationError, LicenceNotAttestedError, ModelError
 from models.fake import paint
 from models.protocols import Sound
-from models.registry import get_card
+from models.registry import get_card, get_local_card, weights_path
 from tasks.runtime import resources
 
 
@@ -442,7 +443,51 @@ def test_cards_that_must_not_be_offered(tmp_path, generator):
     (folder / "svd.json").write_text(json.dumps(card))
     with pytest.raises(LicenceNotAttestedError, match="svd must not be offered to others yet: its licence"):
         client_in(tmp_path / "home", ["svd"], model_folders=(folder,)).__enter__()
-    with pytest.raises(ModelError, match="wan2.1-t2v-1.3b cannot be offered: "):
+    with pytest.raises(ModelError, match=r"wan2\.1-t2v-1\.3b cannot be offered: "):
         client_in(tmp_path / "home", ["wan2.1-t2v-1.3b"], weights_root=tmp_path).__enter__()
     with pytest.raises(ModelError, match="hosted-starter has no weights"):
         client_in(tmp_path / "home", ["hosted-starter"]).__enter__()
+
+
+def test_a_clip_starts_from_the_picture_of_a_client(tmp_path, generator, monkeypatch):
+    sources = []
+
+    def open_generator(*_, pictures, **__):
+        sources.append(pictures)
+        return generator
+
+    monkeypatch.setattr(resources, "open_generator", open_generator)
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    card = get_card("starter").model_dump(mode="json") | {
+        "name": "animate",
+        "kind": "image-to-video",
+        "vocabulary": None,
+    }
+    card["weights"] |= {
+        "folder": str(weights_path(get_local_card("starter"))),
+        "revision": card["weights"]["sha256"][:12],
+    }
+    (folder / "animate.json").write_text(json.dumps(card))
+    content, kept = picture(tmp_path / "first.png"), tmp_path / "home/model-server/first-frames"
+    url = "data:image/png;base64," + base64.b64encode(content).decode()
+    with client_in(tmp_path / "home", ["animate"], model_folders=(folder,)) as client:
+        error = refusal(client)
+        assert error["message"].startswith("animate needs the picture that the clip starts with.")
+        by_form = client.post(
+            "/v1/videos", data={"prompt": PROMPT}, files={"input_reference": ("first.png", content, "image/png")}
+        ).json()
+        by_json = create(client, input_reference={"image_url": url})
+        nested = client.post("/v1/videos", data={"prompt": PROMPT, "input_reference[image_url]": url}).json()
+        service = client.app.state.service
+        hashes = {service.queue.get(each["id"]).variant.first_frame_sha256 for each in (by_form, by_json, nested)}
+        assert hashes == {hashlib.sha256(content).hexdigest()}
+        generator.gate.set()
+        for each in (by_form, by_json, nested):
+            assert finished(client, each["id"])["status"] == "completed"
+        assert sources[0](hashes.pop()).shape == (128, 128, 3)
+        for each in (by_form, by_json):
+            client.delete(f"/v1/videos/{each['id']}")
+        assert len(list(kept.glob("*.png"))) == 1
+        client.delete(f"/v1/videos/{nested['id']}")
+        assert not list(kept.glob("*.png"))

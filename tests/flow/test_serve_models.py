@@ -6,7 +6,6 @@ import signal
 import subprocess
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +17,8 @@ import pytest
 from review_program import PROGRAM, environment, program
 
 from adapters.media.video import encode, read_frames
-from flows.runtime.resources import resources_of
-from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.placement import Placement
-from manifests.variant import Variant
 from models.registry import get_local_card, open_generator
 from tasks.plan.expand import expand
 
@@ -135,9 +131,7 @@ def local_frames(path: Path, prompt: str, seed: int) -> np.ndarray:
 
 def test_the_official_client_gets_the_clip_of_a_local_run(server: Server, tmp_path: Path):
     client = server.client
-    video = client.videos.create(
-        prompt=PROMPT, model="starter", size="160x90", seconds="2", extra_body={"seed": 7}
-    )  # type: ignore[arg-type]
+    video = client.videos.create(prompt=PROMPT, model="starter", size="160x90", seconds="2", extra_body={"seed": 7})  # type: ignore[arg-type]
     assert (video.object, video.status, video.size, video.seconds) == ("video", "queued", "160x90", "2")
     done = finished(client, video.id)
     assert (done.status, done.progress, done.error, done.id) == ("completed", 100, None, video.id)
@@ -145,7 +139,7 @@ def test_the_official_client_gets_the_clip_of_a_local_run(server: Server, tmp_pa
     assert np.array_equal(frames_in(tmp_path / "got.mp4", content), local_frames(tmp_path / "local.mp4", PROMPT, 7))
     assert video.id in [each.id for each in client.videos.list(limit=100)]
     assert client.videos.delete(video.id).deleted
-    with pytest.raises(openai.NotFoundError, match="There is no video"):
+    with pytest.raises(openai.NotFoundError, match="does not exist"):
         client.videos.retrieve(video.id)
 
 
@@ -246,11 +240,14 @@ def test_other_interfaces_need_a_token_of_ones_own(tmp_path: Path):
         server.kill()
 
 
-def test_addresses_that_are_not_of_this_machine_are_refused(tmp_path: Path):
-    ended = program(tmp_path / "home", "serve-models", "--host", "127.0.0.1", "--port", "1", "--card", "svd-xt")
-    assert ended.returncode == 1
-    unknown = program(tmp_path / "home", "serve-models", "--card", "startr")
-    assert "Did you mean starter" in unknown.stderr
+def test_what_cannot_be_served_is_refused_before_the_server_listens(tmp_path: Path):
+    def message(*words: str) -> str:
+        ended = program(tmp_path / "home", "serve-models", "--port", "0", *words)
+        assert ended.returncode == 1
+        return ended.stderr
+
+    assert "Did you mean starter" in message("--card", "startr")
+    assert "hosted-starter has no weights" in message("--card", "hosted-starter")
 
 
 def test_the_token_file_is_private(server: Server):
@@ -258,3 +255,16 @@ def test_the_token_file_is_private(server: Server):
     assert mode == 0o600
     assert len(server.token) >= 40
     assert server.token not in server.text
+
+
+def test_addresses_of_other_machines_are_refused(tmp_path: Path):
+    words = ["serve-models", "--host", "192.0.2.1", "--port", "0"]  # an address for documentation: RFC 5737
+    ended = subprocess.run(
+        [*PROGRAM, *words],
+        env=environment(tmp_path / "home") | {"REELMILL_MODEL_SERVER_TOKEN": "chosen-by-the-test"},
+        text=True,
+        capture_output=True,
+        timeout=START_S,
+    )
+    assert ended.returncode == 1
+    assert "Cannot listen on 192.0.2.1, port 0: " in ended.stderr

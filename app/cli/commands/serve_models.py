@@ -53,13 +53,13 @@ def serve_models(
         limits = Limits(queue, keep_hours * 3600, keep_gb * 1e9)
         service = ModelService(session.resources, cards, root, settings.profile, limits)
         listener = _listen(host, port)
-        say(f"Offering {', '.join(cards)} at http://{_shown(host)}:{port_of(listener)}/v1 (documentation: /docs).")
-        say(f"Token: {source}. Press Ctrl-C to stop the server.")
         if not _is_loopback(host):
             warn(
                 "Warning: the server uses plain HTTP, so the token and the clips can be read on the network. Put a "
                 "reverse proxy with TLS in front of it."
             )
+        say(f"Offering {', '.join(cards)} at http://{_shown(host)}:{port_of(listener)}/v1 (documentation: /docs).")
+        say(f"Token: {source}. Press Ctrl-C to stop the server.")
         server_of(create_app(service, token)).run(sockets=[listener])
 
 
@@ -72,7 +72,7 @@ def _check_host(host: str, session: Session) -> None:
 
 
 def _token(session: Session, root: Path) -> tuple[str, str]:
-    """Return the token, and where it can be found."""
+    """Return the token, and the place that a person finds it in."""
     from app.model_server.server import CREDENTIALS, load_or_create_token
 
     if given := session.settings.model_server_token:
