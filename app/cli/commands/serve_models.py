@@ -37,7 +37,8 @@ def serve_models(
 ) -> None:
     """Offer models of this machine over the OpenAI videos protocol.
 
-    Clients send the token that is printed. Press Ctrl-C to stop; unfinished clips are generated after the next start.
+    Clients need the server's token; the command prints where to find it. Press Ctrl-C to stop the server. Unfinished
+    clips are generated after the next start.
     """
     from app.model_server.offer import offered_cards
     from app.model_server.server import FOLDER, create_app, only_server, server_of
