@@ -15,7 +15,7 @@ from app.cli.main import app
 from flows.settings import Settings
 from manifests.sheet.columns import COLUMNS
 from models.placement.table import memory_tables
-from models.registry import load_cards
+from models.registry import load_cards, local_cards
 
 DOCS = Path(__file__).parents[1] / "docs"
 FAMILIES = DOCS / "families.md"
@@ -126,7 +126,7 @@ def families_page() -> str:
     """Return docs/families.md with the tables of device memory between its two marks."""
     before, _, rest = FAMILIES.read_text().partition(MEMORY_MARK)
     _, _, after = rest.partition(END_MARK)
-    return f"{before}{MEMORY_MARK}\n{memory_tables(load_cards().values())}\n{END_MARK}{after}"
+    return f"{before}{MEMORY_MARK}\n{memory_tables(local_cards(load_cards()).values())}\n{END_MARK}{after}"
 
 
 PAGES = {

@@ -10,7 +10,7 @@ from flows.runtime.logs import prepare_logs, quiet_prefect_services
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.costs.prices import Prices
-from models.card import ModelCard
+from models.card import GeneratorCard, ModelCard
 from models.registry import import_libraries
 from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
 from tasks.runtime.resources import Resources, card_of, cards_of, catalogue_of
@@ -60,7 +60,7 @@ class Session:
         settle_dead_uses(self.catalogue, folder_of(self.resources.staging))
 
     @property
-    def cards(self) -> dict[str, ModelCard]:
+    def cards(self) -> dict[str, GeneratorCard]:
         """All model cards by name."""
         return cards_of(self.resources)
 
@@ -69,4 +69,6 @@ class Session:
         import flows.campaign  # noqa: F401
 
         if self.settings.runner == "threads":
-            import_libraries(card_of(self.resources, self.settings.model))
+            card = card_of(self.resources, self.settings.model)
+            if isinstance(card, ModelCard):
+                import_libraries(card)

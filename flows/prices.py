@@ -6,10 +6,10 @@ from flows.settings import Settings
 from manifests.costs.prices import Prices
 from manifests.errors import OverBudgetError, SettingsError
 from manifests.pluralize import count_of
-from models.card import ModelCard
+from models.card import GeneratorCard
 
 
-def prices_of(settings: Settings, cards: Mapping[str, ModelCard]) -> Prices:
+def prices_of(settings: Settings, cards: Mapping[str, GeneratorCard]) -> Prices:
     """Return the prices: those of the settings by device, then those of the cards, then that of any other device."""
     rates = {name: card.rates[0].money_an_hour for name, card in cards.items() if card.rates}
     by_card = {name: price for name, price in rates.items() if price > 0}

@@ -18,7 +18,8 @@ from manifests.goals.want import satisfied_goals
 from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import PlannedVariant, Variant
-from models.registry import get_any_card, weights_problem
+from models.card import ModelCard
+from models.registry import get_scorer_card, weights_problem
 from tasks.deliver.signing_clock import signing_clock_of
 from tasks.doctor.signing import exposed_key, sign_test_clip
 from tasks.intake.continued_clips import keep_clips
@@ -290,6 +291,8 @@ def check_weights(resources: Resources, names: Iterable[str], profiles: Iterable
     """
     for name in names:
         card = card_of(resources, name)
-        for each in (*map(card.with_profile, profiles), get_any_card(card.scorer, resources.model_folders)):
+        scorer = get_scorer_card(card.scorer, resources.model_folders)
+        models = map(card.with_profile, profiles) if isinstance(card, ModelCard) else ()
+        for each in (*models, scorer):
             if problem := weights_problem(each, resources.weights_root):
                 raise IncompleteWeightsError(problem)

@@ -31,6 +31,11 @@ class FrameSize(Record):
     height: int = Field(gt=0)
     width: int = Field(gt=0)
 
+    @property
+    def rendered(self) -> tuple[int, int]:
+        """Height and width that the model renders, of which the clip is the centre."""
+        return self.height, self.width
+
 
 class Size(FrameSize):
     """Size in pixels for one aspect ratio.
@@ -50,6 +55,11 @@ class Size(FrameSize):
         if self.height > self.render_height or self.width > self.render_width:
             raise ValueError("height and width must not exceed render_height and render_width")
         return self
+
+    @property
+    def rendered(self) -> tuple[int, int]:
+        """Height and width that the model renders, of which the clip is the centre."""
+        return self.render_height, self.render_width
 
 
 class Rules(Record):
@@ -369,6 +379,11 @@ class GeneratorCard(Card):
             raise CardRuleError(f"{self.name} does not support the aspect ratio {aspect_ratio}; use {known}")
         return self.sizes[aspect_ratio]
 
+    def render_size(self, height: int, width: int) -> tuple[int, int] | None:
+        """Return the height and width that the model renders for clips of this size; None if the card lacks it."""
+        same = (size.rendered for size in self.sizes.values() if (size.height, size.width) == (height, width))
+        return next(same, None)
+
     def outside_vocabulary(self, prompt: str) -> tuple[str, ...]:
         """Return the unique words of the prompt that are not in the model's vocabulary, in order.
 
@@ -431,17 +446,6 @@ class ModelCard(GeneratorCard):
     def inputs(self) -> Defaults:
         """Default generation inputs."""
         return self.defaults
-
-    def render_size(self, height: int, width: int) -> tuple[int, int] | None:
-        """Return the height and width that the model renders for clips of this size; None if the card lacks it."""
-        return next(
-            (
-                (size.render_height, size.render_width)
-                for size in self.sizes.values()
-                if (size.height, size.width) == (height, width)
-            ),
-            None,
-        )
 
     def frames_for(self, duration_s: float) -> int:
         """Return the allowed frame count nearest to a duration in seconds.
@@ -530,3 +534,7 @@ class ScorerCard(Card):
 
     kind: Literal["openclip"]
     weights: Weights
+
+
+LocalCard = ModelCard | ScorerCard
+"""Cards with weights on this machine."""

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.card import Card, ModelCard, ScorerCard
+from models.card import GeneratorCard, LocalCard, ModelCard, ScorerCard
 from models.clip_tokenizer import clip_tokenizer
 from models.weights import weights_path
 from models.weights.config.open_clip_config import CONFIG
@@ -79,11 +79,15 @@ class PromptLimit:
         return Length(len(starts) + special, self.limit, lost, self.is_exact and counted == prompt)
 
 
-def prompt_limit(card: Card, weights_root: Path | None = None) -> PromptLimit | None:
+def prompt_limit(card: GeneratorCard | ScorerCard, weights_root: Path | None = None) -> PromptLimit | None:
     """Return the token limit of a model or scorer; None if it is unknown or the model reads no prompt.
+
+    The limits of hosted models are counted in characters instead, see ``HostedCard.max_prompt_chars``.
 
     The limit and the tokenizer come from the card or from its weights. Only the tokenizer's files are read.
     """
+    if not isinstance(card, LocalCard):
+        return None
     folder = weights_path(card, weights_root)
     limit = _limit(card, folder)
     if limit is None:
@@ -92,7 +96,7 @@ def prompt_limit(card: Card, weights_root: Path | None = None) -> PromptLimit | 
     return PromptLimit(card.name, limit, spans or _words, spans is not None)
 
 
-def _limit(card: Card, folder: Path) -> int | None:
+def _limit(card: LocalCard, folder: Path) -> int | None:
     if card.max_prompt_tokens is not None:
         return card.max_prompt_tokens
     if isinstance(card, ModelCard):
@@ -103,7 +107,7 @@ def _limit(card: Card, folder: Path) -> int | None:
     return None
 
 
-def _tokenizer(card: Card, folder: Path) -> Callable[[str], Spans] | None:
+def _tokenizer(card: LocalCard, folder: Path) -> Callable[[str], Spans] | None:
     if card.tokenizer == "clip":
         return _fast(None)
     if isinstance(card, ScorerCard):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
 from manifests.pluralize import any_of
-from models.card import Card, GeneratorCard, ModelCard, ScorerCard
+from models.card import Card, GeneratorCard, LocalCard, ModelCard, ScorerCard
 from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
 from models.weights import weights_path, weights_problem
@@ -22,7 +22,9 @@ __all__ = [
     "free_memory_gb",
     "get_any_card",
     "get_card",
+    "get_card_with_weights",
     "get_local_card",
+    "get_scorer_card",
     "hosted_cards",
     "import_libraries",
     "load_cards",
@@ -53,7 +55,8 @@ def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, GeneratorCard]:
     Raises:
         InvalidCardError: a card does not match the schema, or two cards have the same name; names file and field.
     """
-    return _load(GeneratorCard, extra_folders)
+    cards = _load(Card, extra_folders)
+    return {name: card for name, card in cards.items() if isinstance(card, GeneratorCard)}
 
 
 def local_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, ModelCard]:
@@ -88,8 +91,25 @@ def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
     """
     card = get_card(name, extra_folders)
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} has no weights to download or to run, because {card.title} runs at a provider.")
+        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
     return card
+
+
+def get_card_with_weights(name: str, extra_folders: Iterable[Path] = ()) -> LocalCard:
+    """Return one card of a model or a scorer that has weights, as get_card does.
+
+    Raises:
+        ModelError: a provider runs the model.
+    """
+    card = get_any_card(name, extra_folders)
+    if not isinstance(card, LocalCard):
+        raise ModelError(f"{name} has no weights on this machine, because its provider runs it.")
+    return card
+
+
+def get_scorer_card(name: str, extra_folders: Iterable[Path] = ()) -> ScorerCard:
+    """Return one scorer card, as get_card does."""
+    return _pick(name, load_scorer_cards(extra_folders), "scorer card")
 
 
 def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
@@ -146,7 +166,7 @@ def open_scorer(
         UnknownCardError: no scorer has this name.
         IncompleteWeightsError: files are missing or damaged.
     """
-    card = _pick(name, load_scorer_cards(extra_folders), "scorer card")
+    card = get_scorer_card(name, extra_folders)
     from models.openclip.device_choice import GpuMemory, open_where_it_pays
     from models.openclip.scorer import OpenClipScorer
 

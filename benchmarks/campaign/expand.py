@@ -20,7 +20,7 @@ from manifests.brief import Brief
 from manifests.placement import Placement
 from manifests.variant import PlannedVariant
 from models.card import ModelCard
-from models.registry import load_cards
+from models.registry import get_local_card
 from tasks.plan.expand import expand
 
 ROWS, SEEDS = 1_000, 100
@@ -38,7 +38,7 @@ WHAT = (
 
 def run() -> Result:
     """Time both sides in turn, compare their ids and measure the peak memory of ours."""
-    card = load_cards()["starter"]
+    card = get_local_card("starter")
     briefs, prompts = _sheet(), _prompts()
     ids = sorted(item.variant_id for item in _expand(briefs[:20], card))
     same = all(ids == sorted(way(card, prompts[:20])["variant_id"]) for way in (_joined, _applied))

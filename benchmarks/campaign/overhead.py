@@ -25,7 +25,7 @@ from manifests.credentials.credential import USES, Provenance, generation_defini
 from manifests.gate import Gate
 from manifests.identity import canonical_json
 from models.fake import FakeGenerator
-from models.registry import load_cards
+from models.registry import get_local_card
 from tasks.deliver.publish import CONTENT_TYPES
 from tasks.plan.expand import expand
 from tasks.runtime.files.staging import Staging, sha256_of
@@ -103,7 +103,7 @@ def _flow(home: Path) -> tuple[Times, float]:
 
 def _plain(home: Path) -> None:
     """Run the same steps one after the other, without recording progress."""
-    card = load_cards()[MODEL]
+    card = get_local_card(MODEL)
     from manifests.brief import Brief
 
     briefs = [

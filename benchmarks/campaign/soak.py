@@ -25,7 +25,7 @@ from manifests.variant import PlannedVariant, Variant
 from models.memory import free_caches
 from tasks.plan.remaining import Remaining
 from tasks.render.render import render_shard
-from tasks.runtime.resources import card_of, catalogue_of, close_resources
+from tasks.runtime.resources import catalogue_of, close_resources, local_card_of
 
 CLIPS = int(os.environ.get("REELMILL_SOAK_CLIPS", "300"))
 EVERY = 10
@@ -79,7 +79,7 @@ def main() -> None:
     resources = resources_of(load_settings())
     catalogue, campaign = catalogue_of(resources), _campaign()
     catalogue.campaigns.add(campaign, {})
-    card = card_of(resources, "starter")
+    card = local_card_of(resources, "starter")
     variants = [
         Variant(
             card.name,

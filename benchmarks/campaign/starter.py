@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.harness.result import Limit, Result
 from manifests.costs.device_use import UseKind
-from models.registry import get_card, weights_path
+from models.registry import get_local_card, weights_path
 
 SHEET = """brief_id,prompt,placements,variants,colour
 circle,a {colour} circle drifting right on a white background,16:9,2,red|blue|green
@@ -93,7 +93,7 @@ def plain(folder: Path) -> None:
     logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(1)
-    card = get_card("starter")
+    card = get_local_card("starter")
     pipeline = LTXPipeline.from_pretrained(str(weights_path(card, None)), dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     size, defaults = card.sizes["16:9"], card.defaults

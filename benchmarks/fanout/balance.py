@@ -16,7 +16,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, prepare_prefect
 from manifests.variant import Variant
 from models.protocols import Generated
-from tasks.runtime.resources import Resources, card_of, catalogue_of, close_resources
+from tasks.runtime.resources import Resources, catalogue_of, close_resources, local_card_of
 
 CLIPS = 24
 SHARD = 32
@@ -167,7 +167,7 @@ def _wave(settings: Settings, resources: Resources, name: str, clips: int, size:
 
     @flow(name="balance", persist_result=False)
     def balance() -> float:
-        with device_runner(settings, [card_of(resources, "starter")]) as runner:
+        with device_runner(settings, [local_card_of(resources, "starter")]) as runner:
             wave = Wave(settings, resources, runner, shards)
             began = time.monotonic()
             wave.run()

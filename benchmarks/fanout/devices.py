@@ -26,7 +26,7 @@ from manifests.variant import PlannedVariant, Variant
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport, render_shard
-from tasks.runtime.resources import Resources, card_of, catalogue_of, close_resources
+from tasks.runtime.resources import Resources, catalogue_of, close_resources, local_card_of
 
 WORKERS = (1, 2, 4)
 CLIPS = 32
@@ -173,7 +173,7 @@ def _flow(settings: Settings, number: int) -> Fan:
     from tasks.render.render_task import render
 
     resources = resources_of(settings)
-    card = card_of(resources, "starter")
+    card = local_card_of(resources, "starter")
 
     def go(runner: Any, work: Sequence[Shard]) -> list[ShardReport]:
         with options_for(settings, card, resources.attempts):
@@ -206,7 +206,7 @@ def _warm_up(go: Callable[[Sequence[Shard]], list[ShardReport]], resources: Reso
 
 def shards(resources: Resources, name: str, clips: int, size: int) -> list[Shard]:
     """Plan a campaign, begin a run and return its shards."""
-    catalogue, card = catalogue_of(resources), card_of(resources, "starter")
+    catalogue, card = catalogue_of(resources), local_card_of(resources, "starter")
     campaign = Campaign(name, name.encode().hex().rjust(64, "0"), (Brief(2, "fan", (PROMPT,)),))
     catalogue.campaigns.add(campaign, {})
     seeds = (crc32(f"{name} {number}".encode()) for number in range(clips))

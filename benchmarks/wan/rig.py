@@ -19,7 +19,7 @@ from benchmarks.render.random_openclip import card as scorer_card
 from benchmarks.render.random_openclip import save_openclip
 from manifests.variant import Variant
 from models.card import ModelCard
-from models.registry import get_card
+from models.registry import get_local_card
 from models.weights import weights_of
 
 BASE, FEW_STEPS = "wan2.1-t2v-1.3b", "wan2.2-t2v-a14b-4step"
@@ -170,7 +170,7 @@ def pipeline(size: str) -> WanPipeline:
 
 def _card(folder: Path, setting: Setting) -> ModelCard:
     """Return the shipped card for other weights."""
-    base = get_card(BASE)
+    base = get_local_card(BASE)
     side = {
         "height": setting.height,
         "width": setting.width,
@@ -188,7 +188,7 @@ def _card(folder: Path, setting: Setting) -> ModelCard:
         | {"num_inference_steps": setting.steps, "guidance_scale": setting.guidance, "num_frames": setting.num_frames},
     }
     if setting.few_steps:
-        scheduler = get_card(FEW_STEPS).scheduler
+        scheduler = get_local_card(FEW_STEPS).scheduler
         assert scheduler is not None
         changes |= {"scheduler": scheduler.model_dump(mode="json"), "supports_negative_prompt": False}
     return ModelCard.model_validate(base.model_dump(mode="json") | changes)

@@ -29,7 +29,7 @@ from tasks.render.render import ShardReport
 from tasks.render.render_task import render
 from tasks.render.sharing import RunningShard, shard_to_help
 from tasks.runtime.cancellation import stopping
-from tasks.runtime.resources import Resources, card_of, catalogue_of
+from tasks.runtime.resources import Resources, catalogue_of, local_card_of
 
 log = logging.getLogger(__name__)
 MAX_FRUITLESS = 3
@@ -42,7 +42,7 @@ prefect_events.install()
 def render_all(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
     """Dispatch shards until none is left or the run is over; shards that yielded to other runs are dispatched again."""
     shards = remaining.shards(settings.shard_size, run.run_id)
-    cards = tuple(card_of(resources, name) for name in sorted({shard.card for shard in shards}))
+    cards = tuple(local_card_of(resources, name) for name in sorted({shard.card for shard in shards}))
     if not shards:
         return
     fruitless = 0
@@ -81,7 +81,7 @@ class Wave:
         self._sent = renderer_resources(settings, resources)
         self._runner = runner
         self._waiting = deque(shards)
-        self._cards = {shard.card: card_of(resources, shard.card) for shard in self._waiting}
+        self._cards = {shard.card: local_card_of(resources, shard.card) for shard in self._waiting}
         self._pending: dict[PrefectFuture[ShardReport], Shard] = {}
         self._running: list[RunningShard] = []
         self._ended: SimpleQueue[PrefectFuture[ShardReport]] = SimpleQueue()  # in the order of completion

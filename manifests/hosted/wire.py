@@ -57,5 +57,5 @@ class KeyRule(NamedTuple):
 
     header: str = "Authorization"
     form: str = "Bearer {key}"
-    token: Literal["none", "adobe", "google"] = "none"
+    token: Literal["none", "adobe", "google"] = "none"  # noqa: S105
     also: Mapping[str, str] = {}

@@ -17,7 +17,7 @@ from models.diffusers.text_encoders import TextEncoders
 from models.memory import free_caches, is_out_of_memory
 from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
 from models.placement.rung import DENOISERS, RESIDENT
-from models.registry import free_memory_gb, load_cards
+from models.registry import free_memory_gb, load_cards, local_cards
 from models.speed import Speed
 
 GROUP_HOOKS = ("lazy_prefetch_group_offloading", "layer_execution_tracker", "group_offloading")
@@ -58,7 +58,7 @@ def fitting_rungs(
     choice = choose(rungs, sizes, working, free, psutil.virtual_memory().available / 1e9)
     if choice is None:
         raise ModelTooLargeError(
-            refusal(card, str(device), rungs[-1], sizes, free, load_cards().values(), weights_root)
+            refusal(card, str(device), rungs[-1], sizes, free, local_cards(load_cards()).values(), weights_root)
         )
     return rungs[rungs.index(choice.rung) :]
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
-from models.card import Card, Lora, ModelCard, ScorerCard, Weights
+from models.card import LocalCard, Lora, ModelCard, ScorerCard, Weights
 from models.weights.config.open_clip_config import check_open_clip
 from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of
@@ -19,7 +19,7 @@ SPARE_MB = 1000
 TIMES = 4
 
 
-def weights_problem(card: Card, weights_root: Path | None = None, quick: bool = False) -> str | None:
+def weights_problem(card: LocalCard, weights_root: Path | None = None, quick: bool = False) -> str | None:
     """Return None if the weights can be loaded, else one sentence with the problem and how to fix it.
 
     Nothing is imported from the folders, no tensor is loaded and the network is not used.
@@ -40,7 +40,7 @@ def weights_problem(card: Card, weights_root: Path | None = None, quick: bool = 
     return None
 
 
-def _check_weights(card: Card, weights_root: Path | None, quick: bool) -> None:
+def _check_weights(card: LocalCard, weights_root: Path | None, quick: bool) -> None:
     folder, what = weights_path(card, weights_root), f"The weights of {card.name}"
     if not folder.is_dir():
         raise IncompleteWeightsError(missing(what, card, card.weights, folder))
@@ -82,7 +82,7 @@ def _check_lora(card: ModelCard, lora: Lora, weights_root: Path | None, quick: b
 
 
 def _check_folder(
-    card: Card, weights: Weights, folder: Path, check: Callable[[list[FolderFile]], list[FolderFile]], quick: bool
+    card: LocalCard, weights: Weights, folder: Path, check: Callable[[list[FolderFile]], list[FolderFile]], quick: bool
 ) -> None:
     files = files_of(folder, blobs_of(weights, folder))
     loaded = check(files)
@@ -110,13 +110,13 @@ def check_total_size(weights: Weights, size: int) -> None:
         )
 
 
-def repair_of(card: Card) -> str:
+def repair_of(card: LocalCard) -> str:
     """Return the end of a message about weights from the hub that are missing in part, or damaged."""
     return f"To download what is missing or damaged, run: {download_command(card)}"
 
 
 @contextmanager
-def _named(what: str, path: Path, card: Card, weights: Weights) -> Iterator[None]:
+def _named(what: str, path: Path, card: LocalCard, weights: Weights) -> Iterator[None]:
     try:
         yield
     except RefusedFileError as error:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from models.card import Card, ModelCard, Weights
+from models.card import LocalCard, ModelCard, Weights
 from models.weights.file_digest import git_sha1_of, is_known, sha256_of, sha256_of_all
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.location import blobs_of, lora_path, part_path, weights_path
@@ -32,7 +32,7 @@ class CardDigest(NamedTuple):
     sha256: str
 
 
-def card_digests(card: Card, weights_root: Path | None = None) -> list[CardDigest]:
+def card_digests(card: LocalCard, weights_root: Path | None = None) -> list[CardDigest]:
     """Return the hashes of everything that a card names and that is on this machine; all of it is read."""
     return [
         CardDigest(field, path, weights, content_sha256(path, blobs_of(weights, path)))
@@ -40,7 +40,7 @@ def card_digests(card: Card, weights_root: Path | None = None) -> list[CardDiges
     ]
 
 
-def _places(card: Card, weights_root: Path | None) -> list[tuple[str, Path, Weights]]:
+def _places(card: LocalCard, weights_root: Path | None) -> list[tuple[str, Path, Weights]]:
     """Return the card's folders and LoRA files that are on this machine, with their place in the card."""
     places = [("weights", weights_path(card, weights_root), card.weights)]
     if isinstance(card, ModelCard):
@@ -56,7 +56,7 @@ def content_sha256(path: Path, blobs: Path | None = None) -> str:
     return hashlib.sha256(sums(files_of(path, blobs)).encode()).hexdigest()
 
 
-def unread_bytes(card: Card, weights_root: Path | None = None) -> int:
+def unread_bytes(card: LocalCard, weights_root: Path | None = None) -> int:
     """Return the size of the large files of a card that this installation has not compared with their hashes yet."""
     found = 0
     for _, path, weights in _places(card, weights_root):
@@ -86,7 +86,7 @@ def sums(files: list[FolderFile]) -> str:
     return "".join(f"{digest}  {file.name}\n" for digest, file in zip(digests, loaded, strict=True))
 
 
-def check_integrity(card: Card, weights: Weights, path: Path, files: list[FolderFile], quick: bool) -> None:
+def check_integrity(card: LocalCard, weights: Weights, path: Path, files: list[FolderFile], quick: bool) -> None:
     """Check that files have the content that their revision stands for.
 
     Args:
@@ -110,7 +110,7 @@ def check_integrity(card: Card, weights: Weights, path: Path, files: list[Folder
         _check_blobs(weights, blobs_of(weights, path), files)
 
 
-def _check_sha256(card: Card, weights: Weights, expected: str, path: Path, files: list[FolderFile]) -> None:
+def _check_sha256(card: LocalCard, weights: Weights, expected: str, path: Path, files: list[FolderFile]) -> None:
     found = sha256_of(path) if path.is_file() else hashlib.sha256(sums(files).encode()).hexdigest()
     if found != expected:
         raise RefusedFileError(

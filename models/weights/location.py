@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from models.card import Card, Lora, ModelCard, Weights
+from models.card import LocalCard, Lora, ModelCard, Weights
 
 BLOBS = "blobs"
 """Folder of the Hugging Face cache with the files' contents; snapshots contain links to them."""
 
 
-def weights_path(card: Card, weights_root: Path | None = None) -> Path:
+def weights_path(card: LocalCard, weights_root: Path | None = None) -> Path:
     """Return the folder of a card's weights, whether it exists or not.
 
     Args:
@@ -41,14 +41,14 @@ def blobs_of(weights: Weights, folder: Path) -> Path | None:
     return None if weights.hub_id is None else folder.parent.parent / BLOBS
 
 
-def missing(what: str, card: Card, weights: Weights, path: Path) -> str:
+def missing(what: str, card: LocalCard, weights: Weights, path: Path) -> str:
     """Return the sentence for weights of a card that are not there."""
     if weights.folder is not None:
         return f"{what} are missing: the {'file' if path.suffix == '.safetensors' else 'folder'} {path} does not exist."
     return f"{what} ({weights.size_mb / 1000:.1f} GB) are not downloaded. Download them with: {download_command(card)}"
 
 
-def download_command(card: Card) -> str:
+def download_command(card: LocalCard) -> str:
     """Return the shell command that downloads what is missing or damaged of a card's weights."""
     return f"reelmill models pull {card.name}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from models.card import Card, ModelCard, Weights
+from models.card import LocalCard, ModelCard, Weights
 from models.weights.config.open_clip_config import chosen_weights
 from models.weights.folder_tree import LOADED, LOADED_TEXTS
 from models.weights.json_file import parse_json
@@ -27,7 +27,7 @@ class HubWeights:
     """
 
     what: str
-    card: Card
+    card: LocalCard
     weights: Weights
     kind: Literal["pipeline", "scorer", "part", "lora"]
     file: str = ""
@@ -71,7 +71,7 @@ class HubWeights:
         return chosen
 
 
-def hub_weights_of(card: Card) -> list[HubWeights]:
+def hub_weights_of(card: LocalCard) -> list[HubWeights]:
     """Return everything that a card names on the hub: its weights, its parts and its LoRAs."""
     kind: Literal["pipeline", "scorer"] = "pipeline" if isinstance(card, ModelCard) else "scorer"
     found = [HubWeights(f"The weights of {card.name}", card, card.weights, kind)]

@@ -11,14 +11,14 @@ from manifests.credentials.credential import USES, Provenance
 from manifests.credentials.definition import FirstFrame
 from manifests.errors import GenerationError, InvalidDefinitionError
 from manifests.states import State
-from models.card import ModelCard
+from models.card import GeneratorCard, ModelCard
 from tasks.runtime.files.first_frames import MEDIA_TYPES, FirstFrames
 
 
 def provenance_of(
     catalogue: Catalogue,
     row: VariantRow,
-    card: ModelCard,
+    card: GeneratorCard,
     campaign_id: str,
     *,
     prompt_key: bytes,
@@ -42,7 +42,7 @@ def provenance_of(
         variant_id=row.variant_id,
         campaign_id=campaign_id,
         model_name=card.title,
-        pipeline=card.pipeline,
+        pipeline=card.pipeline if isinstance(card, ModelCard) else card.title,
         generator_library=f"diffusers {_version('diffusers')}",
         created_at=_moment(events, State.RENDERED),
         program_version=_version("reelmill"),

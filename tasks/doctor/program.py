@@ -9,10 +9,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from models.card import Card, ModelCard
+from models.card import LocalCard, ModelCard
 from models.memory import capacity_bytes
 from models.placement import Rung, choose, refusal, rungs_for, sizes_of, working_of
-from models.registry import find_devices, free_memory_gb, get_any_card, load_cards, weights_problem
+from models.registry import find_devices, free_memory_gb, get_scorer_card, load_cards, local_cards, weights_problem
 from models.speed import Speed
 from models.weights import download_command, hub_weights_of, unread_bytes
 from tasks.doctor.check import FAIL, OK, WARN, Finding
@@ -81,7 +81,8 @@ def check_weights(resources: Resources, model: str, here: bool = True, profile: 
         here: whether this machine generates clips; if not, missing weights are only a warning.
     """
     card = card_of(resources, model).with_profile(profile)
-    cards = (card, get_any_card(card.scorer, resources.model_folders))
+    scorer = get_scorer_card(card.scorer, resources.model_folders)
+    cards: tuple[LocalCard, ...] = (card, scorer) if isinstance(card, ModelCard) else (scorer,)
     for each in cards:
         if problem := weights_problem(each, resources.weights_root, quick=True):
             return Finding(
@@ -107,6 +108,8 @@ def check_memory(resources: Resources, model: str, here: bool = True, profile: s
     if not free:
         return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
     card = card_of(resources, model)
+    if not isinstance(card, ModelCard):
+        return Finding(OK, f"Not needed: {card.title} runs at its provider.")
     speed = card.speed_of(card.profile_for(profile))
     findings = [_memory_finding(resources, card, speed, name, gb) for name, gb in free.items() if gb]
     return max(findings, key=lambda finding: (OK, WARN, FAIL).index(finding.level))
@@ -120,7 +123,7 @@ def _memory_finding(resources: Resources, card: ModelCard, speed: Speed, device:
     rungs = rungs_for(card, speed, sizes)
     choice = choose(rungs, sizes, working_of(card), free_gb)
     if choice is None:
-        others = load_cards(resources.model_folders).values()
+        others = local_cards(load_cards(resources.model_folders)).values()
         message = refusal(card, device, rungs[-1], sizes, free_gb, others, resources.weights_root)
         if choose(rungs, sizes, working_of(card), capacity_bytes(device) / 1e9):
             return Finding(WARN, message, "Check whether a run or another program uses the device (`nvidia-smi`).")
@@ -138,7 +141,7 @@ def _memory_finding(resources: Resources, card: ModelCard, speed: Speed, device:
     )
 
 
-def _fix_of(card: Card) -> str:
+def _fix_of(card: LocalCard) -> str:
     if hub_weights_of(card):
         return f"Run `{download_command(card)}`, which downloads what is missing or damaged."
     return (

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.proxies import check_proxy, open_url, proxy_of
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 
 TIMEOUT_S = 10.0
@@ -63,7 +63,7 @@ def check_prefect(url: str, auth: str = "", key: str = "") -> Finding:
     return Finding(OK, f"The Prefect server {host} responds ({theirs}).")
 
 
-def check_ray(address: str, card: ModelCard, autoscales: bool = False, limit_s: float = RAY_S) -> Finding:
+def check_ray(address: str, card: GeneratorCard, autoscales: bool = False, limit_s: float = RAY_S) -> Finding:
     """Check the versions and resources of every node of a cluster, in a separate process that can be killed.
 
     Args:
@@ -121,7 +121,7 @@ def _ask(url: str, auth: str, key: str) -> Any:
         return json.load(answer)
 
 
-def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: ModelCard, autoscales: bool) -> Finding:
+def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: GeneratorCard, autoscales: bool) -> Finding:
     ours = {name: version(name) for name in ("ray", "torch", "prefect", "reelmill")}
     mismatches = [
         f"{place} has {name} {node['versions'].get(name, '(not installed)')}, but this machine has {mine}"

@@ -14,7 +14,7 @@ from adapters.media.video import read_frames
 from manifests.brief import Brief
 from manifests.errors import EncodingError
 from manifests.sheet import CellIssue
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.files.staging import sha256_of
@@ -58,7 +58,7 @@ class ContinuedClips:
         self._staged = staged
         self._read: dict[str, ContinuedClip | str] = {}
 
-    def check(self, cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
+    def check(self, cards: Mapping[str, GeneratorCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
         """Return the check of a brief: whether its cards can continue a clip, and whether the clip is readable."""
 
         def check(brief: Brief) -> Iterator[CellIssue]:
@@ -142,7 +142,7 @@ def keep_clips(pictures: FirstFrames, clips: EarlierClips, used: Iterable[Contin
 
 
 def _unsuitable(
-    name: str, clip: ContinuedClip, brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]
+    name: str, clip: ContinuedClip, brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard]
 ) -> Iterator[CellIssue]:
     if "earlier_frames" in card.accepts:
         if clip.num_frames < LEAST_FRAMES:

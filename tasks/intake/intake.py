@@ -17,7 +17,7 @@ from manifests.placement import ASPECT_RATIOS, nearest_ratio
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import DETECT, ReadingOptions
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -55,7 +55,7 @@ class Intake:
 
 def validate_sheet(
     path: Path,
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     default_card: str,
     kept: KeptPictures | None = None,
     *,
@@ -98,7 +98,7 @@ def validate_sheet(
     return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable, continued)
 
 
-def check_default_card(name: str, cards: Mapping[str, ModelCard]) -> None:
+def check_default_card(name: str, cards: Mapping[str, GeneratorCard]) -> None:
     """Check that the model for rows without a model exists.
 
     Raises:
@@ -167,7 +167,7 @@ def _how_to_continue(intake: Intake) -> str:
     return rest + (skip if intake.checked.briefs else "Fix the errors; no row is valid.")
 
 
-def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
+def card_check(cards: Mapping[str, GeneratorCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
     """Return the check of a brief against the cards that it uses: shapes, durations, words."""
 
     def check(brief: Brief) -> Iterator[CellIssue]:
@@ -184,7 +184,7 @@ def card_check(cards: Mapping[str, ModelCard], default_card: str) -> Callable[[B
     return check
 
 
-def _unknown_model(name: str, cards: Mapping[str, ModelCard], default_card: str, has_picture: bool) -> str:
+def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: str, has_picture: bool) -> str:
     several = [part.strip() for part in re.split(r"[,;/&+]|\s(?:and|or)\s", name) if part.strip()]
     if len(several) > 1 and all(part in cards for part in several):
         return f"is not a known model. Separate several models with |: {'|'.join(several)}."
@@ -217,7 +217,7 @@ def _unchecked(brief: Brief) -> str:
     return f" The {what} of this row are checked once the model is known." if what else ""
 
 
-def _unsupported_ratio(ratio: str, card: ModelCard, cards: Mapping[str, ModelCard]) -> str:
+def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> str:
     near = nearest_ratio(ratio, card.sizes)
     others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
     listed = f"{', '.join(others[:SHOWN_MODELS])} {one_or_more(len(others), 'supports', 'support')} {ratio}"
@@ -230,7 +230,7 @@ def _unsupported_ratio(ratio: str, card: ModelCard, cards: Mapping[str, ModelCar
     )
 
 
-def _card_issues(brief: Brief, card: ModelCard, cards: Mapping[str, ModelCard]) -> Iterator[CellIssue]:
+def _card_issues(brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> Iterator[CellIssue]:
     other = "choose another model in the column 'model'"
     for placement in brief.placements:
         if not _allows(card.size_for, placement.aspect_ratio):
@@ -271,7 +271,7 @@ def _allows(rule: Callable[[Any], object], value: Any) -> bool:
     return True
 
 
-def _unknown_words(brief: Brief, card: ModelCard) -> Iterator[CellIssue]:
+def _unknown_words(brief: Brief, card: GeneratorCard) -> Iterator[CellIssue]:
     texts = [*brief.prompts, *(value for name in brief.placeholders for value in brief.values(name))]
     unknown = dict.fromkeys(word for text in texts for word in card.outside_vocabulary(_without_placeholders(text)))
     if unknown:

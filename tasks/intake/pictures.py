@@ -14,7 +14,7 @@ from manifests.errors import CredentialError, GenerationError, PlanError
 from manifests.sheet import CellIssue, Table, check_table
 from manifests.sheet.cells import clean
 from manifests.sheet.layout import Layout
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import UnavailablePictureError, is_remote
 from tasks.runtime.files.first_frames import FirstFrames
@@ -29,7 +29,7 @@ _CONDITIONS = [(column, condition) for column, condition, _ in OPTIONAL]
 MAX_ENLARGEMENT = 1.5
 MIN_KEPT_AREA = 0.5
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-Cards = Mapping[str, ModelCard]
+Cards = Mapping[str, GeneratorCard]
 
 
 class Pictures:
@@ -84,7 +84,7 @@ class Pictures:
 
         return check
 
-    def _issues(self, column: str, name: str, brief: Brief, using: Sequence[ModelCard]) -> Iterator[CellIssue]:
+    def _issues(self, column: str, name: str, brief: Brief, using: Sequence[GeneratorCard]) -> Iterator[CellIssue]:
         picture = self._look(name)
         if isinstance(picture, InvalidPictureError):
             yield CellIssue(column, name, str(picture))
@@ -227,7 +227,7 @@ def keep_pictures(store: FirstFrames, pictures: Iterable[Picture]) -> None:
             )
 
 
-def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterator[CellIssue]:
+def _misplaced(brief: Brief, used: Sequence[GeneratorCard], cards: Cards) -> Iterator[CellIssue]:
     for card in used:
         if card.needs_first_frame and not brief.first_frames and not brief.continued:
             yield CellIssue(
@@ -249,7 +249,7 @@ def _misplaced(brief: Brief, used: Sequence[ModelCard], cards: Cards) -> Iterato
                 yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
 
 
-def _uses_column(card: ModelCard, column: str) -> bool:
+def _uses_column(card: GeneratorCard, column: str) -> bool:
     return card.needs_first_frame if column == COLUMN else dict(_CONDITIONS)[column] in card.accepts
 
 
@@ -267,15 +267,17 @@ def _sound(picture: Picture) -> Picture:
     return picture
 
 
-def _doubts(column: str, name: str, picture: Picture, brief: Brief, cards: Sequence[ModelCard]) -> Iterator[CellIssue]:
+def _doubts(
+    column: str, name: str, picture: Picture, brief: Brief, cards: Sequence[GeneratorCard]
+) -> Iterator[CellIssue]:
     if picture.is_transparent:
         yield CellIssue(column, name, "is partly transparent. Its transparent areas become white.", warning=True)
     for card in cards:
         for ratio in dict.fromkeys(placement.aspect_ratio for placement in brief.placements):
             if ratio in card.sizes:
-                size = card.sizes[ratio]
-                scale = max(size.render_width / picture.width, size.render_height / picture.height)
-                kept = size.render_width * size.render_height / (picture.width * picture.height * scale**2)
+                height, width = card.sizes[ratio].rendered
+                scale = max(width / picture.width, height / picture.height)
+                kept = width * height / (picture.width * picture.height * scale**2)
                 yield from _fitting(column, name, picture, f"{card.name} at {ratio}", scale, kept)
 
 

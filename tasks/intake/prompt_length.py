@@ -11,7 +11,7 @@ from manifests.brief import Brief
 from manifests.sheet import CellIssue
 from manifests.sheet.problem import shown
 from manifests.sheet.prompt_template import fill, placeholders
-from models.card import Card, ModelCard, ScorerCard
+from models.card import GeneratorCard, ScorerCard
 from models.prompt_limit import Length, PromptLimit, prompt_limit
 
 MAX_FILLED = 64
@@ -40,7 +40,7 @@ class LongestPrompt(NamedTuple):
 class PromptLengths:
     """Measures every prompt of a sheet and remembers the longest one."""
 
-    cards: Mapping[str, ModelCard]
+    cards: Mapping[str, GeneratorCard]
     scorers: Mapping[str, ScorerCard]
     default_card: str
     weights_root: Path | None = None
@@ -68,7 +68,7 @@ class PromptLengths:
                 found[scorer.name] = (limit, f", which scores the clips of {name},")
         return list(found.values())
 
-    def _limit_of(self, card: Card) -> PromptLimit | None:
+    def _limit_of(self, card: GeneratorCard | ScorerCard) -> PromptLimit | None:
         if card.name not in self._known:
             self._known[card.name] = prompt_limit(card, self.weights_root)
         return self._known[card.name]

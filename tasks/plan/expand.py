@@ -13,7 +13,7 @@ from manifests.pairwise import pairwise
 from manifests.placement import Placement
 from manifests.sheet.prompt_template import fill
 from manifests.variant import PlannedVariant, Variant
-from models.card import ModelCard
+from models.card import GeneratorCard
 from models.speed import Profile
 
 SEEDS = 2**32
@@ -69,7 +69,7 @@ def _factors(brief: Brief) -> str:
 
 def expand(
     briefs: Iterable[Brief],
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     default_card: str,
     profile: Profile = "exact",
     campaign_id: str = "",
@@ -197,7 +197,7 @@ def _labels(brief: Brief, words: Mapping[str, str]) -> tuple[tuple[str, str], ..
 def _shape(
     brief: Brief,
     chosen: Combination,
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     wanted: Profile,
     recipes: dict[tuple[str, Profile], str],
     campaign_id: str,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from manifests.credentials.attestation import Attestation
 from manifests.errors import LicenceNotAttestedError, ModelError
 from manifests.identity import content_id
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.runtime.resources import Resources, cards_of
 
 TERMS_DIGITS = 8
@@ -56,7 +56,7 @@ class Clearance(NamedTuple):
         return f"{clips} waiting for an attestation: {self.why}"
 
 
-def clearance_of(resources: Resources, card: ModelCard) -> Clearance:
+def clearance_of(resources: Resources, card: GeneratorCard) -> Clearance:
     """Return the card's clearance."""
     given = dict(resources.attestations).get(card.name)
     terms = terms_of(card)
@@ -82,13 +82,13 @@ def unattested_cards(resources: Resources) -> frozenset[str]:
     return frozenset(name for name, clearance in clearances_of(resources).items() if not clearance.is_given)
 
 
-def terms_of(card: ModelCard) -> str:
+def terms_of(card: GeneratorCard) -> str:
     """Return the digest of the terms to attest for a card."""
     licence = card.licence
     return content_id([licence.name, licence.url, list(licence.conditions()), card.retired])[:TERMS_DIGITS]
 
 
-def notices_of(card: ModelCard) -> Iterator[str]:
+def notices_of(card: GeneratorCard) -> Iterator[str]:
     """Yield the notices that viewers of a clip must see, one sentence each."""
     if card.licence.disclosure:
         yield (
@@ -133,7 +133,7 @@ def ineffective_attestations(resources: Resources) -> Iterator[str]:
             yield f"The setting attestations contains {name!r}, but its licence has no conditions. Remove the entry."
 
 
-def licence_record(card: ModelCard, clearance: Clearance) -> dict[str, Any]:
+def licence_record(card: GeneratorCard, clearance: Clearance) -> dict[str, Any]:
     """Return the licence section of the JSON record published with a clip."""
     licence = card.licence
     return {
@@ -158,7 +158,7 @@ def waiting_sentences(numbers: Mapping[str, int], clearances: Mapping[str, Clear
             yield clearances[name].waiting(number)
 
 
-def _reasons(card: ModelCard) -> Iterator[str]:
+def _reasons(card: GeneratorCard) -> Iterator[str]:
     conditions = [condition.rstrip(".") for condition in card.licence.conditions()]
     if conditions:
         yield f"its licence ({card.licence.name}) sets conditions: {'; '.join(conditions)}"

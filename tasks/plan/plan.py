@@ -9,7 +9,7 @@ from manifests.goals.goal import combination_goal
 from manifests.goals.want import is_not_needed
 from manifests.states import FINISHED, NOT_NEEDED, State
 from manifests.variant import PlannedVariant
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.plan.costs import NO_COSTS, Costs
 
 LOOK_UP = 5000
@@ -79,7 +79,7 @@ class Plan:
 def make_plan(
     planned: Iterable[PlannedVariant],
     states_of: Callable[[list[str]], Mapping[str, str]],
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     measured: Mapping[str, float],
     shard_size: int,
     satisfied: Collection[str] = (),
@@ -162,7 +162,7 @@ def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:
     return is_not_needed(State.PLANNED, [item.brief_id if item.brief_id in satisfied else goal], satisfied)
 
 
-def estimate(card: ModelCard, number: int, measured: float | None, costs: Costs = NO_COSTS) -> Estimate:
+def estimate(card: GeneratorCard, number: int, measured: float | None, costs: Costs = NO_COSTS) -> Estimate:
     """Estimate time and money for ``number`` clips; this machine's rate takes precedence over the card's."""
     rate = card.rates[0] if card.rates else None
     seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)

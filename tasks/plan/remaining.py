@@ -116,6 +116,4 @@ class Remaining:
     def _threshold(self, row: VariantRow) -> float:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]
         name = row.variant.card
-        return lowest_threshold(
-            briefs, self._thresholds.get(name, card_of(self._resources, name).inputs.min_adherence)
-        )
+        return lowest_threshold(briefs, self._thresholds.get(name, card_of(self._resources, name).inputs.min_adherence))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.hub import HubCache, HubError, HubFile, Snapshot, list_files, read_file
-from models.card import Card
+from models.card import LocalCard
 from models.weights import HubWeights, check_total_size, hub_cache, hub_weights_of
 from models.weights.pipeline_index import INDEX
 from models.weights.refusal import RefusedFileError
@@ -27,7 +27,7 @@ class PullPlan:
     missing_bytes: int
 
 
-def plan_pull(cards: Iterable[Card], weights_root: Path | None) -> PullPlan:
+def plan_pull(cards: Iterable[LocalCard], weights_root: Path | None) -> PullPlan:
     """Ask the hub for the files of cards; nothing is written.
 
     Raises:
@@ -39,7 +39,7 @@ def plan_pull(cards: Iterable[Card], weights_root: Path | None) -> PullPlan:
     return PullPlan(cache, snapshots, sum(blobs.values()), cache.missing_bytes(snapshots))
 
 
-def _unique(cards: Iterable[Card]) -> Iterator[HubWeights]:
+def _unique(cards: Iterable[LocalCard]) -> Iterator[HubWeights]:
     for card in {card.name: card for card in cards}.values():
         yield from hub_weights_of(card)
 

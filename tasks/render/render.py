@@ -29,7 +29,7 @@ from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
 from tasks.runtime.files.shared_staging import fetch_staged, is_reachable
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
-from tasks.runtime.resources import Device, Resources, card_of, catalogue_of, devices_of, scorer_of
+from tasks.runtime.resources import Device, Resources, catalogue_of, devices_of, local_card_of, scorer_of
 
 LEASED_AT_ONCE = 4
 """Largest number of variants leased at a time, unless a batch of the profile is larger."""
@@ -206,7 +206,7 @@ class ShardWorker:
         self._catalogue = catalogue
         self._shard = shard
         self._device = device
-        self._card = card_of(resources, shard.card)
+        self._card = local_card_of(resources, shard.card)
         self._writer = writer
         self._ended = ended
         self._device_seconds = 0.0

@@ -19,8 +19,8 @@ from adapters.catalogue import Catalogue, catalogue_name, open_catalogue
 from adapters.proxies import check_proxy
 from manifests.costs.device_use import UseKind
 from manifests.credentials.attestation import Attestation
-from manifests.errors import CatalogueError, SettingsError, UnknownCardError
-from models.card import ModelCard, ScorerCard
+from manifests.errors import CatalogueError, ModelError, SettingsError, UnknownCardError
+from models.card import GeneratorCard, ModelCard, ScorerCard
 from models.device_process import ProcessEncoder, ProcessGenerator
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
@@ -455,7 +455,7 @@ def _source(place: SignerConfig) -> SignerSource:
     return kms_key(place.chain, place.kms_key, place.anchors, region=place.kms_region, endpoint=place.kms_endpoint)
 
 
-def cards_of(resources: Resources) -> dict[str, ModelCard]:
+def cards_of(resources: Resources) -> dict[str, GeneratorCard]:
     """Return the model cards, including those of the configured folders."""
     return _cards(resources.model_folders)
 
@@ -471,11 +471,11 @@ def _scorers(folders: tuple[Path, ...]) -> dict[str, ScorerCard]:
 
 
 @cache
-def _cards(folders: tuple[Path, ...]) -> dict[str, ModelCard]:
+def _cards(folders: tuple[Path, ...]) -> dict[str, GeneratorCard]:
     return load_cards(folders)
 
 
-def card_of(resources: Resources, name: str) -> ModelCard:
+def card_of(resources: Resources, name: str) -> GeneratorCard:
     """Return one model card.
 
     Raises:
@@ -486,6 +486,18 @@ def card_of(resources: Resources, name: str) -> ModelCard:
             f"The model card {name} is not available on this machine. Add its folder to REELMILL_MODEL_FOLDERS."
         )
     return cards_of(resources)[name]
+
+
+def local_card_of(resources: Resources, name: str) -> ModelCard:
+    """Return the card of a model that runs on devices of ours; raises as ``card_of`` does.
+
+    Raises:
+        ModelError: a provider runs the model.
+    """
+    card = card_of(resources, name)
+    if not isinstance(card, ModelCard):
+        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+    return card
 
 
 def close_resources() -> None:

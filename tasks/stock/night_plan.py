@@ -15,7 +15,7 @@ from manifests.nightly.night_report import NightReport
 from manifests.nightly.stock import Combination, StockSheet
 from manifests.states import GOOD, PASSED_OR_LATER, State, unfinished_in
 from manifests.variant import Variant
-from models.card import ModelCard
+from models.card import GeneratorCard
 from models.speed import Profile
 from tasks.plan.expand import SEEDS, expand
 from tasks.stock.stock_selection import NO_CLIPS, Choice, ExistingClips, choose, free_seed
@@ -63,7 +63,7 @@ def plan_night(
     catalogue: Catalogue,
     sheet: StockSheet,
     night: Night,
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     default_card: str,
     profile: Profile = "exact",
 ) -> NightPlan:
@@ -96,7 +96,7 @@ def name_of(sheet: str, day: str) -> str:
 def first_variants(
     sheet: StockSheet,
     named: Mapping[str, Combination],
-    cards: Mapping[str, ModelCard],
+    cards: Mapping[str, GeneratorCard],
     default_card: str,
     profile: Profile,
 ) -> Iterator[tuple[str, Variant]]:

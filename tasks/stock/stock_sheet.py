@@ -11,7 +11,7 @@ from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Table
 from manifests.sheet.stock.cells import Cell, StockCells
 from manifests.sheet.stock.check import CheckedStock, StockCheck, check_stock
-from models.card import ModelCard
+from models.card import GeneratorCard
 from tasks.intake.intake import card_check, check_default_card
 from tasks.intake.sheet_fetch import sheet_file
 from tasks.runtime.resources import Resources
@@ -29,7 +29,7 @@ class StockIntake:
 
 
 def load_stock_sheet(
-    resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str
+    resources: Resources, place: str, cards: Mapping[str, GeneratorCard], default_card: str
 ) -> StockIntake:
     """Read and check a stock sheet.
 
@@ -52,7 +52,7 @@ def load_stock_sheet(
 
 
 def validate_stock_sheet(
-    resources: Resources, place: str, cards: Mapping[str, ModelCard], default_card: str
+    resources: Resources, place: str, cards: Mapping[str, GeneratorCard], default_card: str
 ) -> tuple[Table, CheckedStock]:
     """Read a stock sheet and return it with all its problems.
 
@@ -64,7 +64,7 @@ def validate_stock_sheet(
     return table, check_stock(table, [card_checks(cards, default_card)])
 
 
-def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck:
+def card_checks(cards: Mapping[str, GeneratorCard], default_card: str) -> StockCheck:
     """Return the check of a sheet's cells against the cards that it uses: names, shapes, durations, words."""
 
     def check(reading: StockCells) -> Iterator[tuple[bool, CellProblem]]:
@@ -101,7 +101,7 @@ def card_checks(cards: Mapping[str, ModelCard], default_card: str) -> StockCheck
     return check
 
 
-def _text_cards(cards: Mapping[str, ModelCard]) -> str:
+def _text_cards(cards: Mapping[str, GeneratorCard]) -> str:
     return ", ".join(sorted(name for name, card in cards.items() if not card.needs_first_frame)[:6])
 
 

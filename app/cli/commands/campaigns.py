@@ -49,7 +49,8 @@ from manifests.pluralize import count_of, counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
 from manifests.variant import PlannedVariant
-from models.registry import get_any_card, get_card, weights_problem
+from models.card import LocalCard, ModelCard
+from models.registry import get_card, get_scorer_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
@@ -353,8 +354,9 @@ def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) ->
     _show_plan_details(intake, preview)
     folders = session.settings.model_folders
     cards = [get_card(name, folders).with_profile(session.settings.profile) for name in preview.by_card]
-    scorers = [get_any_card(name, folders) for name in {card.scorer: None for card in cards}]
-    for each in (*cards, *scorers):
+    scorers = [get_scorer_card(name, folders) for name in {card.scorer: None for card in cards}]
+    with_weights: list[LocalCard] = [*(card for card in cards if isinstance(card, ModelCard)), *scorers]
+    for each in with_weights:
         if problem := weights_problem(each, session.settings.weights_root):
             warn(f"Warning: {problem}")
     for sentence in (

@@ -11,9 +11,9 @@ from app.cli.output import say, say_json
 from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import IncompleteWeightsError
-from models.card import CONDITIONS, Card, ModelCard
+from models.card import CONDITIONS, Card, LocalCard, ModelCard
 from models.placement.table import rungs_by_size
-from models.registry import get_any_card, load_scorer_cards, weights_path, weights_problem
+from models.registry import get_any_card, get_card_with_weights, load_scorer_cards, weights_path, weights_problem
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
@@ -78,7 +78,8 @@ def show(
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
     if isinstance(card, ModelCard):
         _show_clearance(card, clearance_of(session.resources, card))
-    _show_weights(session, card)
+    if isinstance(card, LocalCard):
+        _show_weights(session, card)
     _show_list("Limits", card.limits)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
     if isinstance(card, ModelCard):
@@ -88,7 +89,7 @@ def show(
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
 
 
-def _show_weights(session: Session, card: Card) -> None:
+def _show_weights(session: Session, card: LocalCard) -> None:
     """Print the size of the weights, the GPUs that they fit, and the folder, or how to download them."""
     say(f"Size: {card.weights.size_mb:,.0f} MB")
     if isinstance(card, ModelCard):
@@ -111,7 +112,7 @@ def verify(
     models that it uses.
     """
     session = Session.open()
-    card = get_any_card(name, session.settings.model_folders)
+    card = get_card_with_weights(name, session.settings.model_folders)
     problem = weights_problem(card, session.settings.weights_root)
     try:
         digests = card_digests(card, session.settings.weights_root)
@@ -136,6 +137,8 @@ def _show_digest(digest: CardDigest) -> None:
 
 def _state(session: Session, card: Card) -> str:
     """Return ``present``, ``missing``, ``refused`` for weights that must not be loaded, or ``unusable``."""
+    if not isinstance(card, LocalCard):
+        return "hosted"
     if isinstance(card, ModelCard) and card.unsupported:
         return "unusable"
     if not (problem := weights_problem(card, session.settings.weights_root, quick=True)):
@@ -221,7 +224,7 @@ def _show_list(title: str, lines: Sequence[str]) -> None:
 
 
 def _as_json(session: Session, card: Card) -> dict[str, Any]:
-    problem = weights_problem(card, session.settings.weights_root, quick=True)
+    problem = weights_problem(card, session.settings.weights_root, quick=True) if isinstance(card, LocalCard) else None
     answer: dict[str, Any] = {"weights_present": problem is None, "weights_problem": problem}
     if isinstance(card, ModelCard):
         clearance = clearance_of(session.resources, card)

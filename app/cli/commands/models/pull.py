@@ -12,8 +12,8 @@ from app.cli.options import AsJson
 from app.cli.output import errors, say, say_json, warn
 from app.session import Session
 from manifests.pluralize import count_of
-from models.card import Card, ModelCard
-from models.registry import get_any_card, weights_problem
+from models.card import LocalCard, ModelCard
+from models.registry import get_card_with_weights, get_scorer_card, weights_problem
 from models.weights import hub_weights_of, repair_of
 from tasks.plan.licence import refuse_unsupported
 from tasks.pull import PullPlan, plan_pull
@@ -37,7 +37,7 @@ def pull(
     """
     session = Session.open()
     refuse_unsupported(session.resources, [name])
-    cards = _with_scorer(get_any_card(name, session.settings.model_folders), session)
+    cards = _with_scorer(get_card_with_weights(name, session.settings.model_folders), session)
     with online():
         plan = plan_pull(cards, session.settings.weights_root)
         if not dry_run:
@@ -56,30 +56,31 @@ def pull(
         raise typer.Exit(1)
 
 
-def _with_scorer(card: Card, session: Session) -> list[Card]:
-    scorers = [get_any_card(card.scorer, session.settings.model_folders)] if isinstance(card, ModelCard) else []
-    return [card, *scorers]
+def _with_scorer(card: LocalCard, session: Session) -> list[LocalCard]:
+    if not isinstance(card, ModelCard):
+        return [card]
+    return [card, get_scorer_card(card.scorer, session.settings.model_folders)]
 
 
-def _problems(cards: list[Card], session: Session) -> list[str]:
+def _problems(cards: list[LocalCard], session: Session) -> list[str]:
     """Return what is wrong with the weights; all of them are read, as `models verify` does."""
     found = {card.name: (card, weights_problem(card, session.settings.weights_root)) for card in cards}
     return [_without_repair(problem, card) for card, problem in found.values() if problem]
 
 
-def _without_repair(problem: str, card: Card) -> str:
+def _without_repair(problem: str, card: LocalCard) -> str:
     """Replace the advice to download the files, which was just done: they have the hashes that the hub lists."""
     return problem.replace(repair_of(card), "The files match those of the hub. Enter another revision in the card.")
 
 
-def _ending(cards: list[Card], plan: PullPlan) -> str:
+def _ending(cards: list[LocalCard], plan: PullPlan) -> str:
     names = " and ".join(card.name for card in cards)
     if not plan.snapshots:
         return f"The weights of {names} are on this machine and unchanged. None of them come from the hub."
     return f"The weights of {names} are complete and unchanged ({plan.total_bytes / 1e9:.1f} GB in {plan.cache.root})."
 
 
-def _show_plan(card: Card, plan: PullPlan) -> None:
+def _show_plan(card: LocalCard, plan: PullPlan) -> None:
     if card.retired:
         say(f"Retired: {card.retired}")
     if not hub_weights_of(card):
