@@ -45,7 +45,7 @@ class VideoRequest(BaseModel):
     height: Whole | None = Field(None, description="Height in pixels, instead of `size`; together with `width`.")
     seed: Whole | None = Field(None, ge=0, le=MAX_SEED, description="Seed; a random one if absent.")
     negative_prompt: Text | None = Field(None, description="What the clip should not show, if the model supports it.")
-    num_frames: Whole | None = Field(None, description="Number of frames, instead of `seconds`.")
+    num_frames: Whole | None = Field(None, description="Number of frames, instead of `seconds`; see /v1/models.")
     fps: Whole | None = Field(None, description="Frames per second; only the model's own value is possible.")
     num_inference_steps: Whole | None = Field(None, ge=1, le=MAX_STEPS, description="Denoising steps.")
     guidance_scale: Number | None = Field(None, ge=0, le=MAX_GUIDANCE, description="Classifier-free guidance.")
@@ -162,7 +162,7 @@ def _frames(request: VideoRequest, card: ModelCard) -> int:
             "unsupported_fps",
         )
     if request.num_frames is not None:
-        return _exact_frames(request.num_frames, card)
+        return _nearest_frames(request.num_frames, card)
     if request.seconds is None:
         return card.defaults.num_frames
     frames = frames_of(card, request.seconds)
@@ -178,13 +178,16 @@ def _frames(request: VideoRequest, card: ModelCard) -> int:
     return frames
 
 
-def _exact_frames(frames: int, card: ModelCard) -> int:
+def _nearest_frames(wanted: int, card: ModelCard) -> int:
+    """Return the card's number of frames for a wanted one; clients compute it as ``seconds`` times ``fps``."""
     rules = card.rules
-    if rules.allows(frames):
+    within = min(max(wanted, 0), 2 * rules.max_frames)
+    frames = frames_of(card, within / rules.fps)
+    if frames is not None and within == wanted:
         return frames
-    nearest = min(max(rules.nearest(min(max(frames, 0), rules.max_frames)), rules.min_frames), rules.max_frames)
+    nearest = min(max(rules.nearest(within), rules.min_frames), rules.max_frames)
     raise invalid(
-        f"{card.name} does not make clips of {frames} frames. The nearest number is {nearest}.",
+        f"{card.name} does not make clips of {wanted} frames. The nearest number is {nearest}.",
         "num_frames",
         "unsupported_num_frames",
     )

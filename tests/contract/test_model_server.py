@@ -117,6 +117,11 @@ def test_json_and_forms_give_the_same_variant(client, generator):
     assert (first.guidance_scale, first.num_inference_steps, first.seed) == (2.5, 8, 5)
 
 
+def test_clients_may_compute_the_number_of_frames_from_seconds(client):
+    """The starter has clips of 17 frames only, 2.125 s; 2 s at 8 frames per second are 16."""
+    assert [create(client, seconds="2", num_frames=number, fps=8)["num_frames"] for number in (16, 17)] == [17, 17]
+
+
 def test_without_a_seed_clips_differ_and_the_seed_is_told(client):
     seeds = {create(client)["seed"] for _ in range(5)}
     assert len(seeds) == 5
@@ -160,10 +165,10 @@ def test_without_a_seed_clips_differ_and_the_seed_is_told(client):
         ({"seed": -1}, "seed", "invalid_value", "Invalid seed: input should be greater than or equal to 0."),
         ({"seed": 2**32}, "seed", "invalid_value", "Invalid seed: input should be less than or equal to 4294967295."),
         (
-            {"num_frames": 16},
+            {"num_frames": 12},
             "num_frames",
             "unsupported_num_frames",
-            "starter does not make clips of 16 frames. The nearest number is 17.",
+            "starter does not make clips of 12 frames. The nearest number is 17.",
         ),
         ({"num_frames": 10**30}, "num_frames", "unsupported_num_frames", "The nearest number is 17."),
         ({"fps": 24}, "fps", "unsupported_fps", "starter makes 8 frames per second, not 24. Omit fps."),
