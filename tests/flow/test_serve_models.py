@@ -247,7 +247,7 @@ def test_what_cannot_be_served_is_refused_before_the_server_listens(tmp_path: Pa
         return ended.stderr
 
     assert "Did you mean starter" in message("--card", "startr")
-    assert "hosted-starter has no weights" in message("--card", "hosted-starter")
+    assert "hosted-starter runs at its provider" in message("--card", "hosted-starter")
 
 
 def test_the_token_file_is_private(server: Server):
