@@ -122,7 +122,7 @@ def test_clients_may_compute_the_number_of_frames_from_seconds(client):
     assert [create(client, seconds="2", num_frames=number, fps=8)["num_frames"] for number in (16, 17)] == [17, 17]
 
 
-def test_without_a_seed_clips_differ_and_the_seed_is_told(client):
+def test_without_a_seed_clips_differ_and_the_seed_is_returned(client):
     seeds = {create(client)["seed"] for _ in range(5)}
     assert len(seeds) == 5
 
@@ -288,7 +288,7 @@ def test_models_say_what_they_accept(client):
     assert client.get("/v1/models/x").json()["error"]["code"] == "model_not_found"
 
 
-def test_a_full_queue_is_told(tmp_path, generator):
+def test_a_full_queue_is_reported(tmp_path, generator):
     with client_in(tmp_path / "home", limits=Limits(queue=2)) as client:
         create(client)
         assert generator.begun.acquire(timeout=20)

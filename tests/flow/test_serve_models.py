@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ import numpy as np
 import openai
 import pytest
 from review_program import PROGRAM, environment, program
+from served_models import START_S, Server
 
 from adapters.media.video import encode, read_frames
 from manifests.brief import Brief
@@ -22,76 +21,9 @@ from manifests.placement import Placement
 from models.registry import get_local_card, open_generator
 from tasks.plan.expand import expand
 
-START_S = 120.0
-END_S = 20.0
 WAIT_S = 120.0
 PROMPT = "a red circle drifting right on a white background"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")]
-
-
-class Server:
-    """A running `reelmill serve-models`, with what it printed."""
-
-    def __init__(self, home: Path, *words: str, **settings: str) -> None:
-        self.home = home
-        home.parent.mkdir(parents=True, exist_ok=True)
-        given = {f"REELMILL_{name.upper()}": value for name, value in settings.items()}
-        self.process = subprocess.Popen(
-            [*PROGRAM, "serve-models", "--port", "0", *words],
-            env=environment(home) | given,
-            cwd=home.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._listening = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if not self._listening.wait(START_S) or not self.lines:
-            self.kill()
-            raise AssertionError(self.text)
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith("Token: "):
-                self._listening.set()
-        self._listening.set()
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    @property
-    def url(self) -> str:
-        return next(line for line in self.lines if line.startswith("Offering ")).split(" at ")[1].split("/v1")[0]
-
-    @property
-    def token(self) -> str:
-        return (self.home / "model-server" / "token").read_text().strip()
-
-    @property
-    def client(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=self.token, max_retries=0, timeout=60)
-
-    def interrupt(self) -> float:
-        """Press Ctrl-C, and return the seconds until the process has ended."""
-        begun = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(END_S)
-        self._reader.join(END_S)
-        return time.monotonic() - begun
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join(END_S)
-        assert self.process.stdout
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
