@@ -8,6 +8,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from manifests.errors import DiskFullError
+from manifests.system_errors import DISK_FULL
+
+FULL = "The disk of the server is full. Try again later, or ask its operator to free space."
 log = logging.getLogger(__name__)
 INVALID = "invalid_request_error"
 CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
@@ -58,6 +62,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(OSError, _disk_error)
+    app.add_exception_handler(DiskFullError, _disk_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -79,6 +85,13 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     name = str(first["loc"][-1])
     return error_response(400, f"Invalid {name}: {first['msg']}.", "invalid_value", name)
+
+
+async def _disk_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno not in DISK_FULL:
+        raise error
+    log.warning("%s %s: %s", request.method, request.url.path, error)
+    return error_response(503, FULL, "disk_full", headers={"Retry-After": "60"})
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

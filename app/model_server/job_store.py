@@ -42,6 +42,8 @@ class JobStore:
     def load(self) -> list[VideoJob]:
         """Return all jobs, the oldest first; files that belong to none are deleted."""
         jobs = sorted(self._read(), key=lambda job: (job.created_at, job.video_id))
+        for path in self._jobs.glob(".*.part"):  # an earlier server was killed while it wrote them
+            path.unlink()
         known = {self.file_of(job) for job in jobs}
         for path in self._files.iterdir():
             if path not in known:

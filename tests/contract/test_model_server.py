@@ -1,6 +1,7 @@
 """The model server's routes with a fake generator: every request of the protocol, and every refusal."""
 
 import base64
+import errno
 import hashlib
 import json
 import time
@@ -496,3 +497,48 @@ def test_a_clip_starts_from_the_picture_of_a_client(tmp_path, generator, monkeyp
         assert len(list(kept.glob("*.png"))) == 1
         client.delete(f"/v1/videos/{nested['id']}")
         assert not list(kept.glob("*.png"))
+
+
+def test_a_full_disk_is_reported_and_the_server_goes_on(client, generator, monkeypatch):
+    store = client.app.state.service._store
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store), "write", full)
+        error = refusal(client, 503)
+    assert (error["code"], error["type"]) == ("disk_full", "server_error")
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store), "write", lambda *_: Path("/proc/missing").read_bytes())
+        assert refusal(client, 500)["message"] == "Unexpected error. The log of the server shows the details."
+    generator.gate.set()
+    assert finished(client, create(client)["id"])["status"] == "completed"
+
+
+def test_a_device_goes_on_after_a_record_could_not_be_written(client, generator, monkeypatch):
+    monkeypatch.setattr("app.model_server.device_workers.RETRY_S", 0.01)
+    queue = client.app.state.service.queue
+    write, failures = queue._store.write, [1, 2]
+
+    def sometimes(job):
+        if job.status == "in_progress" and failures:
+            failures.pop()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(job)
+
+    monkeypatch.setattr(queue._store, "write", sometimes)
+    generator.gate.set()
+    assert finished(client, create(client)["id"])["status"] == "completed"
+    assert not failures
+
+
+def test_files_of_a_killed_server_are_removed(tmp_path, generator):
+    root = tmp_path / "home/model-server"
+    with client_in(tmp_path / "home"):
+        pass
+    left = [root / "jobs/.video_a.json.part", root / "files/.video_a.mp4.1.part", root / "files/video_a.mp4"]
+    for path in left:
+        path.write_bytes(b"half")
+    with client_in(tmp_path / "home"):
+        assert not [path for path in left if path.exists()]
