@@ -10,7 +10,7 @@ import openai
 from review_program import PROGRAM, environment
 
 START_S = 120.0
-END_S = 20.0
+END_S = 60.0
 
 
 class Server:

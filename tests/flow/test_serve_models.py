@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from review_program import PROGRAM, environment, program
-from served_models import START_S, Server
+from cli_runner import reelmill
+from served_models import Server
 
 from adapters.media.video import encode, read_frames
 from manifests.brief import Brief
@@ -118,6 +117,7 @@ def test_errors_reach_the_official_client(server: Server):
         server.client.with_options(api_key="wrong").videos.list()
 
 
+@pytest.mark.slow
 def test_a_killed_server_finishes_its_jobs_after_the_next_start(tmp_path: Path):
     first = Server(tmp_path / "home")
     try:
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_server_and_keeps_the_jobs(tmp_path: Path):
     server = Server(tmp_path / "home")
     try:
         ids = [server.client.videos.create(prompt=PROMPT).id for _ in range(20)]
-        assert server.interrupt() < 15
+        assert server.interrupt() < 30
         assert server.process.returncode == 130, server.text
         assert server.lines[-1] == "Stopped."
         assert "Traceback" not in server.text
@@ -150,16 +150,14 @@ def test_ctrl_c_ends_the_server_and_keeps_the_jobs(tmp_path: Path):
     assert records[-1]["status"] == "queued"
 
 
-def test_a_second_server_of_the_same_home_is_refused(server: Server):
-    ended = program(server.home, "serve-models", "--port", "0")
-    assert ended.returncode == 1
-    assert "Another `reelmill serve-models` uses" in ended.stderr
+def test_a_second_server_of_the_same_home_is_refused(server: Server, home: Path, monkeypatch, capsys):
+    monkeypatch.setenv("REELMILL_HOME", str(server.home))
+    ended = reelmill(capsys, "serve-models", "--port", "0")
+    assert ended.code == 1
+    assert "Another `reelmill serve-models` uses" in ended.err
 
 
-def test_other_interfaces_need_a_token_of_ones_own(tmp_path: Path):
-    ended = program(tmp_path / "home", "serve-models", "--host", "0.0.0.0", "--port", "0")
-    assert ended.returncode == 1
-    assert "Set REELMILL_MODEL_SERVER_TOKEN" in ended.stderr
+def test_with_a_token_of_its_own_the_server_listens_on_other_interfaces(tmp_path: Path):
     server = Server(tmp_path / "home", "--host", "0.0.0.0", model_server_token="chosen-by-the-test")
     try:
         assert "the server uses plain HTTP" in server.text
@@ -172,14 +170,26 @@ def test_other_interfaces_need_a_token_of_ones_own(tmp_path: Path):
         server.kill()
 
 
-def test_what_cannot_be_served_is_refused_before_the_server_listens(tmp_path: Path):
-    def message(*words: str) -> str:
-        ended = program(tmp_path / "home", "serve-models", "--port", "0", *words)
-        assert ended.returncode == 1
-        return ended.stderr
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--card", "startr"], "Did you mean starter"),
+        (["--card", "hosted-starter"], "hosted-starter runs at its provider"),
+        (["--host", "0.0.0.0"], "Set REELMILL_MODEL_SERVER_TOKEN"),
+        (["--host", "::"], "Set REELMILL_MODEL_SERVER_TOKEN"),
+        (["--host", "models.example"], "Set REELMILL_MODEL_SERVER_TOKEN"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_before_the_server_listens(home: Path, capsys, words, message):
+    ended = reelmill(capsys, "serve-models", "--port", "0", *words)
+    assert (ended.code, message in ended.err) == (1, True), ended.err
 
-    assert "Did you mean starter" in message("--card", "startr")
-    assert "hosted-starter runs at its provider" in message("--card", "hosted-starter")
+
+def test_addresses_of_other_machines_are_refused(home: Path, monkeypatch, capsys):
+    monkeypatch.setenv("REELMILL_MODEL_SERVER_TOKEN", "chosen-by-the-test")
+    ended = reelmill(capsys, "serve-models", "--port", "0", "--host", "192.0.2.1")  # for documentation: RFC 5737
+    assert ended.code == 1
+    assert "Cannot listen on 192.0.2.1, port 0: " in ended.err
 
 
 def test_the_token_file_is_private(server: Server):
@@ -187,16 +197,3 @@ def test_the_token_file_is_private(server: Server):
     assert mode == 0o600
     assert len(server.token) >= 40
     assert server.token not in server.text
-
-
-def test_addresses_of_other_machines_are_refused(tmp_path: Path):
-    words = ["serve-models", "--host", "192.0.2.1", "--port", "0"]  # an address for documentation: RFC 5737
-    ended = subprocess.run(
-        [*PROGRAM, *words],
-        env=environment(tmp_path / "home") | {"REELMILL_MODEL_SERVER_TOKEN": "chosen-by-the-test"},
-        text=True,
-        capture_output=True,
-        timeout=START_S,
-    )
-    assert ended.returncode == 1
-    assert "Cannot listen on 192.0.2.1, port 0: " in ended.stderr
