@@ -26,6 +26,22 @@ file has been fetched, and while its clip may be fetched again."""
 BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
 """Jobs that take one of the account's places for jobs at a time, and whose money is reserved."""
 
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.SUBMITTING: frozenset(
+        {JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.UNCERTAIN},
+    ),
+    JobState.UNCERTAIN: frozenset({JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.LOST}),
+    JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.LOST}),
+    JobState.DONE: frozenset({JobState.LOST}),
+    JobState.LOST: frozenset({JobState.CANCELLED}),
+    JobState.CANCELLED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.REFUSED: frozenset(),
+}
+"""For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
+seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then. A person may
+discard a job that is submitting and was billed as lost."""
+
 
 class Cause(StrEnum):
     """Why a request was refused or a job failed.
@@ -118,7 +134,8 @@ class JobStatus(NamedTuple):
         word: the provider's own status word.
         share: progress, 0..1; None if it is not reported.
         file: set if ``progress`` is done.
-        failure: set if the job failed or was cancelled.
+        failure: set if the job failed, was cancelled or is gone. With ``unknown``, it is the error of the poll itself,
+            such as a bad key or too many requests, and says nothing about the job.
         cost: the actual cost, if the provider reports it.
         facts: what the provider says about the clip: ``seed``, ``revised_prompt``, ``model``, ``duration_s``, ``fps``.
     """

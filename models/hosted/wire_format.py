@@ -20,7 +20,7 @@ class JobRequest(NamedTuple):
     """What one job is to generate.
 
     Attributes:
-        reference: our own reference, 32 hex digits: the hash of the variant's id and the attempt.
+        reference: our own reference, 32 random hex digits: the id of the provider job.
         account: fields of the account that are not secret, such as ``project`` and ``location``.
         base_url: the card's, or the account's own.
     """
@@ -41,6 +41,7 @@ class JobRef(NamedTuple):
         vendor_ref: the provider's reference; empty while it is uncertain whether the provider has taken the job.
         links: addresses that the provider returned with it.
         submitted_at: seconds since 1970.
+        word: the provider's last status word; empty if no poll was answered.
     """
 
     card: HostedCard
@@ -51,6 +52,7 @@ class JobRef(NamedTuple):
     account: Mapping[str, str] = {}
     vendor_ref: str = ""
     links: Mapping[str, str] = {}
+    word: str = ""
 
 
 class WireFormat(Protocol):
