@@ -131,6 +131,9 @@ def run_campaign(
         remaining = prepare_run(settings, resources, campaign_id)
         for left in reversed(range(ROUNDS)):
             work_through(settings, resources, remaining, run)
+            while not run.is_over and use_fallbacks(resources, campaign_id, unready_of(resources)):
+                remaining = Remaining(resources, campaign_id, settings.max_rank_share)
+                work_through(settings, resources, remaining, run)
             if remaining.is_done(settings.review):
                 break
             run.check_ended()
