@@ -37,6 +37,7 @@ from tasks.runtime.device_use.settlement import folder_of
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
+from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Resources:
             because one of them may have sealed the catalogue before; nor if this one has sealed any.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
         log_marks: folder with the newest known entry of the audit log of each catalogue.
+        providers: accounts at providers; empty in processes on other hosts, which never get their keys.
     """
 
     catalogue_url: str = field(repr=False)
@@ -119,6 +121,7 @@ class Resources:
     sealed_catalogues: Path | None = None
     log_marks: Path | None = None
     audit_anchor_h: float = 0.0
+    providers: tuple[ProviderAccount, ...] = field(default=(), repr=False)
 
 
 class Device:
