@@ -13,6 +13,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from tasks.doctor.checks import DoctorConfig
 from tasks.doctor.configuration import Schedules
+from tasks.doctor.providers import usual_variables
 from tasks.runtime.logs.redaction import redact
 
 
@@ -41,6 +42,7 @@ def doctor_config(settings: Settings) -> DoctorConfig:
         prefect_auth=os.environ.get("PREFECT_API_AUTH_STRING", ""),
         prefect_key=os.environ.get("PREFECT_API_KEY", ""),
         oidc_issuer=settings.oidc_issuer,
+        usual_variables=usual_variables(os.environ),
     )
 
 

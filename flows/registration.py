@@ -33,6 +33,7 @@ from tasks.plan.plan import Plan, estimate, make_plan
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
+from tasks.runtime.readiness import pauses_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
     bucket_of,
@@ -202,6 +203,8 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     if settings.budget_money:
         check_estimate(settings, resources, Counter(variant.card for variant in variants))
     refuse_unsupported(resources, names)
+    for warning in refuse_unready(resources, names, pauses_of(catalogue)):
+        log.warning("%s", warning)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
