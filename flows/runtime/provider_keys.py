@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flows.provider_settings import ProviderSettings
 from flows.settings import Settings
-from tasks.runtime.logs.redacted_logs import secret_parts
 from tasks.runtime.provider_accounts import ProviderAccount
 
 MOUNTED = (Path("/run/secrets"), Path("/var/run/secrets"))
@@ -39,8 +38,8 @@ def _account_of(name: str, settings: ProviderSettings) -> ProviderAccount:
 
 def keys_of(settings: Settings) -> Iterator[str]:
     """Yield the keys of all providers, and parts of them that may appear separately in messages."""
-    for each in settings.providers.values():
-        yield from secret_parts(_key_of(each)[0])
+    for account in provider_accounts(settings):
+        yield from account.secrets
 
 
 def _key_of(settings: ProviderSettings) -> tuple[str, str]:

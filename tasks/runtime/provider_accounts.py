@@ -1,10 +1,15 @@
 """Accounts at providers: their keys and fields, as the settings give them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from manifests.errors import SettingsError
 from models.hosted_card import HostedCard
+
+MIN_PART = 8
+"""Shorter parts of a key occur by chance in ordinary text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,35 @@ class ProviderAccount:
         return (self.url or card.base_url).rstrip("/")
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not appear in logs: the key and its parts."""
+        return tuple(_secrets_in(self.key))
+
+    @property
     def values(self) -> Mapping[str, str]:
         """The fields that are not secret, by name."""
         return dict(self.fields)
+
+
+def _secrets_in(key: str) -> Iterator[str]:
+    """Yield a key, both halves of ``id:secret``, and the private key of a service account with each of its lines."""
+    if not key:
+        return
+    yield key
+    if key.startswith("{"):
+        for text in private_keys(key):
+            yield text
+            yield from (line for line in text.splitlines() if len(line) >= MIN_PART and not line.startswith("-"))
+    elif ":" in key:
+        yield from (part for part in key.split(":") if len(part) >= MIN_PART)
+
+
+def private_keys(key: str) -> Iterator[str]:
+    """Yield the private key and its id in the JSON of a service account."""
+    with suppress(ValueError):
+        body = json.loads(key)
+        if isinstance(body, dict):
+            yield from (str(body[name]) for name in ("private_key", "private_key_id") if body.get(name))
 
 
 def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> ProviderAccount:

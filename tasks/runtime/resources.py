@@ -22,6 +22,7 @@ from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, ModelError, SettingsError, UnknownCardError
 from models.card import GeneratorCard, ModelCard, ScorerCard
 from models.device_process import ProcessEncoder, ProcessGenerator
+from models.hosted_card import HostedCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import device_kind, find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
@@ -407,7 +408,7 @@ def _devices(resources: Resources) -> Devices:
     return Devices(resources)
 
 
-def scorer_of(resources: Resources, card: ModelCard) -> FrameScorer:
+def scorer_of(resources: Resources, card: GeneratorCard) -> FrameScorer:
     """Return the warm scorer of a card; while one is being opened, only callers that need the same one wait."""
     key = card.scorer, resources.model_folders, resources.weights_root, resources.devices
     with _opening:
@@ -500,6 +501,18 @@ def local_card_of(resources: Resources, name: str) -> ModelCard:
     card = card_of(resources, name)
     if not isinstance(card, ModelCard):
         raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+    return card
+
+
+def hosted_card_of(resources: Resources, name: str) -> HostedCard:
+    """Return the card of a model that a provider runs; raises as ``card_of`` does.
+
+    Raises:
+        ModelError: it runs on devices of ours.
+    """
+    card = card_of(resources, name)
+    if not isinstance(card, HostedCard):
+        raise ModelError(f"{name} runs on a device, not at a provider.")
     return card
 
 

@@ -1,6 +1,5 @@
 """Log records without secrets and with the current context, in every process that runs steps."""
 
-import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +10,6 @@ from urllib.parse import unquote, urlsplit
 from tasks.runtime.logs.log_context import current_scope, scope
 from tasks.runtime.logs.redaction import redact
 from tasks.runtime.resources import Resources
-
-MIN_PART = 8
-"""Shorter parts of a key occur by chance in ordinary text."""
 
 
 @contextmanager
@@ -33,33 +29,10 @@ def secrets_of_resources(resources: Resources) -> Iterable[str]:
     yield from filter(None, (resources.bucket.access_key, resources.bucket.secret_key))
     yield from passwords(resources.catalogue_url)
     for account in resources.providers:
-        yield from secret_parts(account.key)
+        yield from account.secrets
     for key in (resources.prompt_key, resources.audit_key):
         if key:
             yield key.hex()
-
-
-def secret_parts(key: str) -> Iterator[str]:
-    """Yield a provider's key and its parts: both halves of ``id:secret``, and the private key of a service account."""
-    if not key:
-        return
-    yield key
-    if key.startswith("{"):
-        yield from _private_key_in(key)
-    elif ":" in key:
-        yield from (part for part in key.split(":") if len(part) >= MIN_PART)
-
-
-def _private_key_in(text: str) -> Iterator[str]:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return
-    for name in ("private_key", "private_key_id"):
-        value = content.get(name) if isinstance(content, dict) else None
-        if isinstance(value, str):
-            yield value
-            yield from (line for line in value.splitlines() if len(line) >= MIN_PART and not line.startswith("-"))
 
 
 def passwords(url: str) -> Iterator[str]:
