@@ -1,10 +1,13 @@
 """Checks of accounts at providers: one for each account in use, and a summary of the others."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 
-from manifests.errors import ReelmillError
+from adapters.catalogue import open_catalogue
+from adapters.catalogue.views.health import check_health
+from manifests.errors import CatalogueError, ReelmillError
 from manifests.hosted.wire import Answer, Wire
 from manifests.pluralize import count_of
 from models.hosted import format_of
@@ -14,7 +17,7 @@ from tasks.doctor.check import FAIL, OK, WARN, Check, Finding
 from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.provider_request import send_once
 from tasks.runtime.readiness import ReadyState, key_variable, pauses_of, readiness, unknown_providers
-from tasks.runtime.resources import Resources, cards_of, catalogue_of
+from tasks.runtime.resources import Resources, cards_of
 
 LIMIT_S = 25.0
 """Time limit of a check, in seconds; that of its request is shorter."""
@@ -25,7 +28,7 @@ USUAL_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "ark": ("ARK_API_KEY",),
     "dashscope": ("DASHSCOPE_API_KEY",),
     "fal": ("FAL_KEY",),
-    "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "kling": ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY"),
     "luma": ("LUMAAI_API_KEY", "LUMA_API_KEY"),
     "openai": ("OPENAI_API_KEY",),
@@ -65,13 +68,12 @@ def check_provider(
     """
     account = next((each for each in resources.providers if each.provider == provider), ProviderAccount(provider))
     cards = _by_provider(resources)[provider]
-    if default and default.provider == provider:
-        cards = [default, *(card for card in cards if card.name != default.name)]
-    pauses = pauses_of(catalogue_of(resources))
+    pauses = _pauses(resources.catalogue_url)
     found = {card.name: readiness(card, resources.providers, pauses) for card in cards}
     ready = [card for card in cards if found[card.name].state == ReadyState.READY]
     if not ready:
-        state, problem = found[cards[0].name]
+        first = default.name if default and default.name in found else min(found, key=lambda name: found[name].is_final)
+        state, problem = found[first]
         return Finding(WARN if state == ReadyState.PAUSED else FAIL, problem)
     retired = sum(each.state == ReadyState.RETIRED for each in found.values())
     message = f"Ready: {_names(ready)}{f', {retired} retired' if retired else ''}."
@@ -98,6 +100,16 @@ def usual_variables(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(name for names in USUAL_VARIABLES.values() for name in names if environment.get(name))
 
 
+def _pauses(url: str) -> dict[str, str]:
+    """Return why accounts are paused; nothing is created or migrated, and an unreachable database has its own check."""
+    with suppress(CatalogueError):
+        health = check_health(url)
+        if health and health.revision == health.head:
+            with open_catalogue(url) as catalogue:
+                return pauses_of(catalogue)
+    return {}
+
+
 def _by_provider(resources: Resources) -> dict[str, list[HostedCard]]:
     found: dict[str, list[HostedCard]] = {}
     for card in hosted_cards(cards_of(resources)).values():
@@ -115,7 +127,9 @@ def _with_warning(account: ProviderAccount, finding: Finding) -> Finding:
     if not account.warning:
         return finding
     what, _, fix = account.warning.partition(". ")
-    return Finding(max(finding.level, WARN, key=(OK, WARN, FAIL).index), f"{finding.message} {what}.", finding.fix or fix)
+    return Finding(
+        max(finding.level, WARN, key=(OK, WARN, FAIL).index), f"{finding.message} {what}.", finding.fix or fix
+    )
 
 
 def _key_finding(account: ProviderAccount, card: HostedCard, message: str, ask: Ask) -> Finding:

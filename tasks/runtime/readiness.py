@@ -36,6 +36,11 @@ class Readiness(NamedTuple):
     state: ReadyState
     problem: str = ""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether nobody can change it: the model is retired."""
+        return self.state == ReadyState.RETIRED
+
 
 def readiness(
     card: HostedCard,
@@ -53,7 +58,7 @@ def readiness(
     today = today or datetime.now(UTC).date()
     checks = (
         (ReadyState.RETIRED, _retired(card, today)),
-        (ReadyState.UNUSABLE, _unusable(card, account)),
+        (ReadyState.UNUSABLE, _unusable(card, account, today)),
         (ReadyState.NO_KEY, _without_key(card, account)),
         (ReadyState.PAUSED, _paused(card, pauses or {})),
     )
@@ -75,9 +80,7 @@ def problems_of(
             yield name, found
 
 
-def refuse_unready(
-    resources: Resources, names: Collection[str], pauses: Mapping[str, str] | None = None
-) -> list[str]:
+def refuse_unready(resources: Resources, names: Collection[str], pauses: Mapping[str, str] | None = None) -> list[str]:
     """Raise if a hosted model cannot be used; call this before anything is spent.
 
     A paused account is no error if there are other models, whose clips can be generated meanwhile.
@@ -120,17 +123,14 @@ def key_variable(provider: str) -> str:
 
 
 def _retired(card: HostedCard, today: date) -> str:
-    if card.retired:
-        return f"{card.name} is retired: {card.retired.rstrip('.')}."
-    if card.retires and card.retires < today:
-        return (
-            f"{card.name} is retired: its provider offered it until {card.retires:%d %B %Y}. Use another model from "
-            "`reelmill models`."
-        )
-    return ""
+    if not card.retired and not (card.retires and card.retires < today):
+        return ""
+    return f"{card.name} is retired: {card.unusable_on(today).rstrip('.')}."
 
 
-def _unusable(card: HostedCard, account: ProviderAccount) -> str:
+def _unusable(card: HostedCard, account: ProviderAccount, today: date) -> str:
+    if why := card.unusable_on(today):
+        return f"{card.name} cannot be used: {why}"
     if account.problem:
         return f"{card.name} cannot be used: {account.problem} Fix {key_variable(card.provider)}_FILE."
     url = account.base_url(card)

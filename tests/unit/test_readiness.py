@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hosted_samples import card_folder, hosted_card
 
+from adapters.catalogue import open_catalogue
 from manifests.errors import ModelError
 from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.readiness import (
     ReadyState,
+    pauses_of,
     problems_of,
     readiness,
     refuse_unready,
@@ -69,7 +71,7 @@ def test_the_last_day_of_a_model_still_counts():
     assert readiness(card, [ACME], today=date(2026, 12, 1)).state == ReadyState.READY
     found = readiness(card, [ACME], today=date(2026, 12, 2))
     assert found.state == ReadyState.RETIRED
-    assert "offered it until 01 December 2026. Use another model" in found.problem
+    assert found.problem.startswith("acme-video-1 is retired: Acme Video 1 was retired on 1 December 2026. Use another")
 
 
 @pytest.mark.parametrize(
@@ -127,4 +129,11 @@ def test_an_account_that_no_card_names_is_a_warning(resources: Resources):
         "The settings contain an account of acne, but no model card names this provider, so the account is not used. "
         "Did you mean acme?"
     )
-    assert "The providers are acme, other" in far
+    assert "The providers are acme, " in far
+
+
+def test_pauses_are_those_of_the_catalogue(tmp_path: Path):
+    with open_catalogue(f"sqlite:///{tmp_path}/catalogue.sqlite") as catalogue:
+        catalogue.provider_accounts.pause("acme", "money", "The account has no credits.")
+        catalogue.provider_accounts.set_limits("other", 3)
+        assert pauses_of(catalogue) == {"acme": "The account has no credits."}
