@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import GeneratorCard
+from models.hosted_card import HostedCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -167,14 +169,24 @@ def _how_to_continue(intake: Intake) -> str:
     return rest + (skip if intake.checked.briefs else "Fix the errors; no row is valid.")
 
 
-def card_check(cards: Mapping[str, GeneratorCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
-    """Return the check of a brief against the cards that it uses: shapes, durations, words."""
+def card_check(
+    cards: Mapping[str, GeneratorCard], default_card: str, today: date | None = None
+) -> Callable[[Brief], Iterator[CellIssue]]:
+    """Return the check of a brief against the cards that it uses: retirement, shapes, durations, words.
+
+    Args:
+        today: None for the current day in UTC.
+    """
+    day = today or datetime.now(UTC).date()
 
     def check(brief: Brief) -> Iterator[CellIssue]:
         models = brief.models or (default_card,)
         for column, name in (*(("model", each) for each in models), *(("fallback", each) for each in brief.fallbacks)):
-            if name in cards:
-                yield from _card_issues(brief, cards[name], cards, column)
+            if isinstance(card := cards.get(name), HostedCard) and (reason := card.unusable_on(day)):
+                yield CellIssue(column, name, f"cannot run: {reason}")
+            elif card is not None:
+                yield from _retirement_notices(card, day, column)
+                yield from _card_issues(brief, card, cards, column)
             else:
                 unknown = _unknown_model(name, cards, default_card, bool(brief.first_frames))
                 yield CellIssue(column, name, unknown + _unchecked(brief))
@@ -199,9 +211,14 @@ def _threshold_issues(brief: Brief, cards: Mapping[str, GeneratorCard], default_
         yield CellIssue(
             "min_adherence",
             f"{brief.min_adherence:g}",
-            f"would apply to {listed}, whose scorers have different scales. Clear the cell, so that each model uses its "
-            "own threshold, or put the models into separate rows.",
+            f"would apply to {listed}, whose scorers have different scales. Clear the cell, so that each model uses "
+            "its own threshold, or put the models into separate rows.",
         )
+
+
+def _retirement_notices(card: GeneratorCard, day: date, column: str) -> Iterator[CellIssue]:
+    if isinstance(card, HostedCard) and (notice := card.notice_on(day)):
+        yield CellIssue(column, card.name, notice, warning=True)
 
 
 def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: str, has_picture: bool) -> str:
@@ -239,7 +256,9 @@ def _unchecked(brief: Brief) -> str:
 
 def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard], column: str) -> str:
     near = nearest_ratio(ratio, card.sizes)
-    others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
+    others = sorted(
+        name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind and not other.retired
+    )
     listed = f"{', '.join(others[:SHOWN_MODELS])} {one_or_more(len(others), 'supports', 'support')} {ratio}"
     makers = f" ({listed})" if others else ""
     rest = [each for each in card.sizes if each != near]

@@ -1,7 +1,7 @@
 """Replace variants whose model generated no clip: their brief's next fallback model generates one instead."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.catalogue import Catalogue, Membership, VariantRow
 from manifests.brief import Brief
@@ -10,17 +10,16 @@ from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
 from models.card import GeneratorCard
 from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.readiness import pauses_of, problems_of
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 
-def use_fallbacks(resources: Resources, campaign_id: str, unready: Mapping[str, str]) -> int:
+def use_fallbacks(resources: Resources, campaign_id: str) -> int:
     """Plan a replacement for each variant that has no clip and whose brief has a fallback; return their number.
 
     A replacement records the variant as its parent. Variants whose job at a provider is still open are not replaced,
-    because they may have been billed; nor are clips that failed the gate.
-
-    Args:
-        unready: why a card cannot be used now, by name. Planned variants of these cards fail with this reason.
+    because they may have been billed; nor are clips that failed the gate. Planned variants of hosted models that cannot
+    be used now fail with the reason, so that they are not generated in addition when the model can be used again.
     """
     catalogue = catalogue_of(resources)
     briefs = {brief.brief_id: brief for brief in catalogue.campaigns.briefs(campaign_id) if brief.fallbacks}
@@ -30,6 +29,7 @@ def use_fallbacks(resources: Resources, campaign_id: str, unready: Mapping[str, 
     for member in catalogue.campaigns.memberships(campaign_id):
         if member.brief_id in briefs:
             members[member.variant_id].append(member)
+    unready = {name: found.problem for name, found in problems_of(resources, cards_of(resources), pauses_of(catalogue))}
     rows = [row for row in catalogue.variants.of_campaign(campaign_id) if row.variant_id in members]
     replaced = {row.parent_id for row in rows}
     added = 0
@@ -38,6 +38,13 @@ def use_fallbacks(resources: Resources, campaign_id: str, unready: Mapping[str, 
             planned = list(_replacements(cards_of(resources), briefs, row, members[row.variant_id]))
             added += catalogue.campaigns.add_variants(campaign_id, planned, parent_id=row.variant_id)
     return added
+
+
+def without_fallback(catalogue: Catalogue, campaign_id: str, rows: Iterable[VariantRow]) -> list[VariantRow]:
+    """Return the variants that are needed by a brief without a fallback model."""
+    briefs = {brief.brief_id for brief in catalogue.campaigns.briefs(campaign_id) if not brief.fallbacks}
+    needed = {each.variant_id for each in catalogue.campaigns.memberships(campaign_id) if each.brief_id in briefs}
+    return [row for row in rows if row.variant_id in needed]
 
 
 def _without_clip(

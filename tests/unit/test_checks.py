@@ -9,6 +9,7 @@ from manifests.gate import LIMITS, Gate
 from manifests.score import Score
 from manifests.variant import Variant
 from models.fake import paint
+from tasks.score.frame_source import ArrayFrames
 from tasks.score.technical_checks import measure
 
 HEIGHT, WIDTH, FRAMES = 90, 160, 17
@@ -17,7 +18,7 @@ Y, X = np.mgrid[:HEIGHT, :WIDTH]
 
 
 def reasons(frames: np.ndarray, nan_share: float = 0.0, variant: Variant = VARIANT) -> list[str]:
-    checks = measure(frames, nan_share, variant)
+    checks = measure(ArrayFrames(frames, variant.fps), nan_share, variant)
     score = Score(variant.variant_id, checks, prompt_adherence=1.0, prompt_rank=1)
     return [reason.code for reason in Gate(min_adherence=0.0).judge(score).reasons]
 
@@ -178,7 +179,7 @@ def test_the_verdict_does_not_depend_on_the_resolution(height, width):
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_any_frames_give_finite_numbers_with_known_names(number, height, width, seed, nan_share):
     frames = np.random.default_rng(seed).integers(0, 256, (number, height, width, 3)).astype(np.uint8)
-    checks = measure(frames, nan_share, VARIANT)
+    checks = measure(ArrayFrames(frames, VARIANT.fps), nan_share, VARIANT)
     assert set(checks) <= set(LIMITS)
     assert all(type(value) is float and np.isfinite(value) for value in checks.values())
     assert checks["duration_error"] == abs(number - FRAMES) / 8
