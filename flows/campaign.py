@@ -159,7 +159,8 @@ def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> R
     check_run(settings, resources, campaign_id)
     release_dead_leases(catalogue_of(resources))
     settle_dead_uses(catalogue_of(resources), folder_of(resources.staging))
-    use_fallbacks(resources, campaign_id)  # before the first round, for models that cannot be used now
+    while use_fallbacks(resources, campaign_id):  # before the first round, for models that cannot be used now
+        check_run(settings, resources, campaign_id)
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
     return remaining

@@ -13,6 +13,9 @@ from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.readiness import pauses_of, problems_of
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
+ACTOR = "system:fallback"
+"""Actor of replacements in the audit log, so that records can prove what they replace."""
+
 
 def use_fallbacks(resources: Resources, campaign_id: str) -> int:
     """Plan a replacement for each variant that has no clip and whose brief has a fallback; return their number.
@@ -36,7 +39,7 @@ def use_fallbacks(resources: Resources, campaign_id: str) -> int:
     for row in _without_clip(resources, campaign_id, rows, unready):
         if row.variant_id not in replaced:
             planned = list(_replacements(cards_of(resources), briefs, row, members[row.variant_id]))
-            added += catalogue.campaigns.add_variants(campaign_id, planned, parent_id=row.variant_id)
+            added += catalogue.campaigns.add_variants(campaign_id, planned, parent_id=row.variant_id, actor=ACTOR)
     return added
 
 

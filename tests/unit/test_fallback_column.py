@@ -35,8 +35,8 @@ def issues_of(folder: Path, **cells: str) -> list[str]:
         (
             {"model": "wan2.1-t2v-1.3b", "fallback": "starter", "duration_s": "5"},
             [
-                "is not a length that starter can generate. Enter 2.12, or leave the cell empty, or choose another model "
-                "in the column 'fallback'."
+                "is not a length that starter can generate. Enter 2.12, or leave the cell empty, or choose another "
+                "model in the column 'fallback'."
             ],
         ),
         (
