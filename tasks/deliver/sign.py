@@ -19,6 +19,7 @@ from tasks.deliver.keys import keys_of
 from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
 from tasks.deliver.provider_file import provider_file_of
+from tasks.plan.fallback import replaced_model
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.files.staging import Staging, disk_full_errors, sha256_of
@@ -34,6 +35,20 @@ class ClipOrigin(NamedTuple):
     brief_ids: tuple[str, ...]
     placements: tuple[str, ...]
     metadata: Metadata
+
+
+class RecordSources(NamedTuple):
+    """What a clip's record says besides its row.
+
+    Attributes:
+        licence: as ``licence_record`` returns it.
+        provider_file: None for clips of local models.
+        replaced: as ``replaced_model`` returns it.
+    """
+
+    licence: dict[str, Any]
+    provider_file: ProviderFile | None = None
+    replaced: dict[str, str] | None = None
 
 
 def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOrigin) -> SignedFacts | None:
@@ -78,9 +93,10 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
     signed = signer.sign(
         clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
     )
-    facts = _facts(
-        lease, clip, origin, signed, folder, licence_record(card, clearance), clearance.attestation, provider_file
+    sources = RecordSources(
+        licence_record(card, clearance), provider_file, replaced_model(catalogue_of(resources), lease.row)
     )
+    facts = _facts(lease, clip, origin, signed, folder, sources, clearance.attestation)
     catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
 
@@ -91,12 +107,11 @@ def _facts(
     origin: ClipOrigin,
     signed: Signed,
     folder: Path,
-    licence: dict[str, Any],
+    sources: RecordSources,
     attestation: Attestation | None,
-    provider_file: ProviderFile | None,
 ) -> SignedFacts:
     keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
-    record = _record_json(record_of(lease, origin, signed, keys.clip, licence, provider_file), lease.variant_id)
+    record = _record_json(record_of(lease, origin, signed, keys.clip, sources), lease.variant_id)
     with disk_full_errors(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -132,8 +147,7 @@ def record_of(
     origin: ClipOrigin,
     signed: Signed,
     key: str,
-    licence: dict[str, Any],
-    provider_file: ProviderFile | None = None,
+    sources: RecordSources,
 ) -> dict[str, Any]:
     """Return the JSON record that is published alongside a clip."""
     row = lease.row
@@ -157,11 +171,12 @@ def record_of(
             "num_frames": clip.num_frames,
             "fps": clip.fps,
             "duration_s": clip.duration_s,
-            **(_file_facts(clip) if provider_file else {}),
+            **(_file_facts(clip) if sources.provider_file else {}),
         },
-        "provider": _provider_facts(clip, provider_file) if provider_file else None,
+        "provider": _provider_facts(clip, sources.provider_file) if sources.provider_file else None,
         "score": asdict(score) if score else None,
-        "licence": licence,
+        "licence": sources.licence,
+        **({"fallback_for": sources.replaced} if sources.replaced else {}),
         "overridden_reasons": [reason._asdict() for reason in row.reasons],
         "credential": {
             "sha256": signed.credential_sha256,
