@@ -15,6 +15,7 @@ from manifests.sheet import CellIssue, Table, check_table
 from manifests.sheet.cells import clean
 from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
+from models.hosted_card import HostedCard
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import UnavailablePictureError, is_remote
 from tasks.runtime.files.first_frames import FirstFrames
@@ -237,16 +238,23 @@ def _misplaced(brief: Brief, used: Sequence[GeneratorCard], cards: Cards) -> Ite
                 "file, or use a model that generates clips from text.",
             )
         if not card.needs_first_frame and brief.first_frames:
-            others = " or ".join(sorted(name for name, other in cards.items() if other.needs_first_frame))
+            others = _others(card, cards, lambda other: other.needs_first_frame)
             instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
             yield CellIssue(
                 COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
         for column, condition, what in OPTIONAL:
             if brief.pictures[column] and condition not in card.accepts:
-                others = " or ".join(sorted(name for name, other in cards.items() if condition in other.accepts))
+                others = _others(card, cards, lambda other: condition in other.accepts)  # noqa: B023 - used at once
                 instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
                 yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
+
+
+def _others(card: GeneratorCard, cards: Cards, fits: Callable[[GeneratorCard], bool]) -> str:
+    """Return the models that fit: on devices of ours or at providers as this one is, if there are such models."""
+    fitting = {name: other for name, other in cards.items() if fits(other)}
+    similar = [name for name, other in fitting.items() if isinstance(other, HostedCard) == isinstance(card, HostedCard)]
+    return " or ".join(sorted(similar or fitting))
 
 
 def _uses_column(card: GeneratorCard, column: str) -> bool:
