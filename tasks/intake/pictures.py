@@ -245,7 +245,7 @@ def _misplaced(brief: Brief, used: Sequence[GeneratorCard], cards: Cards) -> Ite
             )
         for column, condition, what in OPTIONAL:
             if brief.pictures[column] and condition not in card.accepts:
-                others = _others(card, cards, lambda other: condition in other.accepts)  # noqa: B023 - used at once
+                others = _others(card, cards, lambda other: condition in other.accepts)
                 instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
                 yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
 
