@@ -238,23 +238,25 @@ def _misplaced(brief: Brief, used: Sequence[GeneratorCard], cards: Cards) -> Ite
                 "file, or use a model that generates clips from text.",
             )
         if not card.needs_first_frame and brief.first_frames:
-            others = _others(card, cards, lambda other: other.needs_first_frame)
-            instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
+            instead = _instead(card, [other for other in cards.values() if other.needs_first_frame])
             yield CellIssue(
                 COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
         for column, condition, what in OPTIONAL:
             if brief.pictures[column] and condition not in card.accepts:
-                others = _others(card, cards, lambda other: condition in other.accepts)
-                instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
+                instead = _instead(card, [other for other in cards.values() if condition in other.accepts])
                 yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
 
 
-def _others(card: GeneratorCard, cards: Cards, fits: Callable[[GeneratorCard], bool]) -> str:
-    """Return the models that fit: on devices of ours or at providers as this one is, if there are such models."""
-    fitting = {name: other for name, other in cards.items() if fits(other)}
-    similar = [name for name, other in fitting.items() if isinstance(other, HostedCard) == isinstance(card, HostedCard)]
-    return " or ".join(sorted(similar or fitting))
+def _instead(card: GeneratorCard, fitting: Sequence[GeneratorCard]) -> str:
+    """Return the advice to clear the cell or use a fitting model: of the same provider, if the model has one."""
+    near = [each.name for each in fitting if _provider_of(each) == _provider_of(card)]
+    names = sorted(near or [each.name for each in fitting])
+    return f"Clear the cell, or use the model {' or '.join(names)}." if names else "Clear the cell."
+
+
+def _provider_of(card: GeneratorCard) -> str:
+    return card.provider if isinstance(card, HostedCard) else ""
 
 
 def _uses_column(card: GeneratorCard, column: str) -> bool:
