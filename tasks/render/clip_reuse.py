@@ -13,6 +13,7 @@ from manifests.variant import Variant
 from tasks.runtime.files.staging import ORIGINAL, SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
 
+
 def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:
     """Stage clips for variants whose pixels exist on this machine, and return them by variant id.
 
