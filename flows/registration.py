@@ -27,12 +27,14 @@ from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.costs import Costs
 from tasks.plan.expand import check_cap, expand, sample
+from tasks.plan.fallback import without_fallback
 from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, estimate, make_plan
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
+from tasks.runtime.readiness import pauses_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
     bucket_of,
@@ -195,13 +197,17 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     catalogue.campaigns.check_settings(campaign_id)
     spare = catalogue.progress.not_needed(campaign_id)
     rows = catalogue.variants.of_campaign(campaign_id, UNFINISHED)
-    variants = [row.variant for row in rows if row.variant_id not in spare]
+    rows = [row for row in rows if row.variant_id not in spare]
+    variants = [row.variant for row in rows]
     check_disks(settings, resources, variants)
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})
     if settings.budget_money:
         check_estimate(settings, resources, Counter(variant.card for variant in variants))
     refuse_unsupported(resources, names)
+    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, rows)}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
+        log.warning("%s", warning)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
