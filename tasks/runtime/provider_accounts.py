@@ -78,7 +78,8 @@ def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> Prov
     """Return the account with which a card is used.
 
     Raises:
-        SettingsError: its key cannot be read; or there is none, and the card costs money; a server without a price may need no key.
+        SettingsError: its key cannot be read. Or there is no account, and the card costs money; a server without a
+            price may need no key.
     """
     found = next((each for each in accounts if each.provider == card.provider), None)
     if found is not None and found.problem:
