@@ -66,12 +66,12 @@ BudgetHours = Annotated[
     float | None,
     typer.Option("--budget-hours", metavar="HOURS", help="Maximum device hours; no new clips are started after that."),
 ]
-BudgetMoney = Annotated[
-    float | None,
+Budget = Annotated[
+    str | None,
     typer.Option(
-        "--budget-money",
+        "--budget",
         metavar="MONEY",
-        min=0,
-        help="Maximum cost of device time; a higher estimate is refused, and no new clips are started after that.",
+        help="Maximum cost of device time and provider jobs with its currency, such as '50 USD'; a higher estimate is "
+        "refused, and no new clips are started after that. Use '' for no limit.",
     ),
 ]

@@ -45,7 +45,7 @@ def catalogue():
 
 
 def test_a_run_stops_when_its_budget_in_money_is_spent(ten, capsys):
-    ended = reelmill(capsys, "run", ten, "--budget-money", 2.5)
+    ended = reelmill(capsys, "run", ten, "--budget", "2.5 EUR")
     assert ended.code == 0
     assert "The budget of 2.50 EUR is used up; " in ended.err
     [run] = catalogue().runs.all()
@@ -55,7 +55,7 @@ def test_a_run_stops_when_its_budget_in_money_is_spent(ten, capsys):
     assert "budget 2.50 EUR" in shown.out
     assert f"{run.spent_s / 100:.2f} EUR" in shown.out
     [campaign_id] = [row.campaign_id for row in catalogue().campaigns.all()]
-    again = reelmill(capsys, "resume", campaign_id, "--budget-money", 20)
+    again = reelmill(capsys, "resume", campaign_id, "--budget", "20 EUR")
     assert again.code == 0
     report = report_of(catalogue(), campaign_id, prices=Session.open().prices)
     assert report.published == 10
@@ -74,37 +74,37 @@ def test_plan_and_run_refuse_more_than_the_budget_and_the_advice_works(ten, caps
     plan = json.loads(reelmill(capsys, "plan", other, "--json").out)
     assert (plan["money"], plan["currency"]) == (pytest.approx(10, abs=0.05), "EUR")
     for command in ("plan", "run"):
-        refused = reelmill(capsys, command, other, "--budget-money", 5)
+        refused = reelmill(capsys, command, other, "--budget", "5 EUR")
         assert refused.code == 1
         assert "10 clips would cost about 10.00 EUR, which is over the budget of 5.00 EUR." in refused.err
         assert [row.campaign_id for row in catalogue().campaigns.all()] == [before.campaign_id]
-    assert "Generate fewer clips with --sample, or raise the budget with --budget-money" in refused.err
-    assert reelmill(capsys, "run", other, "--budget-money", 5, "--sample", 4).code == 0
+    assert "Generate fewer clips with --sample, or raise the budget with --budget" in refused.err
+    assert reelmill(capsys, "run", other, "--budget", "5 EUR", "--sample", 4).code == 0
 
 
 def test_a_registered_campaign_over_the_budget_is_refused_on_resume(ten, capsys, monkeypatch):
-    assert reelmill(capsys, "run", ten, "--budget-money", 2.5).code == 0
-    monkeypatch.setenv("REELMILL_BUDGET_MONEY", "1")
+    assert reelmill(capsys, "run", ten, "--budget", "2.5 EUR").code == 0
+    monkeypatch.setenv("REELMILL_BUDGET", "1 EUR")
     refused = reelmill(capsys, "resume", "ten")
     assert refused.code == 1
-    assert "over the budget of 1.00 EUR. Raise the budget with --budget-money or REELMILL_BUDGET_MONEY." in refused.err
-    assert reelmill(capsys, "resume", "ten", "--budget-money", 20).code == 0
+    assert "over the budget of 1.00 EUR. Raise the budget with --budget or REELMILL_BUDGET." in refused.err
+    assert reelmill(capsys, "resume", "ten", "--budget", "20 EUR").code == 0
 
 
 def test_clips_that_are_no_longer_needed_do_not_count(ten, capsys):
     ten.write_text("brief_id,prompt,placements,variants,want\ncircle,a red circle,16:9,10,2\n")
     assert reelmill(capsys, "run", ten).code == 0
     for command in ("plan", "run"):
-        assert reelmill(capsys, command, ten, "--budget-money", 1).code == 0
+        assert reelmill(capsys, command, ten, "--budget", "1 EUR").code == 0
 
 
 def test_a_budget_without_prices_is_refused_and_the_advice_works(ten, capsys, monkeypatch):
     monkeypatch.delenv("REELMILL_DEVICE_PRICES")
-    refused = reelmill(capsys, "run", ten, "--budget-money", 5)
+    refused = reelmill(capsys, "run", ten, "--budget", "5 EUR")
     assert refused.code == 1
     assert "The budget of 5.00 EUR needs prices. Set REELMILL_DEVICE_PRICES" in refused.err
     monkeypatch.setenv("REELMILL_DEVICE_PRICES", '{"H200": 3.5}')
-    assert reelmill(capsys, "plan", ten, "--budget-money", 5).code == 0
+    assert reelmill(capsys, "plan", ten, "--budget", "5 EUR").code == 0
 
 
 def test_costs_are_shown_everywhere(ten, capsys, tmp_path):

@@ -21,7 +21,7 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips
+from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet
 from manifests.errors import (
     OverBudgetError,
@@ -297,7 +297,13 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Plan | None, str]:
         campaign_id = intake.campaign.campaign_id
         owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
         planned = expand(briefs, session.cards, session.settings.model, session.settings.profile, owner)
-        plan = plan_of(session.settings, session.resources, planned, satisfied_by(session.resources, intake))
+        plan = plan_of(
+            session.settings,
+            session.resources,
+            planned,
+            satisfied_by(session.resources, intake),
+            wanting_in(briefs),
+        )
         check_cap(briefs, session.settings.max_variants)
     except PlanError as error:
         return None, str(error)
