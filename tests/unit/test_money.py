@@ -100,5 +100,5 @@ def test_the_budget_in_the_settings(monkeypatch):
 
 def test_the_setting_of_earlier_versions_is_not_ignored_silently(monkeypatch):
     monkeypatch.setenv("REELMILL_BUDGET_MONEY", "5")
-    with pytest.raises(SettingsError, match="REELMILL_BUDGET_MONEY was replaced. Set REELMILL_BUDGET"):
+    with pytest.raises(SettingsError, match=r"REELMILL_BUDGET_MONEY was replaced. Set REELMILL_BUDGET"):
         load_settings()
