@@ -25,6 +25,12 @@ class Clip:
             none. The video itself is silent.
         campaign_id: the campaign that has caused this device time; empty for clips of earlier versions.
         device_kind: name of the device, such as ``NVIDIA H200`` or ``cpu``; empty for clips of earlier versions.
+        provider, job_id: the provider's account and the provider job that made it; empty for a clip of a device.
+        cost_micros, currency: what the provider job cost, in millionths of the currency's unit; None and empty if it is
+            not known.
+        cost_is_estimate: the provider has not reported the cost, so it is the expected one.
+        has_audio: whether the video file itself contains sound.
+        codec: of the video, such as ``h264``; empty for clips of earlier versions.
     """
 
     variant_id: str
@@ -43,6 +49,13 @@ class Clip:
     sound_sha256: str = ""
     campaign_id: str = ""
     device_kind: str = ""
+    provider: str = ""
+    job_id: str = ""
+    cost_micros: int | None = None
+    currency: str = ""
+    cost_is_estimate: bool = False
+    has_audio: bool = False
+    codec: str = ""
 
     def seconds_for(self, campaign_id: str) -> float:
         """Return the device time that a campaign has caused: none if another campaign has made the clip."""

@@ -38,6 +38,8 @@ from adapters.catalogue.work.campaigns import Campaigns
 from adapters.catalogue.work.device_use import DeviceUses
 from adapters.catalogue.work.leases import Leases
 from adapters.catalogue.work.night_schedules import NightSchedules
+from adapters.catalogue.work.provider_accounts import ProviderAccounts
+from adapters.catalogue.work.provider_jobs import ProviderJobs
 from adapters.catalogue.work.results import Results
 from adapters.catalogue.work.runs import Runs
 from adapters.catalogue.work.steering import Steering
@@ -71,6 +73,8 @@ class Catalogue:
         self.night_schedules = NightSchedules(database)
         self.places_proofs = PlacesProofs(database)
         self.progress = Progress(database)
+        self.provider_accounts = ProviderAccounts(database)
+        self.provider_jobs = ProviderJobs(database)
         self.removal_proofs = RemovalProofs(database)
         self.restores = Restores(database)
         self.results = Results(database)

@@ -2,8 +2,8 @@
 -- Reelmill and after each upgrade; running it again changes nothing else:
 --   psql --set ON_ERROR_STOP=1 --file infra/postgresql/renderer.sql "$REELMILL_CATALOGUE_URL"
 -- A renderer leases variants, records clips, scores and verdicts, and counts device time. It cannot approve, reject,
--- sign, publish or withdraw, nor change accounts, tokens, schedules, sheets or the audit log. Everything that is not
--- granted here is forbidden, including all tables that later versions add.
+-- sign, publish or withdraw, submit provider jobs, nor change accounts, tokens, schedules, sheets or the audit log.
+-- Everything that is not granted here is forbidden, including all tables that later versions add.
 BEGIN;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
@@ -15,6 +15,8 @@ GRANT USAGE ON SCHEMA public TO reelmill_renderer;
 
 GRANT SELECT ON alembic_version, memberships, runs, variants TO reelmill_renderer;
 GRANT SELECT (campaign_id, standing, priority) ON campaigns TO reelmill_renderer;
+-- A renderer submits no provider jobs. It only asks which variants have one, and what they add to the budget of its run.
+GRANT SELECT (variant_id, run_id, state, fetched_at, cost_micros, reserved_micros) ON provider_jobs TO reelmill_renderer;
 GRANT UPDATE (waiting, working, served, spent_s, claimed_at, detail) ON runs TO reelmill_renderer;
 GRANT UPDATE (
     state, attempt, tries, lease_owner, lease_expires, clip, score, prompt_adherence, sort_score, reasons, error, made_at
@@ -164,13 +166,21 @@ BEGIN
     END IF;
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
-            'device_seconds', 'machine', 'profile', 'rung', 'campaign_id', 'device_kind', 'sound_sha256'] <> '{}'
+            'device_seconds', 'machine', 'profile', 'rung', 'campaign_id', 'device_kind', 'sound_sha256', 'provider',
+            'job_id', 'cost_micros', 'currency', 'cost_is_estimate', 'has_audio', 'codec'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
             WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'campaign_id',
-                'device_kind', 'sound_sha256'))
+                'device_kind', 'sound_sha256', 'provider', 'job_id', 'currency', 'codec'))
+        OR (SELECT bool_or(jsonb_typeof(value) <> 'boolean') FROM jsonb_each(clip)
+            WHERE key IN ('cost_is_estimate', 'has_audio'))
         OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF coalesce(clip ->> 'provider', '') <> '' OR coalesce(clip ->> 'job_id', '') <> ''
+        OR coalesce(clip -> 'cost_micros', 'null') <> 'null'
+    THEN
+        RAISE EXCEPTION 'a clip of a renderer is from no provider' USING ERRCODE = 'insufficient_privilege';
     END IF;
     FOREACH name IN ARRAY ARRAY ['size', 'height', 'width', 'num_frames', 'fps'] LOOP
         IF NOT renderer_number(clip -> name, 1, CASE name WHEN 'size' THEN 1e12 WHEN 'fps' THEN 1000 ELSE 1000000 END) OR (clip ->> name) !~ '^[0-9]+$' THEN

@@ -26,6 +26,21 @@ file has been fetched, and while its clip may be fetched again."""
 BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
 """Jobs that take one of the account's places for jobs at a time, and whose money is reserved."""
 
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    JobState.SUBMITTING: frozenset(
+        {JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.UNCERTAIN},
+    ),
+    JobState.UNCERTAIN: frozenset({JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.LOST}),
+    JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.LOST}),
+    JobState.DONE: frozenset({JobState.LOST}),
+    JobState.LOST: frozenset({JobState.CANCELLED}),
+    JobState.CANCELLED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.REFUSED: frozenset(),
+}
+"""For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
+seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then."""
+
 
 class Cause(StrEnum):
     """Why a request was refused or a job failed.

@@ -20,7 +20,7 @@ class JobRequest(NamedTuple):
     """What one job is to generate.
 
     Attributes:
-        reference: our own reference, 32 hex digits: the hash of the variant's id and the attempt.
+        reference: our own reference, 32 random hex digits: the id of the provider job.
         account: fields of the account that are not secret, such as ``project`` and ``location``.
         base_url: the card's, or the account's own.
     """

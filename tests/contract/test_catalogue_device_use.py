@@ -109,6 +109,10 @@ def test_the_device_time_of_earlier_runs_is_migrated(catalogue_url: str):
                 "DROP TABLE device_use",
                 "ALTER TABLE runs DROP COLUMN budget_money",
                 "ALTER TABLE runs DROP COLUMN prices",
+                "DROP TABLE provider_jobs",
+                "DROP TABLE provider_accounts",
+                "ALTER TABLE runs DROP COLUMN budget_micros",
+                "ALTER TABLE runs DROP COLUMN budget_currency",
                 "ALTER TABLE campaigns ADD COLUMN draft_seconds FLOAT NOT NULL DEFAULT 0",
                 "UPDATE alembic_version SET version_num = '0010'",
             ):

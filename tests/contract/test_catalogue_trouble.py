@@ -68,6 +68,8 @@ def step_back(connection: Connection) -> None:
         "audit",
         "audit_head",
         "device_use",
+        "provider_jobs",
+        "provider_accounts",
         "runs",
         "alerts",
         "arrivals",

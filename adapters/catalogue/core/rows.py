@@ -137,12 +137,18 @@ class PendingVariant:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a variant until it expires; ``row`` is the variant when it was leased."""
+    """The right to work on a variant until it expires.
+
+    Attributes:
+        row: the variant when it was leased.
+        is_counted: whether the lease counts as one of the variant's tries. It does not if it adopts a provider job.
+    """
 
     variant_id: str
     owner: str
     attempt: int
     row: VariantRow
+    is_counted: bool = True
 
     @property
     def variant(self) -> Variant:
@@ -196,7 +202,7 @@ def brief_from(text: str) -> Brief:
     Raises:
         CatalogueError: it was changed outside Reelmill, and cannot be read.
     """
-    with _damage_of("brief"):
+    with damage_of("brief"):
         body: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
         }
@@ -216,7 +222,7 @@ def variant_from(text: str) -> Variant:
     Raises:
         CatalogueError: it was changed outside Reelmill, and cannot be read.
     """
-    with _damage_of("variant"):
+    with damage_of("variant"):
         variant = Variant(**json.loads(text))
         return variant._replace(loras=tuple(variant.loras), reference_sha256s=tuple(variant.reference_sha256s))
 
@@ -254,7 +260,7 @@ HIGHEST_COSINE = 1.01
 
 
 @contextmanager
-def _damage_of(what: str) -> Iterator[None]:
+def damage_of(what: str) -> Iterator[None]:
     """Raise a CatalogueError for a row that cannot be read, with what is in it and how to go on."""
     try:
         yield
@@ -267,6 +273,11 @@ def _damage_of(what: str) -> Iterator[None]:
 
 DRAFT_SECONDS = "draft_seconds"
 """Device time of a clip's drafts, in rows of versions that made drafts; now part of its device time."""
+
+_CLIP_TEXTS = (
+    *("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"),
+    *("provider", "job_id", "currency", "codec"),
+)
 
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
@@ -313,6 +324,17 @@ def number_in(value: Any) -> float:
     return float(value) if is_number and 0 <= value < END_OF_TIME else 0.0
 
 
+def micros_in(value: Any) -> int:
+    """Return an amount of money in micro-units.
+
+    Raises:
+        ValueError: it is not a whole number, is negative, or is larger than a column of the database.
+    """
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{value!r:.80} is no amount of money")
+    return value
+
+
 def _must(value: Any, *kinds: type) -> Any:
     """Return a value of exactly one of the types; other numbers must be finite and not negative."""
     if type(value) not in kinds or (kinds[0] in (int, float) and not 0 <= value < END_OF_TIME):
@@ -329,8 +351,12 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         raise ValueError("a clip has frames per second")
     for name in ("device_seconds", DRAFT_SECONDS):
         _must(body.get(name, 0.0), float, int)
-    for name in ("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"):
+    for name in _CLIP_TEXTS:
         _must(body.get(name, ""), str)
+    for name in ("cost_is_estimate", "has_audio"):
+        _must(body.get(name, False), bool)
+    if body.get("cost_micros") is not None:
+        micros_in(body["cost_micros"])
     changes = {"variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN}
     if DRAFT_SECONDS in body:
         changes["device_seconds"] = body["device_seconds"] + body[DRAFT_SECONDS]

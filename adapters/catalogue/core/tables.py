@@ -1,10 +1,12 @@
 """The tables of this version; `adapters/catalogue/migrations` migrates a database to them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -20,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from manifests.hosted.job import BUSY, OPEN, JobState
 from manifests.states import State
 
 
@@ -276,6 +279,8 @@ runs = Table(
     Column("detail", Text, nullable=False, server_default="{}"),
     Column("budget_money", Float),
     Column("prices", Text, nullable=False, server_default="{}"),
+    Column("budget_micros", BigInteger),
+    Column("budget_currency", String(12), nullable=False, server_default=""),
 )
 Index("runs_by_campaign", runs.c.campaign_id, runs.c.started_at)
 Index("runs_alive", runs.c.pool, sqlite_where=runs.c.ended_at.is_(None), postgresql_where=runs.c.ended_at.is_(None))
@@ -296,6 +301,73 @@ device_use = Table(
 )
 Index("device_use_by_campaign", device_use.c.campaign_id)
 Index("device_use_by_run", device_use.c.run_id)
+
+provider_jobs = Table(
+    "provider_jobs",
+    metadata,
+    Column("job_id", String(32), primary_key=True),
+    Column("variant_id", ForeignKey("variants.variant_id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("run_id", String(32), nullable=False, server_default=""),
+    Column("provider", String, nullable=False),
+    Column("card", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("request_digest", String(64), nullable=False, server_default=""),
+    Column("vendor_ref", Text, nullable=False, server_default=""),
+    Column("links", Text, nullable=False, server_default="{}"),
+    Column("state", String(16), nullable=False),
+    Column("word", Text, nullable=False, server_default=""),
+    Column("reserved_micros", BigInteger, nullable=False, server_default="0"),
+    Column("cost_micros", BigInteger),
+    Column("currency", String(12), nullable=False, server_default=""),
+    Column("cost_is_estimate", Integer, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False, default=database_now()),
+    Column("submitted_at", Float),
+    Column("polled_at", Float),
+    Column("due_at", Float, nullable=False),
+    Column("look_at", Float),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    Column("url_expires_at", Float),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("cause", String(16), nullable=False, server_default=""),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("fetched_at", Float),
+    Column("ended_at", Float),
+    Column("closed_by", Text, nullable=False, server_default=""),
+    Column("owner", String, nullable=False, server_default=""),
+    UniqueConstraint("variant_id", "attempt"),
+)
+
+
+def _is_one_of(states: Iterable[JobState]) -> ColumnElement[bool]:
+    """Return the condition on a job's state, in literals, as in ``IS_PLACES``."""
+    return provider_jobs.c.state.in_([literal_column(f"'{state}'") for state in sorted(states)])
+
+
+IS_OPEN = _is_one_of(OPEN)
+IS_BUSY = _is_one_of(BUSY)
+Index("one_open_job", provider_jobs.c.variant_id, unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index("provider_jobs_busy", provider_jobs.c.provider, sqlite_where=IS_BUSY, postgresql_where=IS_BUSY)
+Index("provider_jobs_by_provider", provider_jobs.c.provider, provider_jobs.c.submitted_at)
+Index("provider_jobs_by_state", provider_jobs.c.state, provider_jobs.c.created_at)
+Index("provider_jobs_by_campaign", provider_jobs.c.campaign_id, provider_jobs.c.created_at)
+Index("provider_jobs_by_run", provider_jobs.c.run_id)
+
+provider_accounts = Table(
+    "provider_accounts",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("concurrency", Integer),
+    Column("per_minute", Integer),
+    Column("per_day", Integer),
+    Column("slowed_until", Float),
+    Column("paused_at", Float),
+    Column("paused_why", Text, nullable=False, server_default=""),
+    Column("paused_cause", String(16), nullable=False, server_default=""),
+)
 
 alerts = Table(
     "alerts",

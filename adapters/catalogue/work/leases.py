@@ -17,6 +17,7 @@ from adapters.catalogue.core.rows import (
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, record_events, transition
 from adapters.catalogue.core.tables import campaigns, database_now, memberships, variants
 from adapters.catalogue.review.reviews import undoable
+from adapters.catalogue.work.job_rows import adoptable
 from manifests.states import State
 
 ACTIVE = "active"
@@ -73,7 +74,9 @@ class Leases(CataloguePart):
 
         Planned variants become leased. Rendered, approved and signing variants keep their state if it is in
         ``states``, so that their work is resumed. If ``states`` includes planned, abandoned leased variants become
-        leased again, and so do abandoned rendered variants whose own state is not in ``states``.
+        leased again, and so do abandoned rendered variants whose own state is not in ``states``. If a variant has an
+        open provider job whose file has not been fetched, the lease adopts the job, which is not counted as a try:
+        paid work must not be quarantined because processes were restarted.
 
         Args:
             attempts_cap: a variant leased this many times without progress is quarantined instead.
@@ -91,9 +94,10 @@ class Leases(CataloguePart):
                     lock_campaign_status(connection, campaign_id)
                 for few in self._offered(connection, batch, states, campaign_id, limit, share):
                     locked = self._lock_available(connection, few, states, campaign_id)
-                    exhausted = self._quarantine_exhausted(connection, locked, attempts_cap)
+                    adopted = adoptable(connection, locked) if locked else frozenset()
+                    exhausted = self._quarantine_exhausted(connection, locked, adopted, attempts_cap)
                     fresh = {key: state for key, state in locked.items() if key not in exhausted}
-                    leased.update(self._lease(connection, fresh, owner, seconds, states))
+                    leased.update(self._lease(connection, fresh, adopted, owner, seconds, states))
                     if leased:
                         break
         return [leased[variant_id] for variant_id in dict.fromkeys(variant_ids) if variant_id in leased]
@@ -164,7 +168,7 @@ class Leases(CataloguePart):
         """Release leases as if they had never been acquired; return how many were released.
 
         Args:
-            begun: work had begun and failed, so the attempt counts.
+            begun: work had begun and failed, so the attempt counts, unless the lease had adopted a provider job.
         """
         released = 0
         ordered = sorted(leases, key=lambda lease: lease.variant_id)
@@ -179,7 +183,8 @@ class Leases(CataloguePart):
                     variants.c.lease_owner == lease.owner,
                     variants.c.attempt == lease.attempt,
                 )
-                end_leases(connection, held, lease.owner, variants.c.tries - (0 if begun else 1))
+                is_try = begun or not lease.is_counted
+                end_leases(connection, held, lease.owner, variants.c.tries - (0 if is_try else 1))
                 released += len(held)
         return released
 
@@ -219,8 +224,11 @@ class Leases(CataloguePart):
         return lock_variants(connection, batch, sorted(_leasable(states)), *conditions, wait=False)
 
     @staticmethod
-    def _quarantine_exhausted(connection: Connection, locked: Mapping[str, str], cap: int) -> dict[str, str]:
-        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(list(locked)), variants.c.tries >= cap)
+    def _quarantine_exhausted(
+        connection: Connection, locked: Mapping[str, str], adopted: Collection[str], cap: int
+    ) -> dict[str, str]:
+        counted = [key for key in locked if key not in adopted]
+        query = select(variants.c.variant_id).where(variants.c.variant_id.in_(counted), variants.c.tries >= cap)
         exhausted = {key: locked[key] for key in connection.execute(query).scalars()}
         reason = (
             f"Leased {cap} times without a result. Check the workers' logs, then run "
@@ -230,7 +238,13 @@ class Leases(CataloguePart):
         return exhausted
 
     def _lease(
-        self, connection: Connection, locked: Mapping[str, str], owner: str, seconds: float, states: Collection[str]
+        self,
+        connection: Connection,
+        locked: Mapping[str, str],
+        adopted: Collection[str],
+        owner: str,
+        seconds: float,
+        states: Collection[str],
     ) -> dict[str, Lease]:
         begun = {
             key: state for key, state in locked.items() if state in (State.PLANNED, State.LEASED) or state not in states
@@ -244,12 +258,14 @@ class Leases(CataloguePart):
                 lease_owner=owner,
                 lease_expires=database_now() + seconds,
                 attempt=variants.c.attempt + 1,
-                tries=variants.c.tries + 1,
+                tries=case((variants.c.variant_id.in_(list(adopted)), variants.c.tries), else_=variants.c.tries + 1)
+                if adopted
+                else variants.c.tries + 1,
             )
         )
         record_events(connection, begun, State.LEASED, owner)
         return {
-            row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row))
+            row.variant_id: Lease(row.variant_id, owner, row.attempt, variant_row(row), row.variant_id not in adopted)
             for row in connection.execute(select(variants).where(mine))
         }
 

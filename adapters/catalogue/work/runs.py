@@ -9,10 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, inser
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import clean, number_in, object_in, to_text
-from adapters.catalogue.core.tables import campaigns, database_now, device_use, runs
-from adapters.catalogue.work.device_use import summed, total_from
+from adapters.catalogue.core.tables import campaigns, database_now, runs
+from adapters.catalogue.work.job_money import budget_of, spent_by
 from adapters.catalogue.work.leases import ACTIVE
+from manifests.costs.money import Money
 from manifests.costs.prices import NO_PRICES, Prices
+from manifests.hosted.job_errors import CurrencyError
 
 ALIVE_S = 90.0
 """A run without a heartbeat for this long is considered dead."""
@@ -67,8 +69,10 @@ class RunRow:
         spent_s: device seconds.
         until: no work is leased after this time, seconds since 1970; None for no limit.
         budget_s: device seconds after which no work is leased.
-        budget_money: cost of device time after which no work is leased, at ``prices``.
+        budget_money: ``budget`` as a number, in the currency of ``prices``.
         prices: the prices of device hours that the run began with.
+        budget: cost after which no work is leased: device time at ``prices``, and provider jobs, with what is reserved
+            for open ones.
     """
 
     run_id: str
@@ -88,6 +92,7 @@ class RunRow:
     detail: Mapping[str, Any] = field(default_factory=dict)
     budget_money: float | None = None
     prices: Prices = NO_PRICES
+    budget: Money | None = None
 
 
 class Runs(CataloguePart):
@@ -104,12 +109,21 @@ class Runs(CataloguePart):
         budget_money: float | None = None,
         prices: Prices = NO_PRICES,
         detail: Mapping[str, Any] | None = None,
+        budget: Money | None = None,
     ) -> str:
         """Register a run of a campaign; return its id.
 
         Its turn count starts at that of the least served competing run, so that a new run does not go first until it
         has caught up with the others.
+
+        Args:
+            budget_money: a budget without a currency of its own, for the currency of ``prices``.
+            budget: of device time and provider jobs; it takes precedence.
+
+        Raises:
+            CurrencyError: device prices have another currency than the budget.
         """
+        _check_currency(budget, prices)
         run_id = secrets.token_hex(8)
         with self._db.writing() as connection:
             connection.execute(
@@ -121,6 +135,8 @@ class Runs(CataloguePart):
                     until=until,
                     budget_s=budget_s,
                     budget_money=budget_money,
+                    budget_micros=budget.micros if budget else None,
+                    budget_currency=budget.currency if budget else "",
                     prices=to_text(prices.as_json()),
                     detail=to_text(dict(detail or {})),
                 )
@@ -307,11 +323,16 @@ def _over(mine: Any) -> str:
 
 
 def _over_money(connection: Connection, mine: Any) -> str:
-    if mine.budget_money is None:
-        return ""
-    uses = [total_from(row) for row in connection.execute(summed().where(device_use.c.run_id == mine.run_id))]
-    spent = Prices.from_json(object_in(mine.prices)).at_most(uses)
-    return "" if spent < mine.budget_money else "budget"
+    budget = budget_of(mine)
+    return "budget" if budget is not None and spent_by(connection, mine) >= budget.micros else ""
+
+
+def _check_currency(budget: Money | None, prices: Prices) -> None:
+    if budget and prices.are_known and prices.currency not in ("", budget.currency):
+        raise CurrencyError(
+            f"The budget is in {budget.currency}, but the prices of devices are in {prices.currency}. Amounts are not "
+            f"converted: enter the budget in {prices.currency}, or change the prices and REELMILL_CURRENCY."
+        )
 
 
 def _others_first(connection: Connection, mine: Any) -> bool:
@@ -353,4 +374,5 @@ def _run(row: Any) -> RunRow:
         detail,
         row.budget_money,
         Prices.from_json(object_in(row.prices)),
+        budget_of(row),
     )

@@ -1,0 +1,133 @@
+"""Change the state of a provider job. Each change checks the state that it comes from."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Float, cast, select, update
+
+from adapters.catalogue.core.rows import clean, to_text
+from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
+from adapters.catalogue.work.job_rows import lock_job
+from manifests.costs.money import Money
+from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
+from manifests.hosted.job_errors import JobStateError
+from manifests.hosted.provider_job import ProviderJob
+
+REPORTED = "reported_cost"
+"""Key in a job's facts: the cost that the provider reported in another currency than that of the price."""
+UNSETTLED = frozenset({JobState.SUBMITTING, JobState.UNCERTAIN})
+"""It is not known yet whether the provider has taken the job."""
+_FREE: Mapping[str, Any] = {"cost_micros": 0, "cost_is_estimate": 0}
+
+
+def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) -> ProviderJob:
+    """Move a locked job to a state; return it as it is then.
+
+    Raises:
+        JobStateError: the state does not allow it.
+    """
+    if to not in TRANSITIONS[job.state]:
+        raise refused(job, to)
+    return write(connection, job, state=to, **values)
+
+
+def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJob:
+    """Change columns of a locked job; return it as it is then. A job that leaves the open ones gets its end."""
+    if values.get("state", JobState.SUBMITTING) not in BUSY and job.state in BUSY:
+        values["ended_at"] = database_now()
+    texts = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+    connection.execute(update(provider_jobs).where(provider_jobs.c.job_id == job.job_id).values(**texts))
+    return lock_job(connection, job.job_id)
+
+
+def refused(job: ProviderJob, to: JobState) -> JobStateError:
+    """Return the error for a change that the job's state does not allow."""
+    return JobStateError(f"The provider job {job.job_id} is {job.state}, so it cannot become {to}.")
+
+
+def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
+    """Record that the provider has taken a job; the same answer may be recorded again.
+
+    A job that was closed as not taken, and that the provider accepts after all, is submitted again. If its variant has
+    another open job by then, it is lost: it is paid, and nobody needs it.
+    """
+    values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text(dict(accepted.links))}
+    if job.state == JobState.SUBMITTED and job.vendor_ref in ("", values["vendor_ref"]):
+        return write(connection, job, **values)
+    if job.state == JobState.CANCELLED and not job.vendor_ref:
+        return _accept_late(connection, job, values)
+    return move(connection, job, JobState.SUBMITTED, **values, look_at=None, error="")
+
+
+def _accept_late(connection: Connection, job: ProviderJob, values: Mapping[str, Any]) -> ProviderJob:
+    query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
+    sent = database_now() if job.submitted_at is None else provider_jobs.c.submitted_at
+    values = {**values, "submitted_at": sent}
+    if connection.execute(query).first() is None:
+        unpaid = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
+        return write(connection, job, state=JobState.SUBMITTED, **values, **unpaid)
+    why = "The provider accepted it after it had been closed, and after another job had been submitted."
+    return write(connection, job, state=JobState.LOST, **values, **expected_cost(job), error=why)
+
+
+def end(
+    connection: Connection, job: ProviderJob, to: JobState, sources: Collection[JobState], **values: Any
+) -> ProviderJob:
+    """Move a job to a state in which it has ended; nothing changes if it has that state already.
+
+    Args:
+        sources: the states from which this change is meant, besides what ``TRANSITIONS`` allows.
+    """
+    if job.state == to:
+        return job
+    if job.state not in sources:
+        raise refused(job, to)
+    return move(connection, job, to, **values)
+
+
+def finish(
+    connection: Connection, job: ProviderJob, cost: Money | None, facts: Mapping[str, Any], expires_in_s: float | None
+) -> ProviderJob:
+    """Move a job to done, or record what is new about one that is done already."""
+    job = replace(job, facts={**job.facts, **facts})
+    is_new, is_told = job.state != JobState.DONE, cost is not None and job.cost_is_estimate
+    values = {
+        "facts": to_text(dict(job.facts)),
+        "url_expires_at": None if expires_in_s is None else after(expires_in_s),
+        **(ended_cost(job, cost, True) if is_new or is_told else {}),
+    }
+    return move(connection, job, JobState.DONE, **values) if is_new else write(connection, job, **values)
+
+
+def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: bool) -> ProviderJob:
+    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not."""
+    if job.state not in (*UNSETTLED, JobState.LOST, JobState.DONE) or (job.state == JobState.LOST and job.closed_by):
+        raise refused(job, JobState.CANCELLED)
+    known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)
+    state = JobState.LOST if is_billed else JobState.CANCELLED
+    return write(connection, job, state=state, closed_by=actor, **known)
+
+
+def ended_cost(job: ProviderJob, cost: Money | None, is_billed: bool) -> Mapping[str, Any]:
+    """Return the columns of what a job has cost: what the provider says, the expected cost, or nothing.
+
+    A cost in another currency than the price is not converted: it is stored in the facts, next to the estimate.
+    """
+    if cost is None:
+        return expected_cost(job) if is_billed else _FREE
+    if job.currency in ("", cost.currency):
+        return {"cost_micros": cost.micros, "currency": cost.currency, "cost_is_estimate": 0}
+    return {**expected_cost(job), "facts": to_text({**job.facts, REPORTED: str(cost)})}
+
+
+def expected_cost(job: ProviderJob) -> Mapping[str, Any]:
+    """Return the columns of a cost that the provider has not reported; unknown if there was no price either."""
+    if not job.currency:
+        return {"cost_micros": None, "cost_is_estimate": 1}
+    return {"cost_micros": job.reserved_micros, "cost_is_estimate": 1}
+
+
+def after(seconds: float) -> ColumnElement[float]:
+    """Return the time in ``seconds`` from now, by the database's clock."""
+    return cast(database_now(), Float) + seconds

@@ -1,0 +1,80 @@
+"""Reserve a provider job: its row, its money and its place in the account, before a byte is sent."""
+
+from sqlalchemy import Connection, Float, cast, func, insert, select
+
+from adapters.catalogue.core.rows import Lease, clean
+from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs, variants
+from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
+from adapters.catalogue.work.job_rows import job_from, lock_job
+from adapters.catalogue.work.provider_accounts import check_account, lock_account
+from manifests.errors import LostLeaseError
+from manifests.hosted.job import JobState
+from manifests.hosted.job_errors import OpenJobError
+from manifests.hosted.provider_job import JobLimits, NewJob, ProviderJob
+from manifests.states import State
+
+
+def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
+    """Insert a job in state submitting, if nothing forbids it; raises as ``ProviderJobs.reserve`` does.
+
+    Account, money and variant are locked in this order, by all processes, so that none of them deadlocks.
+    """
+    account = lock_account(connection, new.provider)
+    lock_money(connection, new.run_id)
+    _check_lease(connection, new, lease)
+    _check_no_open_job(connection, new.variant_id)
+    check_account(connection, account, limits)
+    check_room(connection, new.run_id, new.price)
+    _insert(connection, new, lease.owner)
+    return lock_job(connection, new.job_id)
+
+
+def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
+    query = (
+        select(variants.c.variant_id)
+        .where(
+            variants.c.variant_id == new.variant_id,
+            variants.c.variant_id == lease.variant_id,
+            variants.c.state == State.LEASED,
+            variants.c.lease_owner == lease.owner,
+            variants.c.attempt == lease.attempt,
+        )
+        .with_for_update()
+    )
+    if connection.execute(query).first() is None:
+        raise LostLeaseError(
+            f"Another worker has leased variant {new.variant_id}, or a person has changed its state. It is not "
+            "submitted here."
+        )
+
+
+def _check_no_open_job(connection: Connection, variant_id: str) -> None:
+    query = select(provider_jobs).where(provider_jobs.c.variant_id == variant_id, IS_OPEN)
+    if row := connection.execute(query).first():
+        raise OpenJobError(job_from(row))
+
+
+def _insert(connection: Connection, new: NewJob, owner: str) -> None:
+    mine = provider_jobs.c.variant_id == new.variant_id
+    attempts = connection.execute(select(func.count()).select_from(provider_jobs).where(mine)).scalar() or 0
+    now = connection.execute(select(cast(database_now(), Float))).scalar() or 0.0
+    connection.execute(
+        insert(provider_jobs).values(
+            job_id=new.job_id,
+            variant_id=new.variant_id,
+            attempt=attempts + 1,
+            campaign_id=new.campaign_id,
+            run_id=new.run_id,
+            provider=new.provider,
+            card=new.card,
+            protocol=new.protocol,
+            base_url=clean(new.base_url),
+            request_digest=new.request_digest,
+            state=JobState.SUBMITTING,
+            created_at=now,
+            submitted_at=now,
+            due_at=now + new.deadline_s,
+            owner=owner,
+            **priced_columns(new.price),
+        )
+    )

@@ -1,0 +1,151 @@
+"""Accounts at providers: their limits, and whether they are paused, for all hosts together."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Float, cast, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from adapters.catalogue.core.database import CataloguePart
+from adapters.catalogue.core.rows import clean, number_in
+from adapters.catalogue.core.tables import IS_BUSY, database_now, provider_accounts, provider_jobs
+from adapters.catalogue.log.entries import append
+from manifests.errors import NotFoundError
+from manifests.hosted.job_errors import AccountBusyError, AccountPausedError
+from manifests.hosted.provider_job import JobLimits, ProviderAccount
+
+RESUMED = "provider account resumed"
+"""Action of the entry about an account that a person has resumed."""
+_MINUTE_S, _DAY_S = 60.0, 86_400.0
+_table = provider_accounts.c
+
+
+class ProviderAccounts(CataloguePart):
+    """Set limits of accounts, and pause, slow down and resume them."""
+
+    def all(self) -> list[ProviderAccount]:
+        """Return the accounts that were used or changed, by name."""
+        with self._db.reading() as connection:
+            return [_account(row) for row in connection.execute(select(provider_accounts).order_by(_table.provider))]
+
+    def get(self, provider: str) -> ProviderAccount:
+        """Return one account; one without limits if it was never used."""
+        with self._db.reading() as connection:
+            row = connection.execute(select(provider_accounts).where(_table.provider == provider)).first()
+        return _account(row) if row else ProviderAccount(provider)
+
+    def set_limits(
+        self, provider: str, concurrency: int | None, per_minute: int | None = None, per_day: int | None = None
+    ) -> None:
+        """Set the limits of an account. They replace those of its cards; None uses the card's."""
+        with self._db.writing() as connection:
+            _ensure(connection, provider)
+            _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
+
+    def pause(self, provider: str, cause: str, why: str) -> bool:
+        """Submit no jobs to an account until a person resumes it; return False if it was paused already."""
+        values = {"paused_at": database_now(), "paused_cause": str(cause), "paused_why": clean(why)}
+        with self._db.writing() as connection:
+            _ensure(connection, provider)
+            return _set(connection, provider, _table.paused_at.is_(None), **values) == 1
+
+    def slow_down(self, provider: str, seconds: float) -> None:
+        """Submit no jobs to an account for this many seconds; an account that is slowed down for longer stays so."""
+        until = cast(database_now(), Float) + seconds
+        is_longer = or_(_table.slowed_until.is_(None), _table.slowed_until < until)
+        with self._db.writing() as connection:
+            _ensure(connection, provider)
+            _set(connection, provider, is_longer, slowed_until=until)
+
+    def resume(self, provider: str, actor: str) -> bool:
+        """Submit jobs again, with an audit entry; return False if the account was neither paused nor slowed down.
+
+        Raises:
+            NotFoundError: no job was ever submitted to an account of this name.
+        """
+        with self._db.writing() as connection:
+            account = lock_account(connection, provider, create=False)
+            if account.paused_at is None and account.slowed_until is None:
+                return False
+            _set(connection, provider, paused_at=None, paused_cause="", paused_why="", slowed_until=None)
+            append(connection, actor, RESUMED, [(provider, {"cause": account.paused_cause, "why": account.paused_why})])
+        return True
+
+
+def lock_account(connection: Connection, provider: str, *, create: bool = True) -> ProviderAccount:
+    """Lock and return an account, so that only one process at a time counts its jobs.
+
+    Raises:
+        NotFoundError: it does not exist, without ``create``.
+    """
+    if create:
+        _ensure(connection, provider)
+    query = select(provider_accounts).where(_table.provider == provider).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill jobs accounts`.")
+    return _account(row)
+
+
+def check_account(connection: Connection, account: ProviderAccount, limits: JobLimits) -> None:
+    """Check that a locked account allows another job.
+
+    Args:
+        limits: of the card, for those that the account does not set.
+
+    Raises:
+        AccountPausedError, AccountBusyError: it does not.
+    """
+    if account.is_paused:
+        raise AccountPausedError(account.provider, account.paused_cause, account.paused_why)
+    now = number_in(connection.execute(select(cast(database_now(), Float))).scalar())
+    if account.slowed_until and account.slowed_until > now:
+        raise AccountBusyError(account.provider, "slowed", account.slowed_until - now)
+    effective = JobLimits(*(card if own is None else own for own, card in zip(account.limits, limits, strict=True)))
+    if effective.concurrency is not None and _busy(connection, account.provider) >= effective.concurrency:
+        raise AccountBusyError(account.provider, "concurrency", None)
+    windows = (("per_minute", effective.per_minute, _MINUTE_S), ("per_day", effective.per_day, _DAY_S))
+    for name, limit, seconds in windows:
+        if limit is not None and (wait_s := _wait_s(connection, account.provider, limit, seconds, now)) > 0:
+            raise AccountBusyError(account.provider, name, wait_s)
+
+
+def _busy(connection: Connection, provider: str) -> int:
+    query = select(func.count()).select_from(provider_jobs).where(provider_jobs.c.provider == provider, IS_BUSY)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def _wait_s(connection: Connection, provider: str, limit: int, seconds: float, now: float) -> float:
+    """Return how long to wait until fewer than ``limit`` submissions are in the last ``seconds``; 0 if they are."""
+    sent = provider_jobs.c.submitted_at
+    query = (
+        select(sent)
+        .where(provider_jobs.c.provider == provider, sent > now - seconds)
+        .order_by(sent.desc())
+        .offset(limit - 1)
+        .limit(1)
+    )
+    oldest = connection.execute(query).scalar()
+    return 0.0 if oldest is None else max(0.0, oldest + seconds - now)
+
+
+def _ensure(connection: Connection, provider: str) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(
+        dialect.insert(provider_accounts).values(provider=provider).on_conflict_do_nothing(index_elements=["provider"])
+    )
+
+
+def _set(connection: Connection, provider: str, *conditions: ColumnElement[bool], **values: Any) -> int:
+    change = update(provider_accounts).where(_table.provider == provider, *conditions).values(**values)
+    return connection.execute(change).rowcount
+
+
+def _account(row: Any) -> ProviderAccount:
+    return ProviderAccount(
+        row.provider,
+        JobLimits(row.concurrency, row.per_minute, row.per_day),
+        row.slowed_until,
+        row.paused_at,
+        row.paused_why,
+        row.paused_cause,
+    )
