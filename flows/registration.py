@@ -12,11 +12,10 @@ from flows.prices import FEWER, check_budget, prices_of
 from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
-from manifests.brief import Brief
+from manifests.brief import GENERIC, Brief
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
 from manifests.goals.goal import goal_of
 from manifests.goals.want import satisfied_goals
-from manifests.placement import GENERIC
 from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import PlannedVariant, Variant

@@ -1,13 +1,11 @@
 """What `reelmill plan` prints: counts, time, and prices by brief and model."""
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from app.cli.output import say, seconds_text, states_text
 from app.cli.table import show_table
-from manifests.costs.money import Money
+from app.report.plan_prices import price_notes, shown_prices, total_text
 from manifests.costs.sums import sums_json, sums_text
 from manifests.pluralize import count_of
 from tasks.intake.intake import Intake
@@ -88,50 +86,19 @@ def show_plan_details(intake: Intake, preview: Plan) -> None:
 
 def _show_prices(preview: Plan) -> None:
     """Print the price of each brief and model, and the totals; nothing if no price is known and none is billed."""
-    lines = preview.prices
-    if not any(line.provider or line.total is not None for line in lines):
+    if not (lines := shown_prices(preview)):
         return
     say()
     show_table(
         ["brief", "model", "clips", "price each", "total"],
-        [(line.brief_id, line.card, line.clips, _each(line), _total(line)) for line in lines[:SHOWN_BRIEFS]],
+        [(line.brief_id, line.card, line.clips, line.each_text, line.total_text) for line in lines],
     )
-    if len(lines) > SHOWN_BRIEFS:
-        say(f"and {count_of(len(lines) - SHOWN_BRIEFS, 'more line')}")
-    if total := sums_text(amount.short if _is_estimate(preview, amount) else amount for amount in preview.totals):
-        say(f"\nTotal: {'at most ' if preview.is_at_most else ''}{total}.")
+    if more := len(preview.prices) - len(lines):
+        say(f"and {count_of(more, 'more line')}; list them all with --json")
+    if total := total_text(preview):
+        say(f"\nTotal: {total}.")
     for sentence in price_notes(preview):
         say(sentence)
-
-
-def price_notes(preview: Plan) -> Iterator[str]:
-    """Yield how far the prices of providers can be trusted, and which prices are missing."""
-    dated: defaultdict[tuple[bool, str], list[str]] = defaultdict(list)
-    for name, found in preview.estimates.items():
-        if found.prices_as_of:
-            dated[found.are_confirmed, found.prices_as_of].append(name)
-    for (is_confirmed, day), names in sorted(dated.items()):
-        yield f"{'Confirmed' if is_confirmed else 'Unconfirmed'} prices as of {day}: {', '.join(names)}."
-    for name, clips in preview.unpriced.items():
-        yield f"The price of {name} is not known ({count_of(clips, 'clip')}); it is not in the total."
-
-
-def _is_estimate(preview: Plan, amount: Money) -> bool:
-    """Return whether device time is part of an amount, so that more digits would only look exact."""
-    return any(not line.provider and line.total and line.total.currency == amount.currency for line in preview.prices)
-
-
-def _each(line: BriefPrice) -> str | None:
-    if line.least is None or line.most is None:
-        return "not known"
-    least, most = (amount if line.provider else amount.short for amount in (line.least, line.most))
-    return str(least) if least == most else f"{str(least).partition(' ')[0]} to {most}"
-
-
-def _total(line: BriefPrice) -> str:
-    if line.total is None:
-        return "not known"
-    return f"{'at most ' if line.is_at_most else ''}{line.total if line.provider else line.total.short}"
 
 
 def _card_line(preview: Plan, name: str, estimate: Estimate) -> str:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from manifests.costs.money import Money
 from manifests.costs.sums import Sums, sums_of
 
+UNKNOWN = "not known"
+
 
 class Shape(NamedTuple):
     """What decides the price of a clip besides its model's prices.
@@ -42,6 +44,21 @@ class BriefPrice:
     most: Money | None
     total: Money | None
     is_at_most: bool = False
+
+    @property
+    def each_text(self) -> str:
+        """``0.30 USD``, or ``0.30 to 0.60 USD``."""
+        if self.least is None or self.most is None:
+            return UNKNOWN
+        least, most = (amount if self.provider else amount.short for amount in (self.least, self.most))
+        return str(least) if least == most else f"{str(least).partition(' ')[0]} to {most}"
+
+    @property
+    def total_text(self) -> str:
+        """``3.00 USD``, or ``at most 3.00 USD``."""
+        if self.total is None:
+            return UNKNOWN
+        return f"{'at most ' if self.is_at_most else ''}{self.total if self.provider else self.total.short}"
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; amounts are whole micro-units."""

@@ -49,7 +49,7 @@ def test_a_run_stops_when_its_budget_in_money_is_spent(ten, capsys):
     assert ended.code == 0
     assert "The budget of 2.50 EUR is used up; " in ended.err
     [run] = catalogue().runs.all()
-    assert (run.outcome, run.budget_money) == ("budget", 2.5)
+    assert (run.outcome, str(run.budget)) == ("budget", "2.50 EUR")
     assert 250 <= run.spent_s < 1000
     shown = reelmill(capsys, "runs")
     assert "budget 2.50 EUR" in shown.out

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from priced_cards import priced_card
 
-from app.cli.plan_text import plan_json, plan_sentence, price_notes
+from app.cli.plan_text import plan_json, plan_sentence
+from app.report.plan_prices import price_notes
 from flows.prices import FEWER, check_budget
 from manifests.brief import Brief
 from manifests.costs.money import Money

@@ -40,8 +40,8 @@ from app.cli.plan_text import plan_json, plan_sentence, show_plan_details
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
-from app.report.cost import cost_json, cost_text
 from app.report.report import report_of
+from app.report.spending import cost_json, spending_of
 from app.session import Session
 from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet, submit
@@ -197,8 +197,9 @@ def status(
         return
     rows = [(row, catalogue.progress.tally(row.campaign_id)) for row in catalogue.campaigns.all()]
     stages = {row.campaign_id: stage_of(catalogue, row) for row, _ in rows}
-    used, prices = catalogue.device_use.by_campaign(), session.prices
-    uses = {row.campaign_id: used.get(row.campaign_id, []) for row, _ in rows}
+    used, jobs, prices = catalogue.device_use.by_campaign(), catalogue.provider_jobs.money_by_campaign(), session.prices
+    names = [row.campaign_id for row, _ in rows]
+    spent = {name: spending_of(used.get(name, []), prices, jobs.get(name, [])) for name in names}
     if as_json:
         say_json(
             [
@@ -207,14 +208,14 @@ def status(
                     "name": row.name,
                     "states": states,
                     "status": stages[row.campaign_id],
-                    **cost_json(uses[row.campaign_id], prices),
+                    **cost_json(spent[row.campaign_id], prices, states.get(State.PUBLISHED, 0)),
                     **standing_json(row),
                 }
                 for row, states in rows
             ]
         )
     elif rows:
-        has_prices = prices.are_known
+        has_prices = prices.are_known or bool(jobs)
         show_table(
             ["campaign", "status", "priority", "variants", "states", *(["cost"] if has_prices else [])],
             [
@@ -224,7 +225,7 @@ def status(
                     row.priority,
                     sum(states.values()),
                     states_text(states),
-                    *([cost_text(uses[row.campaign_id], prices)] if has_prices else []),
+                    *([spent[row.campaign_id].text] if has_prices else []),
                 )
                 for row, states in rows
             ],

@@ -21,6 +21,7 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
+from app.report.plan_prices import price_notes, shown_prices, total_text
 from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet
 from manifests.errors import (
@@ -169,6 +170,9 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         plan=plan,
         problem=unread or problem,
         over_budget=_over_budget(deps, plan),
+        priced=shown_prices(plan) if plan else (),
+        plan_total=total_text(plan) if plan else "",
+        price_notes=list(price_notes(plan)) if plan else [],
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
         chosen=chosen,
