@@ -219,24 +219,19 @@ def _show_spending(report: CampaignReport) -> None:
     if spending.lines:
         say()
         show_table(
-            ["provider", "model", "jobs", "spent", "of it estimated", "reserved", "notes"],
-            [
-                (line.provider, line.card, line.jobs, line.spent, line.estimated, line.reserved, line.notes)
-                for line in spending.lines
-            ],
+            ["provider", "model", "jobs", "spent", "estimated", "reserved"], [line[:6] for line in spending.lines]
         )
+        for line in spending.lines:
+            if line.notes:
+                say(f"{line.provider}, {line.card}: {line.notes}.", indent=2)
         say()
     if spending.text:
         published, passing = spending.each_text(report.published), spending.each_text(report.passing)
         share = f", {published} per published clip" if published else f", {passing} per passed clip" if passing else ""
         say(f"Cost: {spending.text}{share}.")
     if spending.lines and not spending.is_complete:
-        unpriced = spending.devices is None
-        say(
-            "The cost of device time is not in it, because its price is not set."
-            if unpriced
-            else "Some costs are not known."
-        )
+        has_price = spending.devices is not None
+        say("Some costs are not known." if has_price else "Device time has no price, so its cost is not included.")
 
 
 def _show_reasons(report: CampaignReport) -> None:
