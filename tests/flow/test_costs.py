@@ -15,6 +15,7 @@ from app.session import Session
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.costs.device_use import Cause, DeviceUse, UseKind
+from manifests.costs.sums import sums_text
 from manifests.errors import GenerationError
 from tasks.runtime.device_use.use_file import UseFile
 from tasks.runtime.resources import catalogue_of
@@ -109,7 +110,7 @@ def test_a_budget_without_prices_is_refused_and_the_advice_works(ten, capsys, mo
 
 def test_costs_are_shown_everywhere(ten, capsys, tmp_path):
     ended = reelmill(capsys, "run", ten, "--out", tmp_path / "out")
-    assert "Cost: 10.00 EUR, 1.00 EUR per passed clip." in ended.out
+    assert "Cost: 10.00 EUR, 1.00 EUR per published clip." in ended.out
     assert "cpu: generate 17 min" in ended.out
     table = read_table(tmp_path / "out" / "ten-results.csv")
     cells = dict(zip(table.columns, table.rows[0].cells, strict=False))
@@ -128,7 +129,7 @@ def test_costs_are_shown_everywhere(ten, capsys, tmp_path):
     client = client_of(Session.open(), "viewer")
     [of_api] = client.get("/api/campaigns").json()
     assert (of_api["cost"], of_api["device_seconds"]) == (pytest.approx(10, abs=0.05), pytest.approx(1000, abs=5))
-    assert "cost 10.00 EUR" in client.get(f"/campaigns/{listed['campaign_id']}/status").text
+    assert "Cost: 10.00 EUR" in client.get(f"/campaigns/{listed['campaign_id']}/status").text
 
 
 def test_failed_variants_cost_and_are_in_the_total_only(ten, capsys, fake_models):
@@ -146,7 +147,7 @@ def test_failed_variants_cost_and_are_in_the_total_only(ten, capsys, fake_models
     report = report_of(catalogue(), campaign_id, prices=Session.open().prices)
     assert report.device_seconds == pytest.approx(200, abs=5)
     assert report.cost == pytest.approx(2, abs=0.05)
-    assert (report.briefs[0].device_seconds, report.briefs[0].cost, report.published) == (None, None, 0)
+    assert (report.briefs[0].device_seconds, report.briefs[0].cost.sums, report.published) == (None, (), 0)
 
 
 def test_the_clips_of_another_campaign_cost_nothing(ten, capsys, fake_models):
@@ -173,8 +174,8 @@ def test_shared_clips_are_paid_by_the_campaign_that_made_them(ten, capsys, fake_
         report_of(catalogue(), catalogue().campaigns.get(name).campaign_id, prices=prices) for name in ("ten", "again")
     )
     assert (first.published, second.published) == (10, 10)
-    assert first.briefs[0].cost == pytest.approx(10, abs=0.05)
-    assert (second.cost, second.briefs[0].cost) == (0, 0)
+    assert sums_text(first.briefs[0].cost.sums, short=True) == "10.00 EUR"
+    assert (second.cost, sums_text(second.briefs[0].cost.sums)) == (0, "0.00 EUR")
 
 
 def test_status_includes_what_a_killed_process_has_left(ten, capsys, home):

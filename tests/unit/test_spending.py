@@ -125,7 +125,8 @@ def test_money_is_listed_by_campaign_and_run(session):
     assert jobs.money_of_runs(["other"]) == {}
 
 
-def test_the_command_line_shows_money(session, capsys):
+def test_the_command_line_shows_money(session, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     session.catalogue.device_use.book(
         [DeviceUse("ab" * 16, Cause(SPRING, "", "starter"), UseKind.SCORE, "host:0:1:1", "cpu", "cpu", 60.0)]
     )
