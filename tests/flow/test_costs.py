@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cli_runner import reelmill
 from dashboard_client import PASSWORD, client_of
+from priced_cards import priced_card
 
 from adapters.catalogue import catalogue_name
 from adapters.catalogue.accounts.passwords import hash_password
@@ -189,3 +190,36 @@ def test_status_includes_what_a_killed_process_has_left(ten, capsys, home):
     assert listed["cost"] == pytest.approx(4, abs=0.05)
     assert catalogue().runs.get(run.run_id).spent_s == pytest.approx(400, abs=5)
     assert list((home / "device-use").iterdir()) == []
+
+
+@pytest.fixture
+def hosted_folder(tmp_path: Path, monkeypatch) -> Path:
+    """A folder of model cards with a hosted one: 0.25 USD for a clip."""
+    folder = tmp_path / "cards"
+    folder.mkdir()
+    (folder / "hosted.json").write_text(priced_card().model_dump_json())
+    monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(folder)]))
+    monkeypatch.setenv("REELMILL_CURRENCY", "USD")
+    return folder
+
+
+def test_hosted_clips_are_priced_and_refused_before_anything_is_registered(ten, capsys, hosted_folder):
+    ten.write_text(ten.read_text().replace("variants\n", "variants,model\n").replace(",10\n", ",10,hosted\n"))
+    shown = " ".join(reelmill(capsys, "plan", ten).out.split())
+    assert "circle │ hosted │ 10 │ 0.25 USD │ 2.50 USD" in shown
+    assert "Total: 2.50 USD. Unconfirmed prices as of 2026-11-01: hosted." in shown
+    assert "hosted: 10 clips at vendor (how long vendor takes is not known)." in shown
+    assert "10 clips to generate, 0 already generated. Price of the provider jobs: 2.50 USD. Start with" in shown
+    plan = json.loads(reelmill(capsys, "plan", ten, "--json").out)
+    assert plan["totals"] == [{"micros": 2_500_000, "currency": "USD"}]
+    assert plan["prices"][0]["least_micros"] == 250_000
+    for command in ("plan", "run"):
+        refused = reelmill(capsys, command, ten, "--budget", "1", "USD")
+        assert refused.code == 1
+        assert "10 clips would cost 2.50 USD, which is over the budget of 1.00 USD." in refused.err
+        other = reelmill(capsys, command, ten, "--budget", "9 EUR")
+        assert other.code == 1
+    assert catalogue().campaigns.all() == []
+    assert reelmill(capsys, "plan", ten, "--budget", "1", "USD", "--sample", 4).code == 0
+    assert reelmill(capsys, "plan", ten, "--budget", "2.50", "USD").code == 0
+    assert reelmill(capsys, "plan", ten, "--budget", "").code == 0

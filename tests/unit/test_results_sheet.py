@@ -85,6 +85,8 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         None,
         None,
         None,
+        None,
+        None,
         '\'=cmd|" /C calc"!A0',
         None,
     )
@@ -103,7 +105,7 @@ def test_writing_results_twice_gives_one_set_of_results(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
     write_results(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
     table = read_table(tmp_path / "twice.xlsx")
-    assert len(table.columns) == len(set(table.columns)) == 14
+    assert len(table.columns) == len(set(table.columns)) == 16
     assert table.rows[0].cells[3] == "published"
 
 

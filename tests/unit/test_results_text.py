@@ -114,7 +114,7 @@ def test_a_later_run_replaces_the_results(tmp_path):
     rows = list(csv.reader(io.StringIO(twice.decode())))
     assert rows[0] == ["brief_id", "prompt", "notes", *RESULTS]
     assert rows[2][3:] == CELLS
-    assert [len(row) for row in rows] == [14, 3, 14, 3]
+    assert [len(row) for row in rows] == [16, 3, 16, 3]
 
 
 def test_a_sheet_with_results_gives_the_same_briefs(tmp_path):

@@ -237,7 +237,7 @@ def test_a_later_run_updates_the_columns_and_the_list(tmp_path):
     book = openpyxl.load_workbook(twice)
     assert book.sheetnames == ["Kampagne", "Budget", "Hidden", "Clips"]
     assert [cell.value for cell in book["Kampagne"][3]][5:] == list(RESULTS)
-    assert [book["Kampagne"][place].value for place in ("F4", "F5", "O5")] == [None, "published", "'=why"]
+    assert [book["Kampagne"][place].value for place in ("F4", "F5", "Q5")] == [None, "published", "'=why"]
     assert list(book["Clips"].iter_rows(values_only=True)) == [tuple(CLIPS)]
 
 
