@@ -219,8 +219,10 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
         check_weights(resources, names, {variant.profile for variant in variants})
 
 
-def check_remaining(settings: Settings, resources: Resources, campaign_id: str, rows: Iterable[VariantRow]) -> None:
+def check_remaining(settings: Settings, resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:
     """Check the budget of a run of a registered campaign, as ``check_plan`` does.
+
+    Variants with an open provider job are left out: an earlier run pays for it, and this one adopts it.
 
     Args:
         rows: the variants that the run would generate.
@@ -228,9 +230,13 @@ def check_remaining(settings: Settings, resources: Resources, campaign_id: str, 
     Raises:
         SettingsError, OverBudgetError: see ``check_plan``.
     """
-    wanting = wanting_in(catalogue_of(resources).campaigns.briefs(campaign_id))
+    catalogue = catalogue_of(resources)
+    wanting = wanting_in(catalogue.campaigns.briefs(campaign_id))
+    adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
     brief_id = min(wanting, default="")  # which variants may stop early decides only the words "at most"
-    planned = [PlannedVariant(brief_id, GENERIC, row.variant, row.variant_id) for row in rows]
+    planned = [
+        PlannedVariant(brief_id, GENERIC, row.variant, row.variant_id) for row in rows if row.variant_id not in adopted
+    ]
     check_budget(settings.money_limit, plan_of(settings, resources, planned, (), wanting))
 
 

@@ -22,9 +22,12 @@ from adapters.sheets.results.outcome import CLIPS, EARLIER_CLIPS, RESULTS
 from app.report.cost import cost_of
 from app.report.report import report_of
 from app.report.spending import spending_of
+from flows.registration import check_remaining
+from flows.settings import load_settings
 from manifests.costs.device_use import Cause, DeviceUse, UseKind, UseTotal
 from manifests.costs.money import Money
 from manifests.costs.prices import NO_PRICES, Prices
+from manifests.errors import OverBudgetError
 from manifests.hosted.job import Cause as Why
 from manifests.hosted.job import Refused
 from manifests.hosted.provider_job import JobLimits, JobTotal
@@ -114,6 +117,18 @@ def test_failed_jobs_count_and_are_named(session):
     plain = json.loads(json.dumps(report.as_json(), default=str))
     assert plain["spent"] == [{"micros": 1_000_000, "currency": "USD"}]
     assert plain["cost_per_published_clip"] == [{"micros": 1_000_000, "currency": "USD"}]
+
+
+def test_a_later_run_does_not_pay_for_open_jobs(session):
+    settings = load_settings(budget="0.000001 USD", device_prices={"cpu": 36.0}, currency="USD")
+    jobs = session.catalogue.provider_jobs
+    rows = {row.variant_id: row for row in session.catalogue.variants.of_campaign(SPRING)}
+    open_jobs = jobs.open_of(list(rows))
+    assert len(open_jobs) == 3
+    check_remaining(settings, session.resources, SPRING, [rows[key] for key in open_jobs])
+    [failed] = [job for job in jobs.list(campaign_id=SPRING) if job.state == "failed"]
+    with pytest.raises(OverBudgetError, match="1 clip would cost about"):
+        check_remaining(settings, session.resources, SPRING, [rows[failed.variant_id]])
 
 
 def test_money_is_listed_by_campaign_and_run(session):
