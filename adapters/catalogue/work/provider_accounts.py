@@ -82,7 +82,10 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill jobs accounts`.")
+        raise NotFoundError(
+            f"No job was submitted to an account {provider[:80]!r}. List the jobs and their accounts with "
+            "`reelmill jobs list`."
+        )
     return _account(row)
 
 
