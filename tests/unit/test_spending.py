@@ -14,11 +14,13 @@ from cli_runner import reelmill
 from dashboard_client import client_of, session_in
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from provider_job_samples import TAKEN, new_job
 
 from adapters.catalogue import Catalogue
 from adapters.sheets import ClipResult, Outcome, read_table, write_results
 from adapters.sheets.results.outcome import CLIPS, EARLIER_CLIPS, RESULTS
+from app.report import contact_sheet
 from app.report.clip_table import write_clip_table
 from app.report.cost import cost_of
 from app.report.report import report_of
@@ -226,6 +228,16 @@ def test_the_cost_of_clips_by_their_source(session):
     assert cost_of([hosted_row(session.catalogue, cost_micros=None)], SPRING, eur).sums == ()
     assert cost_of([billed, own], SPRING, NO_PRICES).sums == ()
     assert cost_of([], SPRING, eur).sums == ()
+
+
+def test_the_contact_sheet_shows_what_a_provider_has_billed(session):
+    def caption(**changes) -> bytes:
+        cell = Image.new("RGB", (400, 200))
+        contact_sheet._caption(cell, hosted_row(session.catalogue, **changes))
+        return cell.tobytes()
+
+    pictures = {caption(), caption(cost_micros=None), caption(cost_is_estimate=True), caption(cost_micros=1)}
+    assert len(pictures) == 4
 
 
 SHEET = "brief_id,prompt\none,a cup\ntwo,a ball\nthree,a box\n"
