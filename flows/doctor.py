@@ -8,10 +8,12 @@ from pydantic import SecretStr
 
 from flows.prefect.schedules import check_stock_run, check_watched, cron
 from flows.runtime.fan_out import check_fan_out
+from flows.runtime.provider_keys import keys_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from tasks.doctor.checks import DoctorConfig
 from tasks.doctor.configuration import Schedules
+from tasks.doctor.providers import usual_variables
 from tasks.runtime.logs.redaction import redact
 
 
@@ -40,6 +42,7 @@ def doctor_config(settings: Settings) -> DoctorConfig:
         prefect_auth=os.environ.get("PREFECT_API_AUTH_STRING", ""),
         prefect_key=os.environ.get("PREFECT_API_KEY", ""),
         oidc_issuer=settings.oidc_issuer,
+        usual_variables=usual_variables(os.environ),
     )
 
 
@@ -47,4 +50,8 @@ def _secrets(settings: Settings) -> list[str]:
     values = [getattr(settings, name) for name in type(settings).model_fields]
     secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     prefect = [os.environ.get(name, "") for name in ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")]
-    return [each for each in (*secrets, *prefect, urlsplit(settings.catalogue_url).password or "") if each]
+    return [
+        each
+        for each in (*secrets, *keys_of(settings), *prefect, urlsplit(settings.catalogue_url).password or "")
+        if each
+    ]

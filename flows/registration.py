@@ -28,12 +28,14 @@ from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.costs import Costs
 from tasks.plan.expand import check_cap, expand, sample
+from tasks.plan.fallback import without_fallback
 from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, make_plan
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
+from tasks.runtime.readiness import pauses_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
     bucket_of,
@@ -214,6 +216,9 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     if settings.money_limit:
         check_remaining(settings, resources, campaign_id, rows)
     refuse_unsupported(resources, names)
+    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, rows)}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
+        log.warning("%s", warning)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})

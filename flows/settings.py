@@ -1,5 +1,6 @@
 """All settings in one typed class; no other module reads the environment."""
 
+import difflib
 import os
 import re
 from ipaddress import ip_network
@@ -18,12 +19,13 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as Unparsed
 
 from adapters import proxies
+from flows.provider_settings import PREFIX, ProviderSettings, check_name, providers_in
 from manifests.costs.money import Money
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
 TOKEN_LENGTH = 16
-"""Minimum number of characters of a metrics token."""
+"""Minimum number of characters of a metrics token, or of the token of the model server."""
 
 
 class Settings(BaseSettings):
@@ -88,6 +90,12 @@ class Settings(BaseSettings):
     """PEM file with the root certificate of the timestamp authority; without it, timestamps do not extend trust."""
     model: str = "starter"
     """Model for rows with an empty model cell."""
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    """Accounts at the providers of hosted models, by the provider's name in the model cards. The environment variables
+    of `runway` are `REELMILL_PROVIDER_RUNWAY_KEY`, or `…_KEY_FILE` for a file that contains the key, `…_URL` for the
+    address of a server of your own, and `…_CLIENT_ID`, `…_PROJECT`, `…_LOCATION`, `…_BUCKET`, `…_CONCURRENCY`,
+    `…_PER_MINUTE` and `…_PER_DAY`. In `reelmill.toml`, it is the table `[providers.runway]` with `key_file` and so on.
+    See docs/providers.md."""
     profile: Literal["exact", "balanced", "fast"] = "exact"
     """Speed profile of the model cards; `exact` keeps full quality."""
     model_folders: tuple[Path, ...] = ()
@@ -185,6 +193,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     """Bearer token that Prometheus needs to read `/metrics` from another machine or through a proxy; at least 16
     characters."""
+    model_server_token: SecretStr | None = None
+    """Bearer token that clients of `reelmill serve-models` send; at least 16 characters. If unset, it is created in
+    `model-server/token` under `home`, and the server listens on this machine only."""
     review_url: str = ""
     """URL of the dashboard for links, if it is not used on this machine, such as `https://review.example`."""
     trusted_proxies: tuple[str, ...] = ()
@@ -269,7 +280,14 @@ class Settings(BaseSettings):
                 ) from None
         return addresses
 
-    @field_validator("metrics_token")
+    @field_validator("providers")
+    @classmethod
+    def _check_names(cls, providers: dict[str, ProviderSettings]) -> dict[str, ProviderSettings]:
+        for name in providers:
+            check_name(name)
+        return providers
+
+    @field_validator("metrics_token", "model_server_token")
     @classmethod
     def _check_length(cls, token: SecretStr | None) -> SecretStr | None:
         if token and len(token.get_secret_value()) < TOKEN_LENGTH:
@@ -328,7 +346,14 @@ class _Variables(EnvSettingsSource):
             for name, field in self.settings_cls.model_fields.items()
             if f"{self.env_prefix}{name}".lower() in empty and (field.default == "" or name in self.EMPTY_MEANS_OFF)
         }
-        return {**empty_values, **super().__call__()}
+        return self._with_providers({**empty_values, **super().__call__()})
+
+    def _with_providers(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Add REELMILL_PROVIDER_… to REELMILL_PROVIDERS, which is JSON."""
+        found: dict[str, Any] = dict(values.get("providers") or {})
+        for name, fields in providers_in(os.environ).items():
+            found[name] = {**found.get(name, {}), **fields}
+        return {**values, "providers": found} if found else values
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -341,19 +366,31 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise SettingsError(
-                f"Unknown setting {name!r} in reelmill.toml. docs/settings.md lists all settings."
-            ) from None
-        raise SettingsError(
-            f"Invalid setting {name!r}: {first['msg']}. Fix REELMILL_{str(first['loc'][0]).upper()} or reelmill.toml."
-        ) from None
+        raise SettingsError(_invalid_text(error)) from None
     except Unparsed as error:
         raise SettingsError(f"A REELMILL_ variable does not contain valid JSON: {error}. Fix it.") from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"Cannot read reelmill.toml: {error}. Fix the file or remove it.") from None
+
+
+def _invalid_text(error: ValidationError) -> str:
+    """Return the message for the first invalid setting; values are not part of it, because they may be secret."""
+    first = error.errors(include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        advice = _suggestion(first["loc"])
+        return f"Unknown setting {name!r} in reelmill.toml. {advice}docs/settings.md lists all settings."
+    variable = f"REELMILL_{str(first['loc'][0]).upper()}"
+    if first["loc"][0] == "providers" and len(first["loc"]) > 1:
+        variable = PREFIX + "_".join(str(part) for part in first["loc"][1:]).upper()
+    return f"Invalid setting {name!r}: {first['msg']}. Fix {variable} or reelmill.toml."
+
+
+def _suggestion(place: tuple[int | str, ...]) -> str:
+    """Return the field of a provider that a mistyped one may mean, as a sentence."""
+    known = ProviderSettings.model_fields if place[0] == "providers" else Settings.model_fields
+    near = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def prepare_proxies() -> None:

@@ -25,12 +25,20 @@ class Clip:
             none. The video itself is silent.
         campaign_id: the campaign that has caused this device time; empty for clips of earlier versions.
         device_kind: name of the device, such as ``NVIDIA H200`` or ``cpu``; empty for clips of earlier versions.
-        provider, job_id: the provider's account and the provider job that made it; empty for a clip of a device.
-        cost_micros, currency: what the provider job cost, in millionths of the currency's unit; None and empty if it is
-            not known.
-        cost_is_estimate: the provider has not reported the cost, so it is the expected one.
-        has_audio: whether the video file itself contains sound.
-        codec: of the video, such as ``h264``; empty for clips of earlier versions.
+        fps: frames per second; the nearest whole number for a provider's file, whose exact rate is ``frame_rate``.
+        provider: the provider that generated the clip; empty for local models. The fields below are about its file.
+        job_id: the provider job.
+        cost_micros, currency: what the clip cost, in micro-units; None if that is not known.
+        cost_is_estimate: whether the cost is from the card's prices, not from the provider.
+        has_audio: whether the video has sound.
+        codec: ``h264`` or ``hevc``.
+        frame_rate: exact frame rate, such as ``24000/1001``.
+        file_duration_s: length of the file in seconds.
+        original_sha256: hex digest of the provider's file, if the master was transcoded from it; empty if the
+            provider's file is the master.
+        parent_credential: Content Credential of the provider's file: ``valid`` (intact, but this installation does not
+            trust its signer), ``invalid``, or empty for none.
+        revised_prompt_sha256: hex digest of the prompt that the provider used instead of ours; empty if it used ours.
     """
 
     variant_id: str
@@ -56,6 +64,11 @@ class Clip:
     cost_is_estimate: bool = False
     has_audio: bool = False
     codec: str = ""
+    frame_rate: str = ""
+    file_duration_s: float | None = None
+    original_sha256: str = ""
+    parent_credential: str = ""
+    revised_prompt_sha256: str = ""
 
     def seconds_for(self, campaign_id: str) -> float:
         """Return the device time that a campaign has caused: none if another campaign has made the clip."""
@@ -64,4 +77,9 @@ class Clip:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.num_frames / self.fps
+        return self.num_frames / self.fps if self.file_duration_s is None else self.file_duration_s
+
+    @property
+    def transcoded(self) -> bool:
+        """Whether the master was transcoded from a provider's file, which is kept next to it."""
+        return bool(self.original_sha256)

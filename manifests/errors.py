@@ -33,6 +33,7 @@ ReelmillError
 │   ├── TimeStampUnavailableError
 │   ├── UntrustedCredentialError
 │   └── WrongClockError
+├── ProviderError           a request to a provider failed, or a provider job cannot be settled
 ├── SettingsError
 ├── DiskUnusableError
 └── DiskFullError
@@ -186,6 +187,10 @@ class UntrustedCredentialError(CredentialError):
 
 class WrongClockError(CredentialError):
     """This machine's clock is wrong, so clips are not signed. `reelmill clock` shows what contradicts it."""
+
+
+class ProviderError(ReelmillError):
+    """The provider cannot be used."""
 
 
 class SettingsError(ReelmillError):

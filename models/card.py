@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -353,6 +354,10 @@ class GeneratorCard(Card):
     @abstractmethod
     def recipe(self, profile: Profile) -> str:
         """Return a digest of everything that decides a clip's pixels besides the variant's own fields."""
+
+    def unusable_on(self, today: date) -> str:
+        """Return why the model cannot run on a day, one sentence; empty if it can."""
+        return f"{self.unsupported} Use another model from `reelmill models`." if self.unsupported else ""
 
     def with_profile(self, wanted: str) -> Self:
         """Return the card as the wanted profile changes it."""

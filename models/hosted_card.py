@@ -1,7 +1,7 @@
 """Cards of hosted generators: models that a provider runs, reached over the network."""
 
 import math
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal, Self
 
@@ -17,8 +17,21 @@ from models.speed import Profile
 
 Kind = Literal["hosted-text-to-video", "hosted-image-to-video"]
 Protocol = Literal[
-    "openai_videos", "runway", "google_omni", "vertex_veo", "fal", "adobe_firefly", "ark", "kling", "luma", "dashscope"
+    "openai_videos",
+    "runway",
+    "google_omni",
+    "vertex_veo",
+    "fal",
+    "adobe_firefly",
+    "ark",
+    "kling",
+    "luma",
+    "dashscope",
+    "none",
 ]
+"""Wire formats; ``none`` is for models that no longer exist."""
+NOTICE_DAYS = 30
+"""How many days before a model is retired people are warned."""
 Reconcile = Literal["external_id", "list", "list_by_time", "place", "none", "free"]
 """How an uncertain submission is settled: by our own reference, by a list that contains it, by a list in which only
 the time can match, by a file at an address that we chose, not at all, or by submitting again, since it costs nothing.
@@ -127,6 +140,7 @@ class HostedCard(GeneratorCard):
         audio: ``none``, ``switch`` (the request decides) or ``always``.
         sound: whether clips are requested with sound, if ``audio`` is ``switch``.
         takes_seed: whether the provider uses the seed; otherwise it is the number of the take.
+        account_fields: fields of the account without which there are no requests, such as ``project``.
         max_prompt_chars: longest prompt, in UTF-16 units; None if it is not known.
         options: fixed members of the request's body.
         prices: None if the provider does not bill single clips or its prices are not known.
@@ -137,10 +151,11 @@ class HostedCard(GeneratorCard):
         deadline_s: seconds after which a job that has not ended is overdue.
         retention_s: how long the provider keeps a finished file; None if it is not known.
         result_hosts: hosts from which files are fetched, besides that of ``base_url``; ``*.example.com`` includes all
-            names under it.
+            names under it, and ``*`` all public hosts, if the provider's are not known.
         max_mb: largest file that is fetched, in megabytes.
         reconcile: how an uncertain submission is settled.
         retires: last day on which the provider is known to offer the model.
+        may_retire: day from which the provider may withdraw the model, if it has not named the last day.
         keeps_c2pa: what is known about the provider's own Content Credential.
         watermark: what is known about watermarks in the picture.
         unconfirmed: what is not known from running, one fact each.
@@ -160,6 +175,7 @@ class HostedCard(GeneratorCard):
     sound: bool = False
     takes_seed: bool = False
     supports_negative_prompt: bool = False
+    account_fields: tuple[str, ...] = ()
     max_prompt_chars: int | None = Field(None, gt=0)
     min_adherence: float = Field(ge=-1, le=1)
     options: dict[str, JsonValue] = Field(default_factory=dict)
@@ -174,6 +190,7 @@ class HostedCard(GeneratorCard):
     max_mb: float = Field(500.0, gt=0)
     reconcile: Reconcile
     retires: date | None = None
+    may_retire: date | None = None
     keeps_c2pa: str = "not known"
     watermark: str = "not known"
     unconfirmed: tuple[str, ...] = ()
@@ -184,6 +201,27 @@ class HostedCard(GeneratorCard):
         deciding = self.model_dump(mode="json", include={"protocol", "dialect", "model", "options", "audio", "sound"})
         sizes = {ratio: [size.word, size.resolution] for ratio, size in self.sizes.items()}
         return content_id({**deciding, "sizes": sizes})[:RECIPE_DIGITS]
+
+    def unusable_on(self, today: date) -> str:
+        """Return why the model cannot run on a day, one sentence; empty if it can."""
+        if self.retired:
+            return self.retired
+        if self.retires and today > self.retires:
+            return f"{self.title} was retired on {_written(self.retires)}. Use another model from `reelmill models`."
+        return super().unusable_on(today)
+
+    def notice_on(self, today: date) -> str:
+        """Return the warning that the model ends soon or may have ended, one sentence; empty if there is none."""
+        soon = today + timedelta(days=NOTICE_DAYS)
+        if self.retires and today <= self.retires <= soon:
+            return f"is offered until {_written(self.retires)}, and cannot run after that day."
+        if self.may_retire and self.may_retire <= soon:
+            verb = "may have been" if self.may_retire <= today else "may be"
+            return (
+                f"{verb} withdrawn by its provider on {_written(self.may_retire)} or later. If so, its jobs are "
+                "refused, which costs nothing."
+            )
+        return ""
 
     @property
     def inputs(self) -> Defaults:
@@ -251,3 +289,7 @@ class HostedCard(GeneratorCard):
             size_multiple=1,
             fps=self.fps,
         )
+
+
+def _written(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"

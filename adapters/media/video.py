@@ -1,4 +1,4 @@
-"""Read and write video files with PyAV: H.264 in MP4, which every player and ad platform accepts."""
+"""Write video files with PyAV: H.264 in MP4, which every player and ad platform accepts."""
 
 import errno
 import io
@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -24,8 +23,12 @@ from av.video.reformatter import (
 from PIL import Image
 
 from adapters.files.durable import sync_folder
+from adapters.media.video_facts import VideoFacts, probe
+from adapters.media.video_frames import read_frames
 from manifests.errors import DiskFullError, DiskUnusableError, EncodingError
 from manifests.system_errors import DISK_FULL, TOO_MANY_FILES, full_disk_text, system_error_text
+
+__all__ = ["CRF", "VideoFacts", "appearing", "encode", "probe", "read_frames", "to_yuv", "write_poster"]
 
 UNUSABLE = (*DISK_FULL, *TOO_MANY_FILES, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors that every clip would meet: they end the run instead of failing a clip."""
@@ -34,7 +37,6 @@ BT709 = 1
 """Value of bt709 in the tables of primaries, transfer and matrix of ITU-T H.273."""
 TO_YUV = Interpolation.AREA
 """A quarter faster than bicubic, and closer to the original (34.96 dB compared with 34.94)."""
-TO_RGB = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 X264 = {
     "mbtree": "0",  # x264 165 reads uninitialised memory here: the same frames gave different bytes in other processes
     "b-adapt": "0",
@@ -51,33 +53,6 @@ AHEAD = 8
 CRF = 23
 """x264's default. Files with 18 are twice as large; docs/performance.md compares SSIM and size with diffusers."""
 MUXING = {"movflags": "+faststart", "fflags": "+bitexact"}
-
-
-class VideoFacts(NamedTuple):
-    """Properties of a video file.
-
-    Attributes:
-        profile: codec profile, such as ``High``.
-        primaries, transfer, matrix: numbers of ITU-T H.273; 1 is bt709.
-        full_range: False for video levels 16..235.
-        fps: exact frame rate.
-        duration_s: duration of the video stream.
-        faststart: whether the index precedes the frames, so that playback starts immediately.
-    """
-
-    codec: str
-    profile: str
-    pix_fmt: str
-    primaries: int
-    transfer: int
-    matrix: int
-    full_range: bool
-    width: int
-    height: int
-    fps: Fraction
-    num_frames: int
-    duration_s: float
-    faststart: bool
 
 
 def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int = 2) -> None:
@@ -97,7 +72,7 @@ def encode(frames: np.ndarray, fps: int, out: Path, crf: int = CRF, threads: int
         DiskFullError: the disk is full.
     """
     _check(frames)
-    with _appearing(out) as part:
+    with appearing(out) as part:
         try:
             _write(frames, fps, part, CODING | {"crf": str(crf), "preset": PRESET}, threads)
         except av.FFmpegError as error:
@@ -114,59 +89,8 @@ def write_poster(frame: np.ndarray, out: Path, quality: int = 90) -> None:
     """
     jpeg = io.BytesIO()
     Image.fromarray(frame).save(jpeg, format="JPEG", quality=quality, optimize=True)
-    with _appearing(out) as part:
+    with appearing(out) as part:
         part.write_bytes(jpeg.getvalue())  # on a full disk, Pillow itself would write a truncated file without an error
-
-
-def probe(path: Path) -> VideoFacts:
-    """Read the properties of a video file and count its frames.
-
-    Raises:
-        EncodingError: it is not a readable video.
-    """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        context = stream.codec_context
-        num_frames = sum(1 for packet in container.demux(stream) if packet.size)
-        return VideoFacts(
-            codec=context.name,
-            profile=context.profile or "",
-            pix_fmt=context.pix_fmt or "",
-            primaries=context.color_primaries,
-            transfer=context.color_trc,
-            matrix=context.colorspace,
-            full_range=context.color_range == ColorRange.JPEG,
-            width=context.width,
-            height=context.height,
-            fps=Fraction(stream.average_rate or 0),
-            num_frames=num_frames,
-            duration_s=float((stream.duration or 0) * (stream.time_base or 0)),
-            faststart=_is_faststart(path),
-        )
-
-
-def read_frames(path: Path) -> np.ndarray:
-    """Decode all frames of a video that ``encode`` wrote: uint8 (n, height, width, 3), RGB.
-
-    Raises:
-        EncodingError: it is not a readable video.
-    """
-    reformatter = VideoReformatter()
-    with _opened(path) as container:
-        frames = [
-            reformatter.reformat(
-                frame,
-                format="rgb24",
-                src_colorspace=Colorspace.ITU709,
-                src_color_range=ColorRange.MPEG,
-                dst_color_range=ColorRange.JPEG,
-                interpolation=TO_RGB,
-            ).to_ndarray()
-            for frame in container.decode(video=0)
-        ]
-    if not frames:
-        raise EncodingError(f"The video {path} contains no frames.")
-    return np.stack(frames)
 
 
 def _check(frames: np.ndarray) -> None:
@@ -197,14 +121,20 @@ def _converted(frames: np.ndarray, fps: int) -> Iterator[av.VideoFrame]:
     reformatter, waiting = VideoReformatter(), deque[Future[av.VideoFrame]]()
     with ThreadPoolExecutor(1, "convert") as converter:
         for index, pixels in enumerate(frames):
-            waiting.append(converter.submit(_to_yuv, pixels, index, fps, reformatter))
+            waiting.append(converter.submit(_timed, pixels, index, fps, reformatter))
             if len(waiting) > AHEAD:
                 yield waiting.popleft().result()
         for future in waiting:
             yield future.result()
 
 
-def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformatter) -> av.VideoFrame:
+def _timed(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformatter) -> av.VideoFrame:
+    frame = to_yuv(pixels, reformatter)
+    frame.pts, frame.time_base = index, Fraction(1, fps)
+    return frame
+
+
+def to_yuv(pixels: np.ndarray, reformatter: VideoReformatter) -> av.VideoFrame:
     """Convert with the bt709 matrix; swscale's default is bt601, regardless of the tags."""
     rgb = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), format="rgb24")
     frame = reformatter.reformat(
@@ -217,12 +147,11 @@ def _to_yuv(pixels: np.ndarray, index: int, fps: int, reformatter: VideoReformat
         threads=1,
     )
     frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    frame.pts, frame.time_base = index, Fraction(1, fps)
     return frame
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def appearing(out: Path) -> Iterator[Path]:
     """Yield a temporary path next to ``out``; when it is written and synced, rename it to ``out``."""
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
@@ -241,31 +170,3 @@ def _appearing(out: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[av.container.InputContainer]:
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise EncodingError(f"The file {path} contains no video.")
-            yield container
-    except (av.FFmpegError, OSError) as error:
-        raise EncodingError(f"Cannot read the video {path}: {error.strerror or error}") from error
-
-
-def _is_faststart(path: Path) -> bool:
-    """Return whether the box ``moov`` precedes ``mdat`` (ISO/IEC 14496-12)."""
-    with path.open("rb") as file:
-        while header := file.read(8):
-            size, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            if kind in (b"moov", b"mdat"):
-                return kind == b"moov"
-            if size == 1:
-                size = int.from_bytes(file.read(8), "big")
-                file.seek(size - 16, os.SEEK_CUR)
-            elif size < 8:
-                return False
-            else:
-                file.seek(size - 8, os.SEEK_CUR)
-    return False

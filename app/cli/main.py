@@ -19,6 +19,7 @@ from app.cli.commands import (
     doctor,
     nights,
     review,
+    serve_models,
     sheets,
     steering,
     stock,
@@ -85,6 +86,7 @@ app.command(rich_help_panel=UNATTENDED)(stock.stock)
 app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
+app.command(rich_help_panel=MODELS)(serve_models.serve_models)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
 app.command(rich_help_panel=OPERATIONS)(clock.clock)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adapters.catalogue import VariantRow
 from adapters.files.umask import make_shared_folders
-from adapters.media.video import read_frames
+from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
 from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.clip import Clip
@@ -74,10 +74,11 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
 
 def _cell(row: VariantRow, path: Path) -> Image.Image | None:
     try:
-        frames = read_frames(path)
+        video = VideoFile(path)
+        frames = video.at([0, video.num_frames // 2, video.num_frames - 1])
     except EncodingError:
         return None
-    pictures = [Image.fromarray(frames[index]) for index in (0, len(frames) // 2, len(frames) - 1)]
+    pictures = [Image.fromarray(frame) for frame in frames]
     pictures = [picture.resize((picture.width * FRAME_HEIGHT // picture.height, FRAME_HEIGHT)) for picture in pictures]
     width = sum(picture.width for picture in pictures) + (MOMENTS - 1) * 2
     cell = Image.new("RGB", (max(width, 360), FRAME_HEIGHT + CAPTION_HEIGHT), INK["paper"])

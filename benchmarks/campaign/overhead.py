@@ -30,7 +30,7 @@ from tasks.deliver.publish import CONTENT_TYPES
 from tasks.plan.expand import expand
 from tasks.runtime.files.staging import Staging, sha256_of
 from tasks.runtime.resources import close_resources
-from tasks.score.score import score_frames
+from tasks.score.score import ScoredClip, score_frames
 
 CLIPS = 1000
 BRIEFS = 10
@@ -122,7 +122,7 @@ def _plain(home: Path) -> None:
             master, poster = folder / "master.mp4", folder / "poster.jpg"
             encode(generated.frames, item.variant.fps, master)
             write_poster(generated.frames[len(generated.frames) // 2], poster)
-            score = score_frames(generated, scorer, prompts, gate)
+            score = score_frames(ScoredClip.of(generated), scorer, prompts, gate)
             if not gate.judge(score).passed:
                 raise RuntimeError("a trivial clip did not pass")
             signed = signer.sign(

@@ -12,6 +12,7 @@ from benchmarks.harness.timing import interleaved
 from benchmarks.render import plain_postprocess
 from benchmarks.render.footage import FPS, HEIGHT, WIDTH, as_floats, natural
 from manifests.variant import Variant
+from tasks.score.frame_source import ArrayFrames
 from tasks.score.technical_checks import CELL, SAMPLED_SIDE, measure
 
 FRAMES, SHORT = 81, 17
@@ -24,7 +25,7 @@ STRIDE = HEIGHT // SAMPLED_SIDE
 def run() -> Result:
     """Time a long clip and rank short, different clips."""
     frames = natural(FRAMES)
-    ours, full = interleaved(lambda: measure(frames, 0.0, _variant(FRAMES)), lambda: _measured_in_full(frames), 3)
+    ours, full = interleaved(lambda: _measured(frames), lambda: _measured_in_full(frames), 3)
     floats = as_floats(frames)
     _, plain = interleaved(lambda: None, lambda: plain_postprocess.checks(floats), rounds=3)
     ranks = {f"spearman_{name}": value for name, value in _spearman().items()}
@@ -56,9 +57,13 @@ def _variant(num_frames: int) -> Variant:
     return Variant("wan2.1-t2v-1.3b", "1", "a kite", "", 0, HEIGHT, WIDTH, num_frames, FPS, 50, 5.0)
 
 
+def _measured(frames: np.ndarray) -> dict[str, float]:
+    return measure(ArrayFrames(frames, FPS), 0.0, _variant(len(frames)))
+
+
 def _measured_in_full(frames: np.ndarray) -> dict[str, float]:
     with _every_pixel():
-        return measure(frames, 0.0, _variant(len(frames)))
+        return _measured(frames)
 
 
 @contextmanager
@@ -74,7 +79,7 @@ def _every_pixel() -> Iterator[None]:
 def _spearman() -> dict[str, float]:
     """Return the rank correlation of each measure."""
     clips = list(_varied())
-    ours = pd.DataFrame([measure(clip, 0.0, _variant(len(clip))) for clip in clips])
+    ours = pd.DataFrame([_measured(clip) for clip in clips])
     full = pd.DataFrame([_measured_in_full(clip) for clip in clips])
     if ours[list(MEASURES)].isna().to_numpy().any():
         raise RuntimeError("a clip of the ranking has a defect, so measures are missing")

@@ -22,7 +22,7 @@ from manifests.variant import Variant
 from models.memory import free_caches
 from models.protocols import FrameScorer, Generated, Generator
 from models.registry import open_generator, open_scorer
-from tasks.score.score import score_frames
+from tasks.score.score import ScoredClip, score_frames
 
 EXACT = Setting("real", "cuda:0", 480, 832, 81, steps=10, guidance=5.0)
 NIGHT = Setting("real", "cuda:0", 480, 832, 81, steps=4, guidance=1.0, few_steps=True, clips_a_prompt=6, plain_clips=5)
@@ -238,7 +238,7 @@ def _gates(one: Rig) -> dict[str, float]:
 def _cosines(made: list[Generated], scorer: FrameScorer) -> list[float]:
     cosines = []
     for item in made:
-        score = score_frames(item, scorer, [item.variant.prompt], Gate(-1.0))
+        score = score_frames(ScoredClip.of(item), scorer, [item.variant.prompt], Gate(-1.0))
         if score.prompt_adherence is None:
             raise RuntimeError(f"frames of the random weights fail the technical checks: {score.checks}")
         cosines.append(score.prompt_adherence)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from flows.runtime.provider_keys import keys_of
 from flows.settings import Settings
 from tasks.runtime.logs.log_context import FIELDS
 from tasks.runtime.logs.redacted_logs import passwords, redact_records
@@ -62,6 +63,7 @@ def secrets_of(settings: Settings) -> Iterable[str]:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
             yield value.get_secret_value()
+    yield from keys_of(settings)
     yield from passwords(settings.catalogue_url)
     if settings.alert_webhook:
         yield from _secret_path(settings.alert_webhook.get_secret_value())

@@ -4,12 +4,13 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
+from flows.provider_settings import PREFIX
 from flows.runtime.logs import prepare_logs
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError
 
 SECRET = frozenset(
-    {"catalogue_url"}
+    {"catalogue_url", "providers"}
     | {
         name
         for name, field in Settings.model_fields.items()
@@ -26,9 +27,10 @@ def checked_overrides(settings: dict[str, Any] | None) -> dict[str, Any]:
     """
     overrides = settings or {}
     if secret := SECRET & overrides.keys():
+        variable = f"{PREFIX}<NAME>_KEY" if min(secret) == "providers" else f"REELMILL_{min(secret).upper()}"
         raise SettingsError(
             f"The setting {min(secret)!r} is secret, but Prefect stores parameters in its database. Delete this flow "
-            f"run, replace the secret, and set REELMILL_{min(secret).upper()} where flows run."
+            f"run, replace the secret, and set {variable} where flows run."
         )
     return overrides
 

@@ -10,6 +10,7 @@ from adapters.files.durable import write_durably
 from adapters.files.umask import open_without_links
 from flows.runtime.fan_out import shares_staging
 from flows.runtime.home import prepare_home
+from flows.runtime.provider_keys import provider_accounts
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.weights.file_digest import remember_digests_in
@@ -73,6 +74,7 @@ def resources_of(settings: Settings) -> Resources:
         seal_history=settings.audit_key is None,
         sealed_catalogues=sealed,
         log_marks=settings.home / LOG_MARKS,
+        providers=provider_accounts(settings),
     )
 
 

@@ -167,13 +167,17 @@ BEGIN
     IF NOT clip ?& ARRAY ['size', 'height', 'width', 'num_frames', 'fps', 'device_seconds']
         OR clip - ARRAY ['variant_id', 'path', 'poster', 'sha256', 'size', 'height', 'width', 'num_frames', 'fps',
             'device_seconds', 'machine', 'profile', 'rung', 'campaign_id', 'device_kind', 'sound_sha256', 'provider',
-            'job_id', 'cost_micros', 'currency', 'cost_is_estimate', 'has_audio', 'codec'] <> '{}'
+            'job_id', 'cost_micros', 'currency', 'cost_is_estimate', 'has_audio', 'codec', 'frame_rate',
+            'file_duration_s', 'original_sha256', 'parent_credential', 'revised_prompt_sha256'] <> '{}'
         OR (SELECT bool_or(jsonb_typeof(value) <> 'string') FROM jsonb_each(clip)
             WHERE key IN ('variant_id', 'path', 'poster', 'sha256', 'machine', 'profile', 'rung', 'campaign_id',
-                'device_kind', 'sound_sha256', 'provider', 'job_id', 'currency', 'codec'))
+                'device_kind', 'sound_sha256', 'provider', 'job_id', 'currency', 'codec', 'frame_rate',
+                'original_sha256', 'parent_credential', 'revised_prompt_sha256'))
         OR (SELECT bool_or(jsonb_typeof(value) <> 'boolean') FROM jsonb_each(clip)
             WHERE key IN ('cost_is_estimate', 'has_audio'))
-        OR coalesce(clip ->> 'sound_sha256', '') !~ '^([0-9a-f]{64})?$'
+        OR (SELECT bool_or(value !~ '^([0-9a-f]{64})?$') FROM jsonb_each_text(clip)
+            WHERE key IN ('sound_sha256', 'original_sha256', 'revised_prompt_sha256'))
+        OR coalesce(clip ->> 'parent_credential', '') NOT IN ('', 'trusted', 'valid', 'invalid')
     THEN
         RAISE EXCEPTION 'a clip of a renderer has unknown or missing fields' USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -187,6 +191,9 @@ BEGIN
             RAISE EXCEPTION 'the % of a clip is out of range', name USING ERRCODE = 'insufficient_privilege';
         END IF;
     END LOOP;
+    IF clip ->> 'file_duration_s' IS NOT NULL AND NOT renderer_number(clip -> 'file_duration_s', 0, 1e6) THEN
+        RAISE EXCEPTION 'the length of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF NOT renderer_number(clip -> 'device_seconds', 0, 1e7) THEN
         RAISE EXCEPTION 'the device time of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
     END IF;

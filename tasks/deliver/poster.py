@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from adapters.media.picture import InvalidPictureError, inspect_picture, picture_bytes
-from adapters.media.video import read_frames, write_poster
+from adapters.media.video import write_poster
+from adapters.media.video_frames import frames_at
 from manifests.clip import Clip
 
 
@@ -21,8 +22,8 @@ def restore_poster(clip: Clip) -> None:
         DiskFullError: the disk is full.
     """
     if not _is_poster(clip.poster, clip.height, clip.width):
-        frames = read_frames(clip.path)
-        write_poster(frames[len(frames) // 2], clip.poster)
+        [middle] = frames_at(clip.path, [clip.num_frames // 2])
+        write_poster(middle, clip.poster)
 
 
 def _is_poster(path: Path, height: int, width: int) -> bool:

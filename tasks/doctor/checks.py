@@ -10,6 +10,7 @@ from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
 from tasks.doctor.packages import check_packages
 from tasks.doctor.program import check_devices, check_memory, check_versions, check_weights
+from tasks.doctor.providers import provider_checks
 from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
@@ -30,6 +31,7 @@ class DoctorConfig:
         webhook: URL that alerts are posted to; empty if there is none.
         prefect_url, prefect_auth, prefect_key: PREFECT_API_URL, PREFECT_API_AUTH_STRING and PREFECT_API_KEY.
         oidc_issuer: URL of the sign-in provider; empty if there is none.
+        usual_variables: names of variables that are set, and that programs of providers read.
     """
 
     resources: Resources
@@ -46,6 +48,7 @@ class DoctorConfig:
     prefect_auth: str = field(default="", repr=False)
     prefect_key: str = field(default="", repr=False)
     oidc_issuer: str = ""
+    usual_variables: frozenset[str] = frozenset()
 
 
 def checks_of(config: DoctorConfig) -> dict[str, Check]:
@@ -74,6 +77,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         ),
         "prefect": Check(lambda: check_prefect(config.prefect_url, config.prefect_auth, config.prefect_key)),
         "webhook": Check(lambda: check_webhook(config.webhook)),
+        **provider_checks(resources, config.model, config.usual_variables),
     }
     if on_ray:
         checks["ray"] = Check(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from adapters.media.video import read_frames
+from adapters.media.video_frames import VideoFile, last_frames
 from manifests.brief import Brief
 from manifests.errors import EncodingError
 from manifests.sheet import CellIssue
@@ -117,12 +117,13 @@ def _read(path: Path) -> ContinuedClip | str:
     if path.stat().st_size > MAX_BYTES:
         return f"is larger than {MAX_BYTES // 2**20} MiB. Enter a shorter clip."
     try:
-        frames = read_frames(path)
+        frames = VideoFile(path)
+        [last] = last_frames(path, 1)
     except EncodingError:
         return "is not a readable video. Enter an MP4 file, such as a clip that Reelmill has generated."
     png = io.BytesIO()
-    Image.fromarray(frames[-1]).save(png, "PNG")
-    return ContinuedClip(path, sha256_of(path), png.getvalue(), len(frames))
+    Image.fromarray(last).save(png, "PNG")
+    return ContinuedClip(path, sha256_of(path), png.getvalue(), frames.num_frames)
 
 
 def sha256_of_bytes(data: bytes) -> str:

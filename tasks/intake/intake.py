@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import GeneratorCard
+from models.hosted_card import HostedCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -106,6 +108,8 @@ def check_default_card(name: str, cards: Mapping[str, GeneratorCard]) -> None:
     """
     if name not in cards:
         near = get_close_matches(name, cards, 1)
+        if near and _has_ended(cards[near[0]]):
+            raise UnknownCardError(f"{name} cannot run: {cards[near[0]].retired}")
         hint = f"Did you mean {near[0]}? " if near else ""
         raise UnknownCardError(
             f"There is no model {name!r}. {hint}List the models with `reelmill models`, and choose one with --model or "
@@ -167,21 +171,56 @@ def _how_to_continue(intake: Intake) -> str:
     return rest + (skip if intake.checked.briefs else "Fix the errors; no row is valid.")
 
 
-def card_check(cards: Mapping[str, GeneratorCard], default_card: str) -> Callable[[Brief], Iterator[CellIssue]]:
-    """Return the check of a brief against the cards that it uses: shapes, durations, words."""
+def card_check(
+    cards: Mapping[str, GeneratorCard], default_card: str, today: date | None = None
+) -> Callable[[Brief], Iterator[CellIssue]]:
+    """Return the check of a brief against the cards that it uses: retirement, shapes, durations, words.
+
+    Args:
+        today: None for the current day in UTC.
+    """
+    day = today or datetime.now(UTC).date()
 
     def check(brief: Brief) -> Iterator[CellIssue]:
-        for name in brief.models or (default_card,):
-            if name in cards:
-                yield from _card_issues(brief, cards[name], cards)
+        models = brief.models or (default_card,)
+        for column, name in (*(("model", each) for each in models), *(("fallback", each) for each in brief.fallbacks)):
+            if isinstance(card := cards.get(name), HostedCard) and (reason := card.unusable_on(day)):
+                yield CellIssue(column, name, f"cannot run: {reason}")
+            elif card is not None:
+                yield from _retirement_notices(card, day, column)
+                yield from _card_issues(brief, card, cards, column)
             else:
-                yield CellIssue(
-                    "model",
-                    name,
-                    _unknown_model(name, cards, default_card, bool(brief.first_frames)) + _unchecked(brief),
-                )
+                unknown = _unknown_model(name, cards, default_card, bool(brief.first_frames))
+                yield CellIssue(column, name, unknown + _unchecked(brief))
+        yield from _fallback_issues(brief, models)
+        yield from _threshold_issues(brief, cards, default_card)
 
     return check
+
+
+def _fallback_issues(brief: Brief, models: Sequence[str]) -> Iterator[CellIssue]:
+    for name in brief.fallbacks:
+        if name in models:
+            yield CellIssue("fallback", name, "is the row's own model. Enter another model, or clear the cell.")
+
+
+def _threshold_issues(brief: Brief, cards: Mapping[str, GeneratorCard], default_card: str) -> Iterator[CellIssue]:
+    """Refuse one threshold for models with different scorers, whose values cannot be compared."""
+    names = dict.fromkeys((*(brief.models or (default_card,)), *brief.fallbacks))
+    by_scorer = {cards[name].scorer: name for name in names if name in cards}
+    if brief.min_adherence is not None and len(by_scorer) > 1:
+        listed = " and ".join(f"{name} ({scorer})" for scorer, name in by_scorer.items())
+        yield CellIssue(
+            "min_adherence",
+            f"{brief.min_adherence:g}",
+            f"would apply to {listed}, whose scorers have different scales. Clear the cell, so that each model uses "
+            "its own threshold, or put the models into separate rows.",
+        )
+
+
+def _retirement_notices(card: GeneratorCard, day: date, column: str) -> Iterator[CellIssue]:
+    if isinstance(card, HostedCard) and (notice := card.notice_on(day)):
+        yield CellIssue(column, card.name, notice, warning=True)
 
 
 def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: str, has_picture: bool) -> str:
@@ -192,6 +231,10 @@ def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: 
     starting = [card for card in sorted(cards) if plain and _plain(card).startswith(plain)]
     starting.sort(key=lambda card: cards[card].needs_first_frame != has_picture)  # those that fit the row first
     near = starting or get_close_matches(name, cards, 1) or sorted(card for card in cards if plain in _plain(card))
+    if ended := [cards[card].retired for card in near if _has_ended(cards[card])]:
+        near = [card for card in near if not _has_ended(cards[card])]
+        if not near:
+            return f"cannot run: {ended[0]}"
     if near:
         listed = " or ".join(
             filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))
@@ -202,6 +245,10 @@ def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: 
     else:
         advice = f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
     return f"is not a known model. {advice}"
+
+
+def _has_ended(card: GeneratorCard) -> bool:
+    return isinstance(card, HostedCard) and bool(card.retired)
 
 
 def _plain(name: str) -> str:
@@ -217,24 +264,28 @@ def _unchecked(brief: Brief) -> str:
     return f" The {what} of this row are checked once the model is known." if what else ""
 
 
-def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> str:
+def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard], column: str) -> str:
     near = nearest_ratio(ratio, card.sizes)
-    others = sorted(name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind)
+    others = sorted(
+        name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind and not other.retired
+    )
     listed = f"{', '.join(others[:SHOWN_MODELS])} {one_or_more(len(others), 'supports', 'support')} {ratio}"
     makers = f" ({listed})" if others else ""
     rest = [each for each in card.sizes if each != near]
     instead = f", or {' or '.join(rest)}" if rest else ""
     return (
         f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the "
-        f"column 'model'{makers}."
+        f"column '{column}'{makers}."
     )
 
 
-def _card_issues(brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> Iterator[CellIssue]:
-    other = "choose another model in the column 'model'"
+def _card_issues(
+    brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard], column: str
+) -> Iterator[CellIssue]:
+    other = f"choose another model in the column '{column}'"
     for placement in brief.placements:
         if not _allows(card.size_for, placement.aspect_ratio):
-            message = _unsupported_ratio(placement.aspect_ratio, card, cards)
+            message = _unsupported_ratio(placement.aspect_ratio, card, cards, column)
             yield CellIssue("placements", placement.label, message)
         if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
             allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s

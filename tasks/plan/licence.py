@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from manifests.credentials.attestation import Attestation
 from manifests.errors import LicenceNotAttestedError, ModelError
 from manifests.identity import content_id
-from models.card import GeneratorCard
+from models.card import GeneratorCard, ModelCard
 from tasks.runtime.resources import Resources, cards_of
 
 TERMS_DIGITS = 8
@@ -111,16 +112,22 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
             raise LicenceNotAttestedError(f"{name} must not be run yet: {clearances[name].why}")
 
 
-def refuse_unsupported(resources: Resources, names: Iterable[str]) -> None:
-    """Raise if this version cannot run a card. Check this before its licence: an attestation would have no use.
+def refuse_unsupported(resources: Resources, names: Iterable[str], today: date | None = None) -> None:
+    """Raise if a card cannot run: this version cannot run it, or its provider has ended it.
+
+    Check this before its licence: an attestation would have no use.
+
+    Args:
+        today: None for the current day in UTC.
 
     Raises:
         ModelError: names the card, the reason and what to do.
     """
     cards = cards_of(resources)
+    day = today or datetime.now(UTC).date()
     for name in names:
-        if name in cards and cards[name].unsupported:
-            raise ModelError(f"{name} cannot run: {cards[name].unsupported} Use another model from `reelmill models`.")
+        if name in cards and (reason := cards[name].unusable_on(day)):
+            raise ModelError(f"{name} cannot run: {reason}")
 
 
 def ineffective_attestations(resources: Resources) -> Iterator[str]:
@@ -162,5 +169,5 @@ def _reasons(card: GeneratorCard) -> Iterator[str]:
     conditions = [condition.rstrip(".") for condition in card.licence.conditions()]
     if conditions:
         yield f"its licence ({card.licence.name}) sets conditions: {'; '.join(conditions)}"
-    if card.retired:
+    if card.retired and isinstance(card, ModelCard):  # a retired model of a provider cannot run at all
         yield f"the model is retired ({card.retired.rstrip('.')})"

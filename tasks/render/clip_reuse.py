@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
 from manifests.variant import Variant
-from tasks.runtime.files.staging import SOUND, Staging, disk_full_errors, is_intact, is_own_file
+from tasks.runtime.files.staging import ORIGINAL, SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
 
 
@@ -45,15 +45,26 @@ def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]
     source = staging.located(clip)
     if clip.machine != resources.machine or not is_intact(source.path, clip.sha256) or not is_own_file(source.poster):
         return
-    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0))
+    cost_micros = 0 if clip.provider else None  # a clip that is used again costs nothing
+    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0, cost_micros=cost_micros))
     with disk_full_errors(staging.folder(variant_id)):
         _link(source.path, target.path)
         _link(source.poster, target.poster)
         if sound := staging.sound_of(source):
             _link(sound, target.path.with_name(SOUND))
-    sound = staging.sound_of(target)
-    if is_intact(target.path, clip.sha256) and (sound is None or is_intact(sound, clip.sound_sha256)):
+        if original := staging.original_of(source):
+            _link(original, target.path.with_name(ORIGINAL))
+    if _is_complete(staging, target):
         yield target
+
+
+def _is_complete(staging: Staging, clip: Clip) -> bool:
+    sound, original = staging.sound_of(clip), staging.original_of(clip)
+    return (
+        is_intact(clip.path, clip.sha256)
+        and (sound is None or is_intact(sound, clip.sound_sha256))
+        and (original is None or is_intact(original, clip.original_sha256))
+    )
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,29 +1,37 @@
-"""Turn frames into a staged, judged clip in background threads, while the device generates the next one."""
+"""Turn frames or a provider's file into a staged, judged clip in background threads."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.media.sound import write_sound
-from adapters.media.video import encode, read_frames, write_poster
+from adapters.media.video import encode, write_poster
+from adapters.media.video_frames import VideoFile
 from manifests.clip import Clip
 from manifests.errors import EncodingError, ReelmillError
 from manifests.gate import Gate
+from manifests.variant import Variant
+from models.card import GeneratorCard
+from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generated, Sound
 from tasks.plan.shard import Shard
-from tasks.render.outcomes import Failed, Judged, Outcome, RenderedJob, Unprocessed
+from tasks.render.fetched_file import stage_fetched
+from tasks.render.outcomes import Failed, Fetched, Judged, Outcome, RenderedJob, Unprocessed
 from tasks.runtime.files.shared_staging import fetch_staged, share
 from tasks.runtime.files.staging import MASTER, POSTER, SOUND, Staging, disk_full_errors, sha256_of
 from tasks.runtime.logs.log_context import scope
 from tasks.runtime.resources import Resources, card_of
-from tasks.score.score import score_frames
+from tasks.score.score import ScoredClip, score_frames
+from tasks.score.technical_checks import EXACT, Tolerance
 
 THREADS = 2
 """Encoder, scaler and scorer release the GIL, so two threads use two cores."""
 MAX_PENDING = 4
-"""Clips whose frames are in memory at a time, including those being processed: 81 frames of 480p are 97 MB."""
+"""Clips that are pending at a time, including those being processed. Generated clips have their frames in memory: 81
+frames of 480p are 97 MB. Files of providers are decoded frame by frame."""
 
 
 class PostprocessPool:
@@ -87,9 +95,9 @@ class Postprocessor:
         """
         clip = None
         try:
-            clip, generated = self._staged(made) if made.generated is None else self._stage(made, made.generated)
+            clip, scored = self._clip_of(made)
             gate = Gate(made.job.min_adherence, self._shard.max_rank_share)
-            score = score_frames(generated, self._scorer(), self._shard.prompts, gate, self._distilled)
+            score = score_frames(scored, self._scorer(), self._shard.prompts, gate, self._distilled)
             return Judged(made.job, made.lease, clip, score, gate.judge(score))
         except EncodingError as error:
             return Failed(made.job, made.lease, clip, str(error))
@@ -105,7 +113,14 @@ class Postprocessor:
                 "Retry it: the clip is kept, and only scoring is repeated.",
             )
 
-    def _staged(self, made: RenderedJob) -> tuple[Clip, Generated]:
+    def _clip_of(self, made: RenderedJob) -> tuple[Clip, ScoredClip]:
+        if made.generated is None:
+            return self._staged(made)
+        if isinstance(made.generated, Fetched):
+            return self._stage_file(made, made.generated)
+        return self._stage(made, made.generated)
+
+    def _staged(self, made: RenderedJob) -> tuple[Clip, ScoredClip]:
         clip = made.lease.row.clip
         assert clip is not None
         here = fetch_staged(self._resources, clip)
@@ -113,9 +128,23 @@ class Postprocessor:
             raise EncodingError(
                 f"The staged file of variant {clip.variant_id} is missing. Retry the variant to generate it again."
             )
-        return clip, Generated(made.lease.variant, read_frames(here.path), 0.0, clip.device_seconds)
+        return clip, self._scored_file(made, VideoFile(here.path))
 
-    def _stage(self, made: RenderedJob, generated: Generated) -> tuple[Clip, Generated]:
+    def _stage_file(self, made: RenderedJob, fetched: Fetched) -> tuple[Clip, ScoredClip]:
+        folder = self._staging.folder(made.lease.variant_id)
+        clip, video = stage_fetched(
+            fetched, made.lease.variant_id, folder, self._resources.machine, self._shard.campaign_id
+        )
+        if not self._resources.shared:
+            return clip, self._scored_file(made, video)
+        shared = share(self._resources, clip)
+        return self._staged(made._replace(lease=replace(made.lease, row=replace(made.lease.row, clip=shared))))
+
+    def _scored_file(self, made: RenderedJob, video: VideoFile) -> ScoredClip:
+        variant = made.lease.variant
+        return ScoredClip(variant, video, tolerance=tolerance_of(card_of(self._resources, self._shard.card), variant))
+
+    def _stage(self, made: RenderedJob, generated: Generated) -> tuple[Clip, ScoredClip]:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / MASTER, folder / POSTER
@@ -140,7 +169,14 @@ class Postprocessor:
             campaign_id=self._shard.campaign_id,
             device_kind=self._device_kind,
         )
-        return share(self._resources, clip) if self._resources.shared else clip, generated
+        return share(self._resources, clip) if self._resources.shared else clip, ScoredClip.of(generated)
+
+
+def tolerance_of(card: GeneratorCard, variant: Variant) -> Tolerance:
+    """Return by how much a card's clips may differ from the variant; those of local models may not."""
+    if not isinstance(card, HostedCard):
+        return EXACT
+    return Tolerance(card.hosted_size(variant).tolerance, card.durations.tolerance_s)
 
 
 def _write_sound(sound: Sound, path: Path) -> str:

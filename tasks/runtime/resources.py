@@ -22,6 +22,7 @@ from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, ModelError, SettingsError, UnknownCardError
 from models.card import GeneratorCard, ModelCard, ScorerCard
 from models.device_process import ProcessEncoder, ProcessGenerator
+from models.hosted_card import HostedCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
 from models.registry import device_kind, find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
@@ -37,6 +38,7 @@ from tasks.runtime.device_use.settlement import folder_of
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
+from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Resources:
             because one of them may have sealed the catalogue before; nor if this one has sealed any.
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
         log_marks: folder with the newest known entry of the audit log of each catalogue.
+        providers: accounts at providers; empty in processes on other hosts, which never get their keys.
     """
 
     catalogue_url: str = field(repr=False)
@@ -119,6 +122,7 @@ class Resources:
     sealed_catalogues: Path | None = None
     log_marks: Path | None = None
     audit_anchor_h: float = 0.0
+    providers: tuple[ProviderAccount, ...] = field(default=(), repr=False)
 
 
 class Device:
@@ -404,7 +408,7 @@ def _devices(resources: Resources) -> Devices:
     return Devices(resources)
 
 
-def scorer_of(resources: Resources, card: ModelCard) -> FrameScorer:
+def scorer_of(resources: Resources, card: GeneratorCard) -> FrameScorer:
     """Return the warm scorer of a card; while one is being opened, only callers that need the same one wait."""
     key = card.scorer, resources.model_folders, resources.weights_root, resources.devices
     with _opening:
@@ -497,6 +501,18 @@ def local_card_of(resources: Resources, name: str) -> ModelCard:
     card = card_of(resources, name)
     if not isinstance(card, ModelCard):
         raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+    return card
+
+
+def hosted_card_of(resources: Resources, name: str) -> HostedCard:
+    """Return the card of a model that a provider runs; raises as ``card_of`` does.
+
+    Raises:
+        ModelError: it runs on devices of ours.
+    """
+    card = card_of(resources, name)
+    if not isinstance(card, HostedCard):
+        raise ModelError(f"{name} runs on a device, not at a provider.")
     return card
 
 

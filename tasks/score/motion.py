@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from models.card import Distilled
+from tasks.score.frame_source import FrameSource
 from tasks.score.technical_checks import LUMA
 
 PAIRS_A_SECOND = 8
@@ -33,14 +34,14 @@ END_SHARE = 0.15
 """Share of the frames at the start and at the end that are compared, as in FramePack's start-end contrast."""
 
 
-def few_step_checks(frames: np.ndarray, fps: float, limits: Distilled) -> dict[str, float]:
+def few_step_checks(frames: FrameSource, fps: float, limits: Distilled) -> dict[str, float]:
     """Return the measurements that clips of models with few steps must pass in addition to all others.
 
     ``motion_share``: speed of the motion as a share of the card's ``min_motion``; from 1 a clip passes.
     ``drift_share``: change of the colours as a share of the card's ``max_drift``; up to 1 a clip passes.
 
     Args:
-        frames: uint8 (n, height, width, 3), at least one.
+        frames: at least one.
     """
     return {
         "motion_share": motion_speed(frames, fps) / limits.min_motion,
@@ -48,7 +49,7 @@ def few_step_checks(frames: np.ndarray, fps: float, limits: Distilled) -> dict[s
     }
 
 
-def motion_speed(frames: np.ndarray, fps: float) -> float:
+def motion_speed(frames: FrameSource, fps: float) -> float:
     """Return the speed of the fastest areas, in percent of the frame's shorter side per second.
 
     VBench's dynamic degree uses the mean optical flow of the fastest 5 % of the pixels, between frames at 8 fps,
@@ -57,30 +58,37 @@ def motion_speed(frames: np.ndarray, fps: float) -> float:
     areas, and at most 100 % per second.
     """
     step = max(1, round(fps / PAIRS_A_SECOND))
-    if len(frames) <= step or min(frames.shape[1:3]) < BLOCK:
+    if frames.num_frames <= step or min(frames.size) < BLOCK:
         return 0.0
-    starts = np.unique(np.linspace(0, len(frames) - 1 - step, MAX_PAIRS).round().astype(int))
-    fine, coarse = (_speeds(frames[starts], frames[starts + step], side) * fps / step for side in SIDES)
+    starts = np.unique(np.linspace(0, frames.num_frames - 1 - step, MAX_PAIRS).round().astype(int))
+    before, after = np.split(frames.at([*starts, *(starts + step)]), 2)
+    fine, coarse = (_speeds(before, after, side) * fps / step for side in SIDES)
     beyond = 100 * REACH / SIDES[0] * fps / step
     return float(np.quantile(np.where(coarse > beyond, coarse, fine), 1 - PAIRS_SHARE))
 
 
-def colour_drift(frames: np.ndarray) -> float:
+def colour_drift(frames: FrameSource) -> float:
     """Return how much the colours of the whole picture change from the start to the end of a clip, 0..255.
 
     It is the median change over blocks of the picture, of the channel that changes most. Things that move, grow or
     appear change fewer than half of the blocks, and a moving camera makes as many brighter as darker.
     """
-    number = max(1, round(len(frames) * END_SHARE))
-    start, end = (_blocks(part) for part in (frames[:number], frames[-number:]))
+    number = max(1, round(frames.num_frames * END_SHARE))
+    sums = [np.zeros((*frames.size, 3), np.float32) for _ in range(2)]
+    for index, frame in enumerate(frames):
+        if index < number:
+            sums[0] += frame
+        if index >= frames.num_frames - number:
+            sums[1] += frame
+    start, end = (_blocks(each / number) for each in sums)
     return float(np.abs(np.median(end - start, axis=0)).max())
 
 
-def _blocks(frames: np.ndarray) -> np.ndarray:
-    """Return the mean colours of blocks of the picture over the frames, float32 (blocks, 3)."""
-    side = max(1, min(frames.shape[1:3]) // SIDES[0]) * BLOCK
-    rows, columns = (max(1, length // side) for length in frames.shape[1:3])
-    cut = frames[:, : rows * side, : columns * side].astype(np.float32).mean(axis=0)
+def _blocks(picture: np.ndarray) -> np.ndarray:
+    """Return the mean colours of blocks of a picture (height, width, 3), float32 (blocks, 3)."""
+    side = max(1, min(picture.shape[:2]) // SIDES[0]) * BLOCK
+    rows, columns = (max(1, length // side) for length in picture.shape[:2])
+    cut = picture[: rows * side, : columns * side]
     height, width = cut.shape[0] // rows, cut.shape[1] // columns
     blocks = cut[: rows * height, : columns * width].reshape(rows, height, columns, width, 3)
     result: np.ndarray = blocks.mean(axis=(1, 3)).reshape(-1, 3)

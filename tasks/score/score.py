@@ -1,23 +1,45 @@
-"""Score a clip's frames while they are in memory."""
+"""Score the frames of a clip, from memory or from its file."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from manifests.gate import Gate
 from manifests.score import Score
+from manifests.variant import Variant
 from models.card import Distilled
 from models.memory import free_caches, is_out_of_memory
 from models.protocols import FrameScorer, Generated
+from tasks.score.frame_source import ArrayFrames, FrameSource
 from tasks.score.motion import few_step_checks
-from tasks.score.technical_checks import measure
+from tasks.score.technical_checks import EXACT, Tolerance, measure
 
 SCORED_FRAMES = 8
 MAX_DISTRACTORS = 31
 _frames_per_call: WeakKeyDictionary[FrameScorer, int] = WeakKeyDictionary()
 """Frames per call for scorers that have run out of memory."""
+
+
+class ScoredClip(NamedTuple):
+    """The frames of a variant, in memory or in a file.
+
+    Attributes:
+        nan_share: share of the model's output values that were not finite, 0..1; 0 if the output is not known.
+        tolerance: by how much size and length may differ from the variant.
+    """
+
+    variant: Variant
+    frames: FrameSource
+    nan_share: float = 0.0
+    tolerance: Tolerance = EXACT
+
+    @classmethod
+    def of(cls, generated: Generated) -> Self:
+        """Return the frames that a generator has just made."""
+        return cls(generated.variant, ArrayFrames(generated.frames, generated.variant.fps), generated.nan_share)
 
 
 def distractors_of(prompt: str, prompts: Sequence[str]) -> list[str]:
@@ -55,7 +77,7 @@ def embed_with_retry(scorer: FrameScorer, frames: np.ndarray) -> np.ndarray:
 
 
 def score_frames(
-    generated: Generated,
+    clip: ScoredClip,
     scorer: FrameScorer,
     prompts: Sequence[str],
     gate: Gate,
@@ -69,14 +91,14 @@ def score_frames(
         prompts: all prompts of the campaign; may include the clip's own.
         distilled: limits for motion and drift, if the clip's model was distilled for few steps.
     """
-    variant, frames = generated.variant, generated.frames
-    checks = measure(frames, generated.nan_share, variant)
+    variant, frames = clip.variant, clip.frames
+    checks = measure(frames, clip.nan_share, variant, clip.tolerance)
     if distilled and not any(gate.technical(checks)):
         checks |= few_step_checks(frames, variant.fps, distilled)
     if any(gate.technical(checks)):
         return Score(variant.variant_id, checks)
     rivals = distractors_of(variant.prompt, prompts)
-    image = embed_with_retry(scorer, frames[evenly_spaced_indices(len(frames))])
+    image = embed_with_retry(scorer, frames.at(evenly_spaced_indices(frames.num_frames)))
     text = scorer.embed_prompts([variant.prompt, *rivals])
     cosines = (image @ text.T).mean(axis=0)
     if not np.isfinite(cosines).all():

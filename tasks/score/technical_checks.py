@@ -1,9 +1,12 @@
 """Technical measurements of a clip's frames; the limits are in manifests/gate.py."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from manifests.gate import LIMITS
 from manifests.variant import Variant
+from tasks.score.frame_source import FrameSource
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Luma weights of red, green and blue (ITU-R BT.709)."""
@@ -23,7 +26,23 @@ DEPENDENT = {
 """Measurements that become meaningless if a limit is exceeded: a black clip has no spread, a flat one no motion."""
 
 
-def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str, float]:
+class Tolerance(NamedTuple):
+    """By how much a clip may differ from its variant.
+
+    Attributes:
+        pixels: in height and width.
+        seconds: in length; None compares the numbers of frames, which must be equal.
+    """
+
+    pixels: int = 0
+    seconds: float | None = None
+
+
+EXACT = Tolerance()
+"""For clips of local models, whose size and length are chosen by us."""
+
+
+def measure(frames: FrameSource, nan_share: float, variant: Variant, tolerance: Tolerance = EXACT) -> dict[str, float]:
     """Return the measurements by name, without those made meaningless by another defect.
 
     ``nan_share``: share of the model's output values that were not finite, 0..1, as passed in.
@@ -34,65 +53,94 @@ def measure(frames: np.ndarray, nan_share: float, variant: Variant) -> dict[str,
     with the largest range, 0..255. A mean over the whole frame would miss a small moving shape.
     ``temporal_flickering``: distance of a tile's brightness from the mean of its two neighbours in time, mean
     over tiles and frames, 0..255. Detects strobing, but not motion or slow pulsing.
-    ``size_error``: deviation of height or width in pixels, the larger of the two.
-    ``duration_error``: deviation of the length in seconds.
+    ``size_error``: deviation of height or width in pixels, the larger of the two; 0 within the tolerance.
+    ``duration_error``: deviation of the length in seconds; 0 within the tolerance.
 
     Args:
-        frames: uint8 (n, height, width, 3).
+        frames: read once, one frame at a time.
     """
-    values = {"nan_share": nan_share}
-    if frames.size:
-        values |= _pictures(frames)
-    values["size_error"] = float(_size_error(frames, variant))
-    values["duration_error"] = abs(len(frames) - variant.num_frames) / variant.fps
+    pictures = PictureChecks()
+    for frame in frames:
+        pictures.add(frame)
+    values = {"nan_share": nan_share, **pictures.values()}
+    values["size_error"] = float(_size_error(frames.size, variant, tolerance))
+    values["duration_error"] = _duration_error(frames, variant, tolerance)
     for name in DEPENDENT:
         if name in values and LIMITS[name].broken_by(values[name]):
             values = {other: value for other, value in values.items() if other not in DEPENDENT[name]}
     return values
 
 
-def _pictures(frames: np.ndarray) -> dict[str, float]:
-    planes = _planes(frames)
-    return {
-        "luma_mean": float(planes.max(axis=0).mean()),
-        "luma_spread": float(planes.std(axis=(2, 3)).max(axis=0).mean()),
-        "frame_difference": _most_motion(_cells(planes, CELL, CELL)),
-        "temporal_flickering": _flicker(np.einsum("c,c...->...", LUMA, planes)[None]),
-    }
+class PictureChecks:
+    """Measurements of pictures, from one frame after the other: a clip need not be in memory."""
+
+    def __init__(self) -> None:
+        self._means: list[float] = []
+        self._spreads: list[float] = []
+        self._tiles: list[np.ndarray] = []
+        self._lowest = self._highest = np.empty(0, np.float32)
+
+    def add(self, frame: np.ndarray) -> None:
+        """Add the next frame, uint8 (height, width, 3)."""
+        if not frame.size:
+            return
+        planes = _planes(frame)
+        self._means.append(float(planes.max(axis=0).mean(dtype=np.float64)))
+        self._spreads.append(float(planes.std(axis=(1, 2)).max()))
+        cells = _cells(planes, CELL, CELL)
+        self._lowest = np.minimum(self._lowest, cells) if self._lowest.size else cells
+        self._highest = np.maximum(self._highest, cells) if self._highest.size else cells
+        luma = np.einsum("c,c...->...", LUMA, planes)[None]
+        self._tiles.append(_cells(luma, *(max(1, side // TILES) for side in luma.shape[1:]))[0])
+
+    def values(self) -> dict[str, float]:
+        """Return the measurements of the frames so far; none without frames."""
+        if not self._means:
+            return {}
+        return {
+            "luma_mean": float(np.mean(self._means)),
+            "luma_spread": float(np.mean(self._spreads)),
+            "frame_difference": _most_motion(self._highest - self._lowest),
+            "temporal_flickering": _flicker(np.stack(self._tiles)),
+        }
 
 
-def _planes(frames: np.ndarray) -> np.ndarray:
-    """Return sampled pixels as float32 (3, n, rows, columns): numpy is six times faster on planes than on triples."""
-    stride = max(1, min(frames.shape[1:3]) // SAMPLED_SIDE)
-    return np.ascontiguousarray(np.moveaxis(frames[:, ::stride, ::stride], -1, 0)).astype(np.float32)
+def _planes(frame: np.ndarray) -> np.ndarray:
+    """Return sampled pixels as float32 (3, rows, columns): numpy is six times faster on planes than on triples."""
+    stride = max(1, min(frame.shape[:2]) // SAMPLED_SIDE)
+    return np.ascontiguousarray(np.moveaxis(frame[::stride, ::stride], -1, 0)).astype(np.float32)
 
 
 def _cells(planes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return means over cells of pixels, (planes, n, rows, columns), without incomplete cells at the edges."""
-    number, num_frames, *sides = planes.shape
+    """Return means over cells of pixels, (planes, rows, columns), without incomplete cells at the edges."""
+    number, *sides = planes.shape
     height, width = min(height, sides[0]), min(width, sides[1])
     rows, columns = sides[0] // height, sides[1] // width
-    cut = planes[:, :, : rows * height, : columns * width]
-    sums = cut.reshape(number, num_frames, rows, height, -1).sum(axis=3)
-    result: np.ndarray = sums.reshape(number, num_frames, rows, columns, width).sum(axis=-1) / (height * width)
+    cut = planes[:, : rows * height, : columns * width]
+    sums = cut.reshape(number, rows, height, -1).sum(axis=2)
+    result: np.ndarray = sums.reshape(number, rows, columns, width).sum(axis=-1) / (height * width)
     return result
 
 
-def _most_motion(cells: np.ndarray) -> float:
-    change = np.ptp(cells, axis=1).max(axis=0).ravel()
+def _most_motion(ranges: np.ndarray) -> float:
+    change = ranges.max(axis=0).ravel()
     number = max(1, round(change.size * MOST_MOVING_SHARE))
     return float(np.partition(change, -number)[-number:].mean())
 
 
-def _flicker(luma: np.ndarray) -> float:
-    height, width = (max(1, side // TILES) for side in luma.shape[2:])
-    tiles = _cells(luma, height, width)[0]
+def _flicker(tiles: np.ndarray) -> float:
     if len(tiles) < 3:
         return 0.0
     return float(np.abs(tiles[1:-1] - (tiles[:-2] + tiles[2:]) / 2).mean())
 
 
-def _size_error(frames: np.ndarray, variant: Variant) -> int:
-    height, width = frames.shape[1:3]
-    result: int = max(abs(height - variant.height), abs(width - variant.width))
-    return result
+def _size_error(size: tuple[int, int], variant: Variant, tolerance: Tolerance) -> int:
+    error = max(abs(size[0] - variant.height), abs(size[1] - variant.width))
+    return error if error > tolerance.pixels else 0
+
+
+def _duration_error(frames: FrameSource, variant: Variant, tolerance: Tolerance) -> float:
+    if tolerance.seconds is None:
+        return abs(frames.num_frames - variant.num_frames) / variant.fps
+    error = abs(frames.duration_s - variant.num_frames / variant.fps)
+    return error if error > tolerance.seconds else 0.0

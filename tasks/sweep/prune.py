@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
-from tasks.runtime.files.staging import MASTER, SIGNED, SOUND
+from tasks.runtime.files.staging import MASTER, ORIGINAL, SIGNED, SOUND
 from tasks.sweep.context import Sweep
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
@@ -75,7 +75,7 @@ def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
     for part in folder.rglob(".*.part"):
         if part.is_file() and _age(part) > grace_s:
             _remove(sweep, "partial", part)
-    for kind, file in (("master", folder / MASTER), ("sound", folder / SOUND)):
+    for kind, file in (("master", folder / MASTER), ("sound", folder / SOUND), ("original", folder / ORIGINAL)):
         if file.is_file() and is_settled(sweep, row) and _age(file) > keep_s:
             _remove(sweep, kind, file)
 

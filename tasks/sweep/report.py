@@ -62,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "signed-folder": Kind("staging folder{s} of signings that have ended", "deleted"),
     "partial": Kind("unfinished file{s} in staging", "deleted"),
     "master": Kind("master{s} of published, rejected or withdrawn clips", "deleted"),
+    "original": Kind("provider's original{s} of published, rejected or withdrawn clips", "deleted"),
     "sound": Kind("sound file{s} of published, rejected or withdrawn clips", "deleted"),
     "unknown-folder": Kind("staging folder{s} of variants that are not in the catalogue", "deleted"),
     "unknown-left": Kind(
@@ -70,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
         "If another catalogue uses the same REELMILL_HOME, give it its own; otherwise, run `reelmill sweep --many`",
     ),
     "shared-master": Kind("obsolete master{s} under staging/ in the bucket", "deleted"),
+    "shared-original": Kind("obsolete original{s} of providers under staging/ in the bucket", "deleted"),
     "shared-sound": Kind("obsolete sound file{s} under staging/ in the bucket", "deleted"),
     "untrusted": Kind(
         "published clip{s} whose credential is not Trusted",

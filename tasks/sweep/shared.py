@@ -12,15 +12,20 @@ from tasks.runtime.files.shared_staging import PREFIX
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.prune import AT_ONCE, is_settled
 
-_MASTER = re.compile(PREFIX + r"/[0-9a-f]{2}/(?P<variant_id>[0-9a-f]{32})/(?P<sha256>[0-9a-f]{64})\.(?P<kind>mp4|flac)")
+_MASTER = re.compile(
+    PREFIX + r"/[0-9a-f]{2}/(?P<variant_id>[0-9a-f]{32})/(?P<sha256>[0-9a-f]{64})\.(?P<kind>mp4|flac|original)"
+)
+
+
+NOTES = {"mp4": "shared-master", "flac": "shared-sound", "original": "shared-original"}
 
 
 class SharedMaster(NamedTuple):
-    """A master, or the sound that belongs to it, under ``staging/`` in the bucket."""
+    """A master, or the sound or original that belongs to it, under ``staging/`` in the bucket."""
 
     variant_id: str
     sha256: str
-    is_sound: bool
+    kind: str
     entry: Entry
 
 
@@ -43,11 +48,11 @@ def _old_masters(sweep: Sweep, target: SweepTarget) -> Iterator[SharedMaster]:
     oldest = time.time() - sweep.options.keep_s
     for entry in target.bucket.entries(f"{PREFIX}/"):
         if entry.modified < oldest and (found := _MASTER.fullmatch(entry.key)):
-            yield SharedMaster(found["variant_id"], found["sha256"], found["kind"] == "flac", entry)
+            yield SharedMaster(found["variant_id"], found["sha256"], found["kind"], entry)
 
 
 def _is_obsolete(sweep: Sweep, master: SharedMaster, row: StagedRow) -> bool:
-    made_for_row = row.sound_sha256 if master.is_sound else row.clip_sha256
+    made_for_row = {"mp4": row.clip_sha256, "flac": row.sound_sha256, "original": row.original_sha256}[master.kind]
     return is_settled(sweep, row) or (master.sha256 != made_for_row and not row.is_held)
 
 
@@ -55,5 +60,5 @@ def _remove(sweep: Sweep, target: SweepTarget, masters: Sequence[SharedMaster]) 
     for master in masters:
         if not sweep.options.dry_run:
             target.bucket.remove(master.entry.key)
-        sweep.notes.add("shared-sound" if master.is_sound else "shared-master", master.entry.key)
+        sweep.notes.add(NOTES[master.kind], master.entry.key)
         sweep.notes.count("bytes", master.entry.size)

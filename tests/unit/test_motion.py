@@ -9,8 +9,10 @@ from manifests.gate import Gate
 from manifests.variant import Variant
 from models.card import Distilled
 from models.protocols import Generated
-from tasks.score.motion import colour_drift, few_step_checks, motion_speed
-from tasks.score.score import score_frames
+from tasks.score import motion
+from tasks.score.frame_source import ArrayFrames
+from tasks.score.motion import few_step_checks
+from tasks.score.score import ScoredClip, score_frames
 
 HEIGHT, WIDTH, FPS, FRAMES = 240, 468, 16, 33
 GATE = Gate(-1.0)
@@ -32,6 +34,14 @@ def moving(speed: float, num_frames: int = FRAMES, fps: int = FPS) -> np.ndarray
         picture[70:160, left : left + 90] = square
         frames[index] = picture[..., None]
     return frames
+
+
+def motion_speed(frames: np.ndarray, fps: float) -> float:
+    return motion.motion_speed(ArrayFrames(frames, fps), fps)
+
+
+def colour_drift(frames: np.ndarray) -> float:
+    return motion.colour_drift(ArrayFrames(frames, FPS))
 
 
 @pytest.mark.parametrize("speed", [12, 20, 30, 45, 70])
@@ -78,7 +88,7 @@ def test_colours_drift_if_the_whole_picture_changes_but_not_if_something_moves_o
 
 def scored(frames: np.ndarray, distilled: Distilled | None):
     variant = Variant("wan", "1", "a red circle", "", 1, HEIGHT, WIDTH, len(frames), FPS, 4, 1.0)
-    return score_frames(Generated(variant, frames, 0.0, 1.0), FakeScorer(), [], GATE, distilled)
+    return score_frames(ScoredClip.of(Generated(variant, frames, 0.0, 1.0)), FakeScorer(), [], GATE, distilled)
 
 
 def test_a_few_step_clip_in_slow_motion_does_not_pass():
@@ -100,7 +110,10 @@ def test_a_few_step_clip_with_drifting_colours_does_not_pass():
 def test_a_later_check_of_the_stored_score_gives_the_same_verdict():
     """The shares are relative to the card's limits, so judging again needs no card."""
     score = scored(moving(12), Distilled(min_motion=8))
-    assert few_step_checks(moving(12), FPS, Distilled(min_motion=8))["motion_share"] == score.checks["motion_share"]
+    assert (
+        few_step_checks(ArrayFrames(moving(12), FPS), FPS, Distilled(min_motion=8))["motion_share"]
+        == score.checks["motion_share"]
+    )
     assert Gate(-1.0).judge(score).passed
 
 

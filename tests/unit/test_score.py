@@ -8,7 +8,7 @@ from manifests.gate import Gate
 from manifests.variant import Variant
 from models.fake import paint
 from models.protocols import Generated
-from tasks.score.score import MAX_DISTRACTORS, distractors_of, evenly_spaced_indices, score_frames
+from tasks.score.score import MAX_DISTRACTORS, ScoredClip, distractors_of, evenly_spaced_indices, score_frames
 
 VARIANT = Variant("starter", "r1", "a red circle", "", 7, 96, 96, 17, 8, 16, 3.0)
 GATE = Gate(0.2)
@@ -34,7 +34,7 @@ def test_frames_are_spread_over_the_clip_including_both_ends():
 
 
 def test_adherence_is_a_cosine_and_the_rank_counts_better_prompts():
-    score = score_frames(generated(), FakeScorer(), ["a red circle", "there is nothing"], GATE)
+    score = score_frames(ScoredClip.of(generated()), FakeScorer(), ["a red circle", "there is nothing"], GATE)
     assert 0.9 < score.prompt_adherence <= 1.0
     assert (score.prompt_rank, score.num_distractors) == (1, 1)
     assert score.scorer == "fake-scorer@1"
@@ -42,13 +42,13 @@ def test_adherence_is_a_cosine_and_the_rank_counts_better_prompts():
 
 
 def test_equal_prompts_do_not_rank_against_themselves():
-    score = score_frames(generated(), FakeScorer(), ["a red circle"] * 5, GATE)
+    score = score_frames(ScoredClip.of(generated()), FakeScorer(), ["a red circle"] * 5, GATE)
     assert (score.prompt_rank, score.num_distractors) == (1, 0)
 
 
 def test_a_black_clip_is_not_embedded():
     scorer = Counting()
-    score = score_frames(generated(np.zeros((17, 96, 96, 3), np.uint8)), scorer, [], GATE)
+    score = score_frames(ScoredClip.of(generated(np.zeros((17, 96, 96, 3), np.uint8))), scorer, [], GATE)
     assert scorer.frames == 0
     assert score.prompt_adherence is None
     assert not GATE.judge(score).passed

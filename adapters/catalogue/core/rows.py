@@ -274,11 +274,6 @@ def damage_of(what: str) -> Iterator[None]:
 DRAFT_SECONDS = "draft_seconds"
 """Device time of a clip's drafts, in rows of versions that made drafts; now part of its device time."""
 
-_CLIP_TEXTS = (
-    *("machine", "profile", "rung", "sound_sha256", "campaign_id", "device_kind"),
-    *("provider", "job_id", "currency", "codec"),
-)
-
 END_OF_TIME = 253_402_300_800.0
 """The year 10000, in seconds since 1970; Python has no later times."""
 
@@ -342,6 +337,25 @@ def _must(value: Any, *kinds: type) -> Any:
     return value
 
 
+CLIP_TEXTS = (
+    "machine",
+    "profile",
+    "rung",
+    "sound_sha256",
+    "campaign_id",
+    "device_kind",
+    "provider",
+    "job_id",
+    "currency",
+    "codec",
+    "frame_rate",
+    "original_sha256",
+    "parent_credential",
+    "revised_prompt_sha256",
+)
+"""Optional texts of a clip."""
+
+
 def _clip_from(body: Any, variant_id: str) -> Clip:
     """Return a stored clip without its paths: a file is found by its variant, never by a path in the database."""
     _must(body["sha256"], str)
@@ -351,12 +365,14 @@ def _clip_from(body: Any, variant_id: str) -> Clip:
         raise ValueError("a clip has frames per second")
     for name in ("device_seconds", DRAFT_SECONDS):
         _must(body.get(name, 0.0), float, int)
-    for name in _CLIP_TEXTS:
+    for name in CLIP_TEXTS:
         _must(body.get(name, ""), str)
     for name in ("cost_is_estimate", "has_audio"):
         _must(body.get(name, False), bool)
     if body.get("cost_micros") is not None:
         micros_in(body["cost_micros"])
+    if body.get("file_duration_s") is not None:
+        _must(body["file_duration_s"], float, int)
     changes = {"variant_id": variant_id, "path": UNKNOWN, "poster": UNKNOWN}
     if DRAFT_SECONDS in body:
         changes["device_seconds"] = body["device_seconds"] + body[DRAFT_SECONDS]

@@ -31,6 +31,7 @@ class StagedRow(NamedTuple):
         quiet_s: seconds since its last event.
         clip_sha256: hash of its master; "" if it has none.
         sound_sha256: hash of the sound that its model generated; "" if it has none.
+        original_sha256: hash of the provider's file from which it was transcoded; "" if it was not.
         campaign_id: the campaign that publishes it; "" if it is not signed.
         signed_path: path of the staged signed file.
     """
@@ -41,6 +42,7 @@ class StagedRow(NamedTuple):
     quiet_s: float
     clip_sha256: str
     sound_sha256: str
+    original_sha256: str
     campaign_id: str
     signed_path: Path | None
 
@@ -135,6 +137,7 @@ def _staged(row: Any) -> StagedRow:
         row.quiet_s,
         known.clip.sha256 if known.clip else "",
         known.clip.sound_sha256 if known.clip else "",
+        known.clip.original_sha256 if known.clip else "",
         signed.campaign_id if signed else "",
         signed.path if signed else None,
     )

@@ -45,7 +45,7 @@ from app.report.spending import cost_json, spending_of
 from app.session import Session
 from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet, submit
-from manifests.errors import ReelmillError
+from manifests.errors import ModelError, ReelmillError
 from manifests.pluralize import counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
@@ -59,6 +59,7 @@ from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_u
 from tasks.plan.plan import Plan
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.campaign_status import FAILED, stage_of, status_of
+from tasks.runtime.readiness import ReadyState, pauses_of, problems_of, unknown_providers
 from tasks.runtime.steering import resume_campaign
 
 TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
@@ -102,8 +103,9 @@ def plan(
         wanting_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
+    unready = _unready(session, preview)
     if as_json:
-        waiting = list(waiting_sentences(preview.by_card, clearances_of(session.resources)))
+        waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
         say_json({**head, **plan_json(preview), "waiting": waiting, **more})
@@ -111,6 +113,8 @@ def plan(
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
         _show_plan(session, intake, preview, command if fits else "")
+        for sentence in (*unready, *unknown_providers(session.resources)):
+            warn(f"Warning: {sentence}")
         if prompts:
             show_prompts(intake, listed, preview.asked)
     check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
@@ -286,6 +290,19 @@ def resume(
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
+def _unready(session: Session, preview: Plan) -> list[str]:
+    """Return why hosted models of a plan cannot be used yet; a plan needs no key, so that prices can be compared.
+
+    Raises:
+        ModelError: a model is retired, or its address cannot be used.
+    """
+    found = [each for _, each in problems_of(session.resources, preview.by_card, pauses_of(session.catalogue))]
+    for each in found:
+        if each.state in (ReadyState.RETIRED, ReadyState.UNUSABLE):
+            raise ModelError(each.problem)
+    return [each.problem for each in found]
+
+
 def _noting(planned: Iterable[PlannedVariant], listed: list[PlannedVariant]) -> Iterator[PlannedVariant]:
     """Yield the variants, and add the first MAX_PROMPTS of them to a list."""
     for item in planned:
@@ -309,7 +326,7 @@ def _retried_text(retried: Retried) -> str:
 
 def _warn_of_licences(session: Session, campaign_id: str) -> None:
     """Warn, before device time is spent, of clips that could not be published."""
-    for warning in ineffective_attestations(session.resources):
+    for warning in (*ineffective_attestations(session.resources), *unknown_providers(session.resources)):
         warn(f"Warning: {warning}")
     spare = session.catalogue.progress.not_needed(campaign_id)
     pending = session.catalogue.variants.of_campaign(campaign_id, [*UNFINISHED, *TO_PUBLISH])

@@ -9,7 +9,7 @@ from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Encoding, IncludeHidden, MaxVariants, Model, Sheet, Tab
-from app.cli.output import say, say_json
+from app.cli.output import say, say_json, warn
 from app.session import Session
 from flows.submit import read_sheet
 from manifests.errors import SheetError, TooManyVariantsError
@@ -18,6 +18,7 @@ from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
+from tasks.runtime.readiness import problems_of
 
 
 def init(
@@ -57,6 +58,7 @@ def validate(
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     too_many = _too_many(checked, session.settings.max_variants)
+    unready = _unready(session, checked)
     rows = intake.row_count
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
@@ -71,6 +73,7 @@ def validate(
                 "too_many_variants": too_many,
                 "problems": [_as_json(problem) for problem in checked.problems],
                 "warnings": [_as_json(warning) for warning in checked.warnings],
+                "unready": unready,
             }
         )
     else:
@@ -78,6 +81,8 @@ def validate(
         if too_many:
             say(too_many)
         show_warnings(checked.warnings, rows, path)
+        for sentence in unready:
+            warn(f"Warning: {sentence}")
         if annotated:
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
         errors = len(checked.problems) + bool(too_many)
@@ -85,6 +90,12 @@ def validate(
         say(_summary(rows, len(checked.briefs), errors, len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows) or too_many:
         raise typer.Exit(1)
+
+
+def _unready(session: Session, checked: Checked) -> list[str]:
+    """Return why hosted models of a sheet cannot be used yet, one sentence each."""
+    names = {name for brief in checked.briefs for name in brief.models or (session.settings.model,)}
+    return [found.problem for _, found in problems_of(session.resources, sorted(names))]
 
 
 def _too_many(checked: Checked, max_variants: int) -> str:

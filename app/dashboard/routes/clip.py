@@ -28,6 +28,7 @@ from manifests.costs.money import Money
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
 from manifests.states import State
+from tasks.plan.fallback import replaced_model
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.files.shared_staging import is_reachable
 from tasks.runtime.resources import bucket_of, signer_of
@@ -37,7 +38,8 @@ MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
-CLIP_FACTS = ("size", "device_seconds", "rung")
+CLIP_FACTS = ("size", "device_seconds", "rung", "provider", "codec", "frame_rate", "has_audio", "parent_credential")
+HEVC_NOTE = "hevc (not every browser plays it)"
 
 
 CHECK_LABELS = {
@@ -165,6 +167,7 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "events": deps.catalogue.variants.events(variant_id=row.variant_id),
         "comments": deps.catalogue.reviews.comments(row.variant_id),
         "reviews": deps.catalogue.reviews.all(variant_id=row.variant_id),
+        "replaced": replaced_model(deps.catalogue, row),
         "children": deps.catalogue.gallery.children(row.variant_id),
         "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
         "here": row.clip is not None
@@ -209,6 +212,8 @@ def _settings(row: VariantRow) -> dict[str, Any]:
         facts["size"] = f"{facts['size'] / 1000:,.0f} kB"
     if row.clip and row.clip.provider:
         facts |= {"provider": row.clip.provider, "provider job": row.clip.job_id, "cost": _cost_text(row.clip)}
+    if facts.get("codec") == "hevc":
+        facts["codec"] = HEVC_NOTE
     return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from adapters.bucket import Bucket
 from adapters.files.durable import write_durably
-from adapters.media.video import read_frames
+from adapters.media.video_frames import last_frames
 from manifests.errors import EncodingError, GenerationError, PlanError
 from tasks.runtime.files.first_frames import PREFIX
 from tasks.runtime.files.staging import disk_full_errors, is_intact, sha256_of
@@ -61,7 +61,7 @@ class EarlierClips:
                 "that has it."
             )
         try:
-            return read_frames(kept)[-MOST_FRAMES:]
+            return last_frames(kept, MOST_FRAMES)
         except EncodingError as error:
             raise GenerationError(str(error)) from error
 

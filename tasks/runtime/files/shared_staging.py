@@ -1,7 +1,7 @@
 """Stage masters under ``staging/`` in the bucket, where every host can read them.
 
-A worker uploads master, poster and sound before it records the clip in the catalogue; processes that score, sign or
-show the clip download them. Keys contain the SHA-256 of the master, so two attempts never mix.
+A worker uploads master, poster, sound and original before it records the clip in the catalogue; processes that score,
+sign or show the clip download them. Keys contain the SHA-256 of the master, so two attempts never mix.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def share(resources: Resources, clip: Clip) -> Clip:
-    """Upload a clip's master, poster and sound to the bucket, and return the clip with its shared location.
+    """Upload a clip's master, poster, sound and original to the bucket, and return the clip with its shared location.
 
     The local files are deleted, because disks of workers are small.
 
@@ -48,6 +48,15 @@ def share(resources: Resources, clip: Clip) -> Clip:
             key_of_sound(clip), sound, content_type="audio/flac", cache_control=CACHE_CONTROL, sha256=clip.sound_sha256
         )
         sound.unlink(missing_ok=True)
+    if original := Staging(resources.staging).original_of(clip):
+        bucket.put_new(
+            key_of_original(clip),
+            original,
+            content_type="application/octet-stream",
+            cache_control=CACHE_CONTROL,
+            sha256=clip.original_sha256,
+        )
+        original.unlink(missing_ok=True)
     clip.path.unlink(missing_ok=True)
     clip.poster.unlink(missing_ok=True)
     return replace(clip, machine=SHARED)
@@ -74,6 +83,17 @@ def key_of_sound(clip: Clip) -> str:
     if not _SHA256.fullmatch(clip.sound_sha256):
         raise _invalid_hash(clip)
     return f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.sound_sha256}.flac"
+
+
+def key_of_original(clip: Clip) -> str:
+    """Return the key of the provider's file from which the master was transcoded.
+
+    Raises:
+        CatalogueError: the hash is not one.
+    """
+    if not _SHA256.fullmatch(clip.original_sha256):
+        raise _invalid_hash(clip)
+    return f"{PREFIX}/{clip.variant_id[:2]}/{clip.variant_id}/{clip.original_sha256}.original"
 
 
 def is_reachable(resources: Resources, clip: Clip) -> bool:
@@ -129,6 +149,21 @@ def fetch_sound(resources: Resources, clip: Clip) -> Path | None:
         with _alone(staging.folder(clip.variant_id)):
             _fetch(bucket_of(resources), key_of_sound(clip), path)
     return path if is_intact(path, clip.sound_sha256) else None
+
+
+def fetch_original(resources: Resources, clip: Clip) -> Path | None:
+    """Return the local path of the provider's file, downloaded if necessary; None if it no longer exists.
+
+    Raises:
+        BucketError: the bucket does not respond.
+    """
+    path = Staging(resources.staging).original_of(clip)
+    if path is None:
+        return None
+    if clip.machine == SHARED and not is_intact(path, clip.original_sha256):
+        with _alone(path.parent):
+            _fetch(bucket_of(resources), key_of_original(clip), path)
+    return path if is_intact(path, clip.original_sha256) else None
 
 
 def _invalid_hash(clip: Clip) -> CatalogueError:

@@ -14,12 +14,14 @@ from manifests.system_errors import DISK_FULL, full_disk_text
 
 SIGNED = "signed-"
 MASTER, POSTER, SOUND = "master.mp4", "poster.jpg", "sound.flac"
+ORIGINAL = "original"
+"""A provider's file from which the master was transcoded, as it was downloaded."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _SIGNED = re.compile(SIGNED + r"[0-9]{1,10}", re.ASCII)
 
 
 class Staging:
-    """A folder with a subfolder per variant, for its master, poster and sound, and a folder per signing attempt.
+    """A folder with a subfolder per variant, for its master, poster, sound and original, and a folder per signing.
 
     A worker whose lease has expired may still be signing when another worker starts. With separate folders, the files
     of two attempts never mix.
@@ -53,6 +55,10 @@ class Staging:
     def sound_of(self, clip: Clip) -> Path | None:
         """Return the path that the sound of a clip has here; None if its model generates no sound."""
         return self.path_of(clip.variant_id) / SOUND if clip.sound_sha256 else None
+
+    def original_of(self, clip: Clip) -> Path | None:
+        """Return the path that the provider's file has here; None if the clip was not transcoded."""
+        return self.path_of(clip.variant_id) / ORIGINAL if clip.original_sha256 else None
 
     def signed_file(self, variant_id: str, stored: Path | None) -> Path:
         """Return the path of a signed file; of the stored path, only the signing attempt is used."""

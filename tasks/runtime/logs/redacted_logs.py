@@ -28,6 +28,8 @@ def secrets_of_resources(resources: Resources) -> Iterable[str]:
     """Yield the secrets of the resources."""
     yield from filter(None, (resources.bucket.access_key, resources.bucket.secret_key))
     yield from passwords(resources.catalogue_url)
+    for account in resources.providers:
+        yield from account.secrets
     for key in (resources.prompt_key, resources.audit_key):
         if key:
             yield key.hex()

@@ -17,8 +17,9 @@ _NAMES = "secret|passw(?:or)?d|passphrase|token|api[_-]?key|private[_-]?key|acce
 _NAMED = rf"(?:(?:{_NAMES})[\w-]{{0,60}}|pwd{_FOLDER})"
 """The end of a secret's name. Repetitions are bounded or follow the last match, so long texts are processed quickly."""
 _IN_QUERIES = (
-    r"x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|"
-    r"policy|key-pair-id|code|state|(?:access_|refresh_|id_)?token|(?:client_)?secret|password|api_?key"
+    r"x-(?:amz|goog|oss|tos|cos|obs)-(?:signature|credential|security-token)|signature|sig|sign|q-signature|"
+    r"(?:aws|oss)accesskeyid|googleaccessid|policy|key-pair-id|hdn(?:ts|ea)|auth_key|_?jwt|"
+    r"code|state|(?:access_|refresh_|id_)?token|(?:client_)?secret|password|(?:api_?)?key"
 )
 _WEBHOOKS = (
     r"hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com/api/webhooks|[\w.-]+\.webhook\.office\.com|"
@@ -26,9 +27,9 @@ _WEBHOOKS = (
 )
 _TOKENS = (
     r"(?:gl(?:pat|oas|dt|rt|ptt|ft|soat|cbt|imt|agent)-|github_pat_|xox[abeprs]-|pypi-|sk-(?:ant-|proj-))[\w-]{16,}|"
-    r"(?:gh[pousr]|hf)_[a-z0-9]{30,}"
+    r"(?:gh[pousr]|hf)_[a-z0-9]{30,}|AIza[\w-]{35}|key_[0-9a-f]{64,}|luma-[0-9a-f-]{32,}|sk-[a-z0-9]{32,}"
 )
-"""Tokens of GitLab, GitHub, Slack, PyPI, Anthropic, OpenAI and Hugging Face."""
+"""Tokens of GitLab, GitHub, Slack, PyPI, Anthropic, OpenAI, Hugging Face, Google, Runway, Luma and DashScope."""
 _PORT = r"(?!\d{1,5}(?:[/?#\s'\"]|$))"
 
 

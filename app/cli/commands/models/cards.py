@@ -1,22 +1,25 @@
 """`reelmill models`: list, show and verify model cards."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+from app.cli.commands.models.hosted import hosted_json, show_card, show_hosted, show_unconfirmed, states_of
 from app.cli.options import AsJson
 from app.cli.output import say, say_json
 from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import IncompleteWeightsError
-from models.card import CONDITIONS, Card, LocalCard, ModelCard
+from models.card import CONDITIONS, Card, GeneratorCard, LocalCard, ModelCard
+from models.hosted_card import HostedCard
 from models.placement.table import rungs_by_size
 from models.registry import get_any_card, get_card_with_weights, load_scorer_cards, weights_path, weights_problem
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
+from tasks.runtime.readiness import Readiness
 
 PUBLISHING = {
     "free": "allowed",
@@ -38,8 +41,10 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         return
     session = Session.open()
     cards = [*session.cards.values(), *load_scorer_cards(session.settings.model_folders).values()]
+    hosted = [card for card in cards if isinstance(card, HostedCard)]
     if as_json:
-        say_json([_as_json(session, card) for card in cards])
+        states = states_of(session, hosted)
+        say_json([_as_json(session, card, states) for card in cards])
         return
     clearances = clearances_of(session.resources)
     show_table(
@@ -52,11 +57,13 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
                 _state(session, card),
             )
             for card in cards
+            if isinstance(card, LocalCard)
         ],
     )
+    show_hosted(session, hosted)
     say(
         "\n`reelmill models show MODEL` shows the licence of a model, the attestation that it needs for publishing, "
-        "its sizes and vocabulary, and why its weights are refused. `reelmill models pull MODEL` downloads them."
+        "its sizes, vocabulary and prices, and why it cannot be used. `reelmill models pull MODEL` downloads weights."
     )
 
 
@@ -67,20 +74,26 @@ def show(
     """Show a model card: output, licence, weights, vocabulary, example prompts, limits and measurements."""
     session = Session.open()
     card = get_any_card(name, session.settings.model_folders)
+    hosted = [card] if isinstance(card, HostedCard) else []
     if as_json:
-        say_json(_as_json(session, card))
+        say_json(_as_json(session, card, states_of(session, hosted)))
         return
     say(f"{card.title} ({card.name})\n{card.description}\n")
     if isinstance(card, ModelCard):
         say(f"Pipeline: {card.pipeline}, scored by {card.scorer}")
         say(f"Generates from: {sources_text(card)}")
-    say(f"Output: {makes_text(card)}")
+    if isinstance(card, HostedCard):
+        show_card(session, card)
+    else:
+        say(f"Output: {makes_text(card)}")
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
-    if isinstance(card, ModelCard):
+    if isinstance(card, GeneratorCard):
         _show_clearance(card, clearance_of(session.resources, card))
     if isinstance(card, LocalCard):
         _show_weights(session, card)
     _show_list("Limits", card.limits)
+    if isinstance(card, HostedCard):
+        show_unconfirmed(card)
     _show_list("Measured", [f"{what}: {value}" for what, value in card.measured.items()])
     if isinstance(card, ModelCard):
         for name, profile in card.profiles.items():
@@ -135,10 +148,8 @@ def _show_digest(digest: CardDigest) -> None:
     say(f'{digest.path}\n  {digest.field}: "revision": "{revision}", "sha256": "{digest.sha256}"\n')
 
 
-def _state(session: Session, card: Card) -> str:
+def _state(session: Session, card: LocalCard) -> str:
     """Return ``present``, ``missing``, ``refused`` for weights that must not be loaded, or ``unusable``."""
-    if not isinstance(card, LocalCard):
-        return "hosted"
     if isinstance(card, ModelCard) and card.unsupported:
         return "unusable"
     if not (problem := weights_problem(card, session.settings.weights_root, quick=True)):
@@ -155,10 +166,10 @@ def publishing_text(clearance: Clearance | None) -> str:
     return "attested" if clearance.is_given else "attest first"
 
 
-def _show_clearance(card: ModelCard, clearance: Clearance) -> None:
+def _show_clearance(card: GeneratorCard, clearance: Clearance) -> None:
     if card.licence.sentence:
         say(card.licence.sentence)
-    if card.retired:
+    if card.retired and isinstance(card, LocalCard):
         say(f"Retired: {card.retired}")
     for notice in clearance.notices:
         say(notice)
@@ -223,10 +234,12 @@ def _show_list(title: str, lines: Sequence[str]) -> None:
         say(f"  {line}")
 
 
-def _as_json(session: Session, card: Card) -> dict[str, Any]:
+def _as_json(session: Session, card: Card, states: Mapping[str, Readiness]) -> dict[str, Any]:
     problem = weights_problem(card, session.settings.weights_root, quick=True) if isinstance(card, LocalCard) else None
     answer: dict[str, Any] = {"weights_present": problem is None, "weights_problem": problem}
-    if isinstance(card, ModelCard):
+    if isinstance(card, HostedCard):
+        answer |= hosted_json(states[card.name], card)
+    if isinstance(card, GeneratorCard):
         clearance = clearance_of(session.resources, card)
         answer |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
     return {**card.model_dump(mode="json"), **answer}

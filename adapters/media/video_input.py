@@ -1,0 +1,57 @@
+"""Open video files of any origin: only known formats, and never another file or address that a file names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+
+from adapters.media.mp4_boxes import read_boxes
+from manifests.errors import EncodingError
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv"
+"""Formats that are read. Playlists such as HLS are not: they could name any file of this machine."""
+OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+MAX_SIDE = 8192
+"""Longest side in pixels."""
+MAX_FRAMES = 36_000
+"""Ten minutes at 60 frames per second."""
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[av.container.InputContainer]:
+    """Yield the opened file, which has a video stream of a size that can be decoded.
+
+    Raises:
+        EncodingError: it is missing, no video, truncated, encrypted or too large. Errors of the block are converted.
+    """
+    try:
+        _check_boxes(path)
+        with av.open(str(path), options=OPTIONS, metadata_errors="replace") as container:
+            _check_stream(path, container)
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise EncodingError(f"Cannot read the video {path}: {error.strerror or error}") from error
+
+
+def _check_boxes(path: Path) -> None:
+    boxes = read_boxes(path)
+    if boxes.is_encrypted:
+        raise EncodingError(f"Cannot read the video {path}: it is encrypted.")
+    if boxes.is_truncated:
+        raise EncodingError(f"Cannot read the video {path}: it is truncated.")
+
+
+def _check_stream(path: Path, container: av.container.InputContainer) -> None:
+    if not container.streams.video:
+        raise EncodingError(f"The file {path} contains no video.")
+    context = container.streams.video[0].codec_context
+    if context is None:
+        raise EncodingError(f"Cannot read the video {path}: its codec is not known.")
+    if not context.width or not context.height:
+        raise EncodingError(f"Cannot read the video {path}: its frames have no size. It is damaged or truncated.")
+    if max(context.width, context.height) > MAX_SIDE:
+        raise EncodingError(
+            f"Cannot read the video {path}: its frames are {context.width}x{context.height} pixels, "
+            f"and at most {MAX_SIDE}x{MAX_SIDE} are supported."
+        )

@@ -1,0 +1,1 @@
+"""What protocols share: tables of a provider's words, and functions that read answers by them."""

@@ -1,0 +1,134 @@
+"""`reelmill doctor` tests the keys of providers, and makes no request without a key."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hosted_samples import card_folder
+
+from manifests.errors import ProviderError
+from manifests.hosted.wire import Answer, Wire
+from tasks.doctor import providers
+from tasks.doctor.providers import check_others, check_provider, provider_checks, usual_variables
+from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of, close_resources
+
+ACME = ProviderAccount("acme", "key-of-acme")
+
+
+class Format:
+    """A wire format with a free request, or without one."""
+
+    def __init__(self, wire: Wire | None) -> None:
+        self.wire = wire
+
+    def check_key(self, card, base_url, account) -> Wire | None:
+        return self.wire
+
+
+@pytest.fixture
+def resources(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(providers, "format_of", lambda card: Format(Wire("GET", f"{card.base_url}/me")))
+    close_resources()
+    retired = {"name": "acme-video-0", "retired": "Acme closed it. Use acme-video-1."}
+    folder = card_folder(tmp_path / "cards", {}, retired)
+    (tmp_path / "staging").mkdir()
+    yield Resources(
+        f"sqlite:///{tmp_path}/catalogue.sqlite",
+        BucketConfig("bucket"),
+        SignerConfig("none", Path()),
+        tmp_path / "staging",
+        model_folders=(folder,),
+        providers=(ACME,),
+    )
+    close_resources()
+
+
+def unasked(*_: object) -> Answer:
+    raise AssertionError("no request is expected")
+
+
+def answering(status: int):
+    return lambda account, card, wire: Answer(status, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "words"),
+    [
+        (200, "ok", "Ready: acme-video-1, 1 retired. The provider accepts the key."),
+        (401, "fail", "The provider refuses the key (401)."),
+        (403, "fail", "The provider refuses the key (403)."),
+        (402, "fail", "The provider accepts the key, but the account has no money (402)."),
+        (429, "warn", "The key was not tested, because https://api.acme.example responds with 429."),
+        (503, "warn", "The key was not tested, because https://api.acme.example responds with 503."),
+    ],
+)
+def test_the_answer_to_a_free_request_decides(resources, status, level, words):
+    finding = check_provider(resources, "acme", ask=answering(status))
+    assert finding.level == level
+    assert words in finding.message
+
+
+def test_a_provider_that_does_not_respond_is_a_warning(resources):
+    def broken(*_: object) -> Answer:
+        raise ProviderError("api.acme.example cannot be reached (ConnectError).")
+
+    finding = check_provider(resources, "acme", ask=broken)
+    assert (finding.level, finding.fix) == ("warn", "Check the network and the address.")
+    assert "api.acme.example cannot be reached" in finding.message
+
+
+def test_without_a_free_request_nothing_is_sent(resources, monkeypatch):
+    monkeypatch.setattr(providers, "format_of", lambda card: Format(None))
+    finding = check_provider(resources, "acme", ask=unasked)
+    assert (finding.level, finding.message) == (
+        "ok",
+        "Ready: acme-video-1, 1 retired. A key is set. There is no free request with which to test it.",
+    )
+
+
+def test_without_a_key_nothing_is_sent(resources):
+    finding = check_provider(replace(resources, providers=()), "acme", ask=unasked)
+    assert finding.level == "fail"
+    assert "Set REELMILL_PROVIDER_ACME_KEY, or REELMILL_PROVIDER_ACME_KEY_FILE" in finding.message
+
+
+def test_a_paused_account_is_a_warning(resources):
+    catalogue_of(resources).provider_accounts.pause("acme", "money", "no credits")
+    finding = check_provider(resources, "acme", ask=unasked)
+    assert finding.level == "warn"
+    assert "run `reelmill providers resume acme`" in finding.message
+
+
+def test_a_key_file_that_others_can_read_is_a_warning_with_a_fix(resources):
+    account = replace(ACME, warning="Other users can read the key file /k. Run `chmod 600 /k`.")
+    finding = check_provider(replace(resources, providers=(account,)), "acme", ask=answering(200))
+    assert (finding.level, finding.fix) == ("warn", "Run `chmod 600 /k`.")
+    assert finding.message.endswith("accepts the key. Other users can read the key file /k.")
+
+
+def test_only_accounts_and_the_default_model_are_checked(resources):
+    assert list(provider_checks(resources, "starter")) == ["provider acme", "providers"]
+    assert list(provider_checks(replace(resources, providers=()), "starter")) == ["providers"]
+    assert "provider acme" in provider_checks(replace(resources, providers=()), "acme-video-1")
+
+
+def test_the_summary_names_variables_of_other_programs(resources, monkeypatch):
+    monkeypatch.setattr(providers, "USUAL_VARIABLES", {"acme": ("ACME_TOKEN", "ACME_KEY")})
+    assert usual_variables({"ACME_TOKEN": "x", "ACME_KEY": "", "PATH": "/bin"}) == {"ACME_TOKEN"}
+    finding = check_others(resources, set(), {"ACME_TOKEN"})
+    assert finding.level == "ok"
+    assert "ACME_TOKEN is set, but Reelmill reads REELMILL_PROVIDER_ACME_KEY." in finding.message
+    assert "ACME_KEY is set" not in finding.message
+
+
+def test_an_account_of_an_unknown_provider_is_a_warning(resources):
+    account = ProviderAccount("acne", "key")
+    finding = check_others(replace(resources, providers=(account,)), {"acne"})
+    assert finding.level == "warn"
+    assert "Did you mean acme?" in finding.message
+
+
+def test_usual_variables_are_of_providers_that_cards_name(resources):
+    known = {card.provider for card in cards_of(resources).values() if hasattr(card, "provider")}
+    assert set(providers.USUAL_VARIABLES) <= known
