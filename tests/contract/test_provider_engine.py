@@ -38,7 +38,7 @@ UNCLEAR = {
     "503, not taken": unavailable(takes=False),
     "503, taken": unavailable(takes=True),
     "redirect, taken": redirect()._replace(takes=True),
-    "200 with a body that nobody knows, taken": Fault(body=b"<html>", takes=True),
+    "200 with an unreadable body, taken": Fault(body=b"<html>", takes=True),
 }
 
 
@@ -323,7 +323,8 @@ def test_a_job_whose_process_died_while_submitting_is_searched_for(tmp_path, was
         report = world.run()
     assert (report.passed, report.problems) == (1, ())
     assert vendor.billed == {"a red ball": 1}
-    assert (world.jobs[0].job_id == job_id) and len(world.jobs) == (1 if was_taken else 2)
+    assert world.jobs[0].job_id == job_id
+    assert len(world.jobs) == (1 if was_taken else 2)
     assert world.rows[0].tries <= 1
 
 
