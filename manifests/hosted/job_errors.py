@@ -9,6 +9,7 @@ CatalogueError
 │   ├── CurrencyError
 │   └── UnknownPriceError
 └── JobStateError        the job's state does not allow the change
+    └── TakenReferenceError    another job has the provider's reference
 """
 
 from manifests.errors import CatalogueError
@@ -77,3 +78,7 @@ class UnknownPriceError(JobMoneyError):
 
 class JobStateError(CatalogueError):
     """The state of the provider job does not allow this change."""
+
+
+class TakenReferenceError(JobStateError):
+    """Another job has the provider's reference: one clip would be stored for two variants."""

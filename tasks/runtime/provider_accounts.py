@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from manifests.errors import SettingsError
 from models.hosted_card import HostedCard
@@ -42,6 +43,10 @@ class ProviderAccount:
         """Return the address of the API, without a slash at its end."""
         return (self.url or card.base_url).rstrip("/")
 
+    def is_at(self, card: HostedCard, base_url: str) -> bool:
+        """Return whether the key belongs to the server of ``base_url``: the one with which the account is used now."""
+        return _origin(base_url) == _origin(self.base_url(card))
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that must not appear in logs: the key and its parts."""
@@ -51,6 +56,11 @@ class ProviderAccount:
     def values(self) -> Mapping[str, str]:
         """The fields that are not secret, by name."""
         return dict(self.fields)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _secrets_in(key: str) -> Iterator[str]:

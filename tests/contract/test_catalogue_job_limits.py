@@ -5,7 +5,7 @@ import time
 
 import pytest
 import samples
-from provider_job_samples import CENTS_30, SPRING, TAKEN, job_in, leased, reserve
+from provider_job_samples import CENTS_30, SPRING, job_in, leased, reserve, taken
 from sqlalchemy import update
 
 from adapters.catalogue import Catalogue, Lease, open_catalogue
@@ -37,7 +37,7 @@ def test_limits_are_shared_by_all_hosts(catalogue: Catalogue):
                 reserve(each, leases[2], 2)
             assert (busy.value.limit, busy.value.wait_s) == ("concurrency", None)
         reserve(other, leases[2], 2, provider="kling")
-        catalogue.provider_jobs.submitted(jobs[0].job_id, TAKEN)
+        catalogue.provider_jobs.submitted(jobs[0].job_id, taken(jobs[0].job_id))
         catalogue.provider_jobs.uncertain(jobs[1].job_id, "no answer")
         with pytest.raises(AccountBusyError):
             reserve(other, leases[3], 2)
@@ -140,7 +140,7 @@ def test_a_budget_counts_what_is_reserved_and_spent(catalogue: Catalogue):
         reserve(catalogue, leases[3], run_id=run_id)
     assert catalogue.runs.turn(run_id).may_work
     catalogue.provider_jobs.refused(jobs[0].job_id, Refused(Cause.MODERATION, "blocked", "a face"))
-    catalogue.provider_jobs.submitted(jobs[1].job_id, TAKEN)
+    catalogue.provider_jobs.submitted(jobs[1].job_id, taken(jobs[1].job_id))
     catalogue.provider_jobs.done(jobs[1].job_id, Money.of("0.40", "USD"))
     reserve(catalogue, leases[3], run_id=run_id)
     assert catalogue.runs.turn(run_id) == (False, "budget")
@@ -207,7 +207,7 @@ def test_a_job_without_a_price_needs_a_run_without_a_budget(catalogue: Catalogue
     with pytest.raises(UnknownPriceError):
         reserve(catalogue, lease, run_id=run(catalogue, Money.of(50, "USD")), price=None)
     job = reserve(catalogue, lease, run_id=run(catalogue, None), price=None)
-    catalogue.provider_jobs.submitted(job.job_id, TAKEN)
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
     done = catalogue.provider_jobs.done(job.job_id)
     assert (done.cost, done.reserved) == (None, None)
     [total] = catalogue.provider_jobs.money()

@@ -108,7 +108,7 @@ class Jobs(RuleBasedStateMachine):
     @precondition(lambda self: self.states)
     @rule(pick=PICK)
     def accept_late(self, pick):
-        self.attempt(pick, lambda c, key: c.provider_jobs.submitted(key, Accepted("vendor-1")))
+        self.attempt(pick, lambda c, key: c.provider_jobs.submitted(key, Accepted(f"vendor-{key}")))
 
     def picked(self, pick) -> str:
         """Return one of the newest jobs."""

@@ -11,7 +11,7 @@ from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
 from adapters.catalogue.work.job_rows import lock_job
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
-from manifests.hosted.job_errors import JobStateError
+from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 
 REPORTED = "reported_cost"
@@ -19,6 +19,7 @@ REPORTED = "reported_cost"
 UNSETTLED = frozenset({JobState.SUBMITTING, JobState.UNCERTAIN})
 """It is not known yet whether the provider has taken the job."""
 _FREE: Mapping[str, Any] = {"cost_micros": 0, "cost_is_estimate": 0}
+_UNPAID: Mapping[str, Any] = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
 
 
 def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) -> ProviderJob:
@@ -51,8 +52,12 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
 
     A job that was closed as not taken, and that the provider accepts after all, is submitted again. If its variant has
     another open job by then, it is lost: it is paid, and nobody needs it.
+
+    Raises:
+        TakenReferenceError: another job has this reference.
     """
     values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text(dict(accepted.links))}
+    _check_reference(connection, job, values["vendor_ref"])
     if job.state == JobState.SUBMITTED and job.vendor_ref in ("", values["vendor_ref"]):
         return write(connection, job, **values)
     if job.state == JobState.CANCELLED and not job.vendor_ref:
@@ -60,13 +65,41 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
     return move(connection, job, JobState.SUBMITTED, **values, look_at=None, error="")
 
 
+def take_back(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
+    """Record that the provider has a lost job after all: it is followed again, and its money reserved again.
+
+    Raises:
+        JobStateError: another job was submitted for its variant meanwhile.
+        TakenReferenceError: another job has this reference.
+    """
+    _check_reference(connection, job, clean(accepted.vendor_ref))
+    query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
+    if connection.execute(query).first() is not None:
+        raise refused(job, JobState.SUBMITTED)
+    return write(connection, job, state=JobState.SUBMITTED, vendor_ref=accepted.vendor_ref, closed_by="", **_UNPAID)
+
+
+def _check_reference(connection: Connection, job: ProviderJob, vendor_ref: str) -> None:
+    """Check that no other job of the server has a reference; servers that cost nothing may use theirs again."""
+    if job.currency and not job.reserved_micros:
+        return
+    column = provider_jobs.c
+    query = select(column.job_id).where(
+        column.provider == job.provider,
+        column.vendor_ref == vendor_ref,
+        column.base_url == job.base_url,
+        column.job_id != job.job_id,
+    )
+    if other := connection.execute(query).scalar():
+        raise TakenReferenceError(f"The provider's reference {vendor_ref[:80]!r} is that of the provider job {other}.")
+
+
 def _accept_late(connection: Connection, job: ProviderJob, values: Mapping[str, Any]) -> ProviderJob:
     query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
     sent = database_now() if job.submitted_at is None else provider_jobs.c.submitted_at
     values = {**values, "submitted_at": sent}
     if connection.execute(query).first() is None:
-        unpaid = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
-        return write(connection, job, state=JobState.SUBMITTED, **values, **unpaid)
+        return write(connection, job, state=JobState.SUBMITTED, **values, **_UNPAID)
     why = "The provider accepted it after it had been closed, and after another job had been submitted."
     return write(connection, job, state=JobState.LOST, **values, **expected_cost(job), error=why)
 

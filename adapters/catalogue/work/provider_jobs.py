@@ -19,6 +19,7 @@ from adapters.catalogue.work.job_changes import (
     finish,
     move,
     refused,
+    take_back,
     write,
 )
 from adapters.catalogue.work.job_money import job_totals, job_totals_by
@@ -163,12 +164,16 @@ class ProviderJobs(CataloguePart):
             return write(connection, job, owner=owner) if job.is_open else job
 
     def adopt(self, job_id: str, vendor_ref: str, actor: str) -> ProviderJob:
-        """Record a person's decision that the provider has taken an uncertain job, with an audit entry."""
+        """Record a person's decision that the provider has an uncertain or a lost job, with an audit entry.
+
+        A lost job can be taken back unless another one was submitted for its variant meanwhile.
+        """
         with self._db.writing() as connection:
             job = lock_job(connection, job_id)
-            if job.state not in UNSETTLED:
+            if job.state not in (*UNSETTLED, JobState.LOST):
                 raise refused(job, JobState.SUBMITTED)
-            adopted = accept(connection, job, Accepted(vendor_ref, job.links))
+            take = take_back if job.state == JobState.LOST else accept
+            adopted = take(connection, job, Accepted(vendor_ref, job.links))
             append(connection, actor, ADOPTED, [(job_id, {"vendor_ref": vendor_ref, "was": job.state})])
         return adopted
 

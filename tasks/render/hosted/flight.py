@@ -96,6 +96,7 @@ class ProblemKind(Enum):
     PAUSED = "paused"
     BUDGET = "budget"
     FULL = "full"
+    MOVED = "moved"
 
 
 class Problem(NamedTuple):

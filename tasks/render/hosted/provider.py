@@ -86,6 +86,10 @@ class Provider:
             own.per_day or of_card.per_day,
         )
 
+    def is_at(self, job: ProviderJob) -> bool:
+        """Return whether a job is at the server for which the key is meant."""
+        return self.account.is_at(self.card, job.base_url or self.base_url)
+
     def prepare(self, variant: Variant, reference: str, resources: Resources) -> Submission:
         """Return the request for one variant, and obtain a token for it if necessary.
 

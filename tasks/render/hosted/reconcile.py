@@ -9,6 +9,7 @@ import time
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
 from manifests.hosted.job import Finding
+from manifests.hosted.job_errors import TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
 from tasks.render.hosted.flight import Flight, Later, Next, Problem, ProblemKind, PutBack, Step
@@ -42,7 +43,10 @@ def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
 def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding) -> Next:
     job = flight.known_job
     if finding.accepted is not None and _is_ours(catalogue, provider, job, finding):
-        flight.provider_job = catalogue.provider_jobs.submitted(job.job_id, finding.accepted)
+        try:
+            flight.provider_job = catalogue.provider_jobs.submitted(job.job_id, finding.accepted)
+        except TakenReferenceError as error:
+            return _look_later(flight, str(error))
         return Later(Step.POLL)
     if finding.is_absent and provider.card.reconcile in ("external_id", "list"):
         if job.looks:

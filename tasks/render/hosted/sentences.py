@@ -34,8 +34,9 @@ def paused_text(card: HostedCard, refusal: Refused) -> str:
 def lost_text(job: ProviderJob, why: str) -> str:
     """Return that a clip was paid for and is lost."""
     return (
-        f"The clip of the provider job {job.job_id[:12]} is lost, and it counts as paid: {why.rstrip('.')}. To "
-        "generate it again, which costs money again, run `reelmill retry CAMPAIGN --failed`."
+        f"The clip of the provider job {job.job_id[:12]} is lost, and it counts as paid: {why.rstrip('.')}. If the "
+        f"provider has it nevertheless, run `reelmill jobs adopt {job.job_id[:12]} {job.vendor_ref or 'REFERENCE'}` "
+        "first. To generate it again, which costs money again, run `reelmill retry CAMPAIGN --failed`."
     )
 
 
@@ -84,6 +85,12 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
         return f"{jobs} overdue{why}. Show them with `reelmill jobs list`; they are asked for again by the next run"
     if kind is ProblemKind.NOT_FETCHED:
         return f"{jobs} done, but not fetched{why}. Run the same command again to fetch them without paying again"
+    if kind is ProblemKind.MOVED:
+        return (
+            f"{jobs} at another address than that of the settings{why}, to which the key is not sent. Set "
+            f"REELMILL_PROVIDER_{provider.upper()}_URL to it until they are fetched, or give them up with "
+            "`reelmill jobs discard`"
+        )
     if kind is ProblemKind.FULL:
         return f"all places of the account {provider} are taken by unsettled jobs. Show them with `reelmill jobs list`"
     return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill jobs resume {provider}`"

@@ -5,14 +5,29 @@ the next one therefore finds the job in one of these states: not sent (there is 
 or sent. It adopts the job, and never submits a second one.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
-from manifests.errors import CatalogueUnreachableError, GenerationError, LostLeaseError, ProviderError
+from manifests.errors import (
+    CardRuleError,
+    CatalogueUnreachableError,
+    GenerationError,
+    LostLeaseError,
+    ProviderError,
+    SettingsError,
+)
 from manifests.hosted.job import Accepted, Cause, JobState, JobStatus, Progress, Refused, Unclear
-from manifests.hosted.job_errors import AccountBusyError, AccountPausedError, BudgetReachedError, OpenJobError
+from manifests.hosted.job_errors import (
+    AccountBusyError,
+    AccountPausedError,
+    BudgetReachedError,
+    JobStateError,
+    OpenJobError,
+    TakenReferenceError,
+)
 from manifests.hosted.provider_job import NewJob, ProviderJob, new_job_id
 from tasks.plan.shard import Shard
 from tasks.render.hosted.delays import asked_delay, backoff, first_poll, jittered
@@ -35,6 +50,7 @@ from tasks.render.hosted.sentences import lost_text, refused_text, unreachable_t
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
 
+log = logging.getLogger(__name__)
 FULL_S = 1.0
 """Seconds until the account is asked for room again, if other hosts have its places."""
 RECORD_S = 30.0
@@ -65,10 +81,20 @@ class JobSteps:
 
     def __call__(self, flight: Flight) -> Next:
         """Do the step that is due, and return what follows; only errors of catalogue and disk are raised."""
-        if flight.step is Step.RECONCILE:
-            return reconcile(self._catalogue, self._provider, flight)
-        do = {Step.BEGIN: self._begin, Step.SUBMIT: self._submit, Step.POLL: self._poll}[flight.step]
-        return do(flight)
+        steps = {
+            Step.BEGIN: self._begin,
+            Step.SUBMIT: self._submit,
+            Step.POLL: self._poll,
+            Step.RECONCILE: self._reconcile,
+        }
+        try:
+            return steps[flight.step](flight)
+        except JobStateError as error:  # a person has decided about the job meanwhile, or another host has settled it
+            log.warning("A job is left as it is: %s", error)
+            return PutBack()
+
+    def _reconcile(self, flight: Flight) -> Next:
+        return reconcile(self._catalogue, self._provider, flight)
 
     def _begin(self, flight: Flight) -> Next:
         """Adopt the open job of the variant, or submit one."""
@@ -78,11 +104,19 @@ class JobSteps:
         flight.provider_job = job = self._jobs.adopt_by(job.job_id, current_owner())
         if job.state is JobState.SUBMITTING:
             flight.provider_job = self._jobs.uncertain(job.job_id, INTERRUPTED)
+        if job.is_open and not self._provider.is_at(job):
+            return self._elsewhere(flight, f"submitted to {job.base_url}")
         if flight.known_job.state is JobState.UNCERTAIN:
             return Later(Step.RECONCILE)
         if job.state is JobState.DONE and job.fetched_at is not None:
             flight.provider_job = self._jobs.fetch_again(job.job_id)
         return Later(Step.POLL) if job.is_open else Later(Step.SUBMIT)
+
+    def _elsewhere(self, flight: Flight, where: str) -> Next:
+        """Leave a job of another server: this one does not know it, and the key of this one is not for that one."""
+        if self._provider.card.costs_money:
+            return PutBack(Problem(ProblemKind.MOVED, where))
+        return self._submit_again(flight, f"It was {where}, which is no longer used")
 
     def _submit(self, flight: Flight) -> Next:
         if self._control.halt is not None:
@@ -91,7 +125,7 @@ class JobSteps:
             submission = self._provider.prepare(flight.lease.variant, new_job_id(), self._resources)
         except TokenError as error:
             return self._without_token(flight, error)
-        except GenerationError as error:
+        except (GenerationError, CardRuleError) as error:
             return FailedFor(str(error))
         return self._reserve(flight, submission) or self._post(flight, submission)
 
@@ -148,23 +182,33 @@ class JobSteps:
             return self._without_token(flight, error)
         except UnclearError as error:
             answer = Unclear(str(error))
+        except (ProviderError, SettingsError) as error:  # the request cannot even be written
+            self._jobs.not_sent(job.job_id, str(error))
+            self._control.stop(error=error, abandon=True)
+            return PutBack()
         return self._after_post(flight, answer)
 
     def _after_post(self, flight: Flight, answer: Accepted | Refused | Unclear) -> Next:
         job = flight.known_job
         if isinstance(answer, Accepted):
-            flight.provider_job = self._stored(job.job_id, answer)
-            flight.delays = self._control.invalid = 0
-            flight.accepted_at, flight.polls = time.monotonic(), 0
-            if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
-                return PutBack()
-            return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
+            try:
+                return self._accepted(flight, answer)
+            except TakenReferenceError as error:
+                answer = Unclear(str(error))
         if isinstance(answer, Unclear):
             flight.provider_job = self._jobs.uncertain(job.job_id, answer.why)
             return Later(Step.RECONCILE, backoff(flight.delays))
         self._jobs.refused(job.job_id, answer)
         flight.provider_job = None
         return after_refusal(self._catalogue, self._provider, flight, answer, self._control)
+
+    def _accepted(self, flight: Flight, accepted: Accepted) -> Next:
+        flight.provider_job = self._stored(flight.known_job.job_id, accepted)
+        flight.delays = self._control.invalid = 0
+        flight.accepted_at, flight.polls = time.monotonic(), 0
+        if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
+            return PutBack()
+        return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
 
     def _stored(self, job_id: str, accepted: Accepted) -> ProviderJob:
         """Store the provider's reference; a catalogue that is briefly unreachable must not lose it."""
