@@ -27,6 +27,8 @@ from models.hosted import kling
 from tasks.render.hosted import lane
 from tasks.runtime import resources as resources_module
 from tasks.runtime.lease_owner import current_owner
+from tasks.sweep import unsettled_jobs
+from tasks.sweep.context import Sweep, SweepOptions
 
 UNCLEAR = {
     "closed during the POST, not taken": Fault("close", takes=False),
@@ -162,6 +164,19 @@ def test_an_unknown_word_is_followed_to_the_deadline_and_named(tmp_path):
         vendor.behaviour = scripted()
         assert world.run().passed == 1
     assert vendor.count("submit") == 1
+
+
+def test_the_sweep_names_jobs_that_nobody_follows(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsettled_jobs, "SETTLING_S", 0.0)
+    faults = scripted(submit=[Fault("close", takes=True)], poll=[Fault(word="DREAMING")] * 1000)
+    with VendorServer("runway", faults) as vendor:
+        changes = paid("none", deadline_s=0.2)
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **changes)
+        world.run()
+    sweep = Sweep(world.resources, [], SweepOptions())
+    unsettled_jobs.report_unsettled(sweep)
+    found = sweep.notes.report(dry_run=False).needs_person
+    assert {kind: each.count for kind, each in found.items()} == {"uncertain-job": 1, "overdue-job": 1}
 
 
 def test_an_expired_address_is_renewed(tmp_path):
