@@ -16,7 +16,9 @@ from app.cli.commands import (
     clock,
     credentials,
     doctor,
+    jobs,
     nights,
+    providers,
     review,
     sheets,
     steering,
@@ -85,6 +87,8 @@ app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
+app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
+app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
 app.command(rich_help_panel=OPERATIONS)(clock.clock)
 app.command(rich_help_panel=OPERATIONS)(credentials.signer)
