@@ -45,13 +45,15 @@ class Roles(NamedTuple):
         self.run(self.owner, SQL / "renderer.sql")
 
     def grant_as_before(self, file: Path) -> None:
-        """Grant what a version without the table of device use granted.
+        """Grant what a version without device use and provider jobs granted.
 
         Args:
             file: where to write its statements.
         """
         before, _, rest = (SQL / "renderer.sql").read_text().partition("-- Device use is only added")
-        file.write_text(before + rest[rest.index("-- The driver reads these columns") :])
+        before, _, between = before.partition("-- A renderer submits no provider jobs.")
+        between = between[between.index("GRANT UPDATE (waiting") :]
+        file.write_text(before + between + rest[rest.index("-- The driver reads these columns") :])
         self.run(self.owner, file)
 
 

@@ -32,6 +32,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
+from manifests.costs.money import Money
 from manifests.errors import CatalogueError, GenerationError
 from manifests.score import Score
 from manifests.states import State
@@ -197,6 +198,10 @@ USE = (
     "INSERT INTO device_use (use_id, campaign_id, run_id, kind, owner, seconds, booked_at) VALUES "
     "(md5(random()::text), {}, {}, {}, 'host:0:1:1', {}, extract(epoch FROM clock_timestamp()))"
 )
+JOB = (
+    "INSERT INTO provider_jobs (job_id, variant_id, attempt, campaign_id, provider, card, protocol, base_url, state, "
+    "created_at, due_at) VALUES (md5(random()::text), '{planned}', 1, 'c', 'x', 'x', 'x', 'x', 'submitting', 0, 0)"
+)
 UPDATE = "UPDATE variants SET {} WHERE variant_id = '{{rendered}}'"
 FORBIDDEN = {
     **{
@@ -277,6 +282,15 @@ FORBIDDEN = {
     "book as a person": USE.format("'c'", "'live'", "'generate'", "1").replace("host:0:1:1", "person:anna"),
     "book another kind": USE.format("'c'", "'live'", "'coffee'", "1"),
     "book for ever": USE.format("'c'", "'live'", "'load'", "'Infinity'"),
+    "read addresses of provider jobs": "SELECT links, base_url FROM provider_jobs",
+    "submit a provider job": JOB,
+    "close a provider job": "UPDATE provider_jobs SET state = 'lost'",
+    "make a provider job free": "UPDATE provider_jobs SET cost_micros = 0",
+    "delete provider jobs": "DELETE FROM provider_jobs",
+    "read provider accounts": "SELECT * FROM provider_accounts",
+    "resume a provider's account": "UPDATE provider_accounts SET paused_at = NULL",
+    "raise a provider's limit": "INSERT INTO provider_accounts (provider, concurrency) VALUES ('x', 1000)",
+    "raise a budget in money": "UPDATE runs SET budget_micros = 1000000000",
     "give leases back": "UPDATE runs SET served = 0",
     "rename a flow run": 'UPDATE runs SET detail = \'{{"flow_run_id": "x"}}\'',
     "change the revision": "UPDATE alembic_version SET version_num = '0001'",
@@ -396,6 +410,13 @@ DAMAGED_CLIPS = {
     "sound_sha256": "../x",
     "width": 10**7,
     "num_frames": 10**7,
+    "provider": "runway",
+    "job_id": "0" * 32,
+    "cost_micros": 1,
+    "currency": 1,
+    "codec": [],
+    "has_audio": "yes",
+    "cost_is_estimate": 1,
 }
 
 
@@ -542,6 +563,8 @@ def test_the_other_calls_of_a_worker_are_allowed(roles: Roles, settings):
             renderer.device_use.book([replace(use, seconds=seconds)])
         renderer.runs.shard_ended(run_id)
         assert renderer.runs.turn(run_id).may_work
+        budgeted = owner.runs.begin(campaign_id, "ray", current_owner(), budget=Money.of(1, "USD"))
+        assert renderer.runs.turn(budgeted).may_work
         renderer.database.close()
     assert owner.runs.get(run_id).spent_s == 6.0
     assert [total.seconds for total in owner.device_use.of_campaign(campaign_id)] == [4.0]
@@ -602,8 +625,9 @@ def test_the_grants_outlive_an_upgrade_and_new_tables_are_closed(old_database: R
     with psycopg.connect(old_database.renderer, autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT * FROM night_schedules")  # added by the upgrade
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("SELECT * FROM device_use")
+        for table in ("device_use", "provider_jobs", "provider_accounts"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM {table}")
         connection.execute("UPDATE variants SET state = 'leased' WHERE state = 'planned'")
     old_database.grant()
     grants = granted(old_database)
