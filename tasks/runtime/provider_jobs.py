@@ -37,8 +37,8 @@ def is_overdue(job: ProviderJob, now: float | None = None) -> bool:
 
 
 def state_text(job: ProviderJob) -> str:
-    """Return the state, with ``overdue`` for jobs that have not ended in time."""
-    return f"{job.state}, overdue" if is_overdue(job) else str(job.state)
+    """Return the state, or ``overdue`` for a submitted job that has not ended in time."""
+    return "overdue" if job.state == JobState.SUBMITTED and is_overdue(job) else str(job.state)
 
 
 def money_text(job: ProviderJob) -> str:

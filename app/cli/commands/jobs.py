@@ -161,7 +161,14 @@ def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
     show_table(
         ["job", "campaign", "model", "submitted", "state", "money"],
         [
-            (job.job_id[:SHORT], job.campaign_id, job.card, _time(job.submitted_at, zone), state_text(job), money_text(job))
+            (
+                job.job_id[:SHORT],
+                job.campaign_id,
+                job.card,
+                _time(job.submitted_at, zone),
+                state_text(job),
+                money_text(job),
+            )
             for job in found
         ],
     )
@@ -203,7 +210,9 @@ def _advice(job: ProviderJob) -> str:
             f"REFERENCE`. If it is not: `reelmill jobs discard {short}`."
         )
     if job.state == JobState.LOST and not job.closed_by:
-        return f"The clip is lost. To generate it again, which is billed again: `reelmill jobs discard {short} --billed`."
+        return (
+            f"The clip is lost. To generate it again, which is billed again: `reelmill jobs discard {short} --billed`."
+        )
     if job.state == JobState.SUBMITTED and is_overdue(job):
         return f"`reelmill resume {job.campaign_id}` polls it again. To give it up: `reelmill jobs cancel {short}`."
     return ""
