@@ -140,6 +140,7 @@ class HostedCard(GeneratorCard):
         audio: ``none``, ``switch`` (the request decides) or ``always``.
         sound: whether clips are requested with sound, if ``audio`` is ``switch``.
         takes_seed: whether the provider uses the seed; otherwise it is the number of the take.
+        account_fields: fields of the account without which there are no requests, such as ``project``.
         max_prompt_chars: longest prompt, in UTF-16 units; None if it is not known.
         options: fixed members of the request's body.
         prices: None if the provider does not bill single clips or its prices are not known.
@@ -174,6 +175,7 @@ class HostedCard(GeneratorCard):
     sound: bool = False
     takes_seed: bool = False
     supports_negative_prompt: bool = False
+    account_fields: tuple[str, ...] = ()
     max_prompt_chars: int | None = Field(None, gt=0)
     min_adherence: float = Field(ge=-1, le=1)
     options: dict[str, JsonValue] = Field(default_factory=dict)
@@ -214,8 +216,11 @@ class HostedCard(GeneratorCard):
         if self.retires and today <= self.retires <= soon:
             return f"is offered until {_written(self.retires)}, and cannot run after that day."
         if self.may_retire and self.may_retire <= soon:
-            since = "may have been" if self.may_retire <= today else "may be"
-            return f"{since} withdrawn by its provider on {_written(self.may_retire)} or later. If so, its jobs are refused."
+            verb = "may have been" if self.may_retire <= today else "may be"
+            return (
+                f"{verb} withdrawn by its provider on {_written(self.may_retire)} or later. If so, its jobs are "
+                "refused, which costs nothing."
+            )
         return ""
 
     @property

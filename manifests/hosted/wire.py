@@ -22,6 +22,7 @@ class Wire(NamedTuple):
         json: body as JSON; None for none.
         parts: body as multipart/form-data.
         sends_key: whether the key is added. Result files on other hosts are fetched without it.
+        keeps: what the reader of its answer needs besides; the engine adds it to the job's ``links``.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -30,6 +31,7 @@ class Wire(NamedTuple):
     json: Any = None
     parts: tuple[Part, ...] = ()
     sends_key: bool = True
+    keeps: Mapping[str, str] = {}
 
 
 class Answer(NamedTuple):

@@ -4,6 +4,7 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
+from manifests.errors import ModelError
 from models.hosted.wire_format import WireFormat
 from models.hosted_card import HostedCard
 
@@ -25,7 +26,13 @@ FORMATS = {
 
 
 def format_of(card: HostedCard) -> WireFormat:
-    """Return the wire format of a card's protocol."""
+    """Return the wire format of a card's protocol.
+
+    Raises:
+        ModelError: the card has none, because its model no longer exists.
+    """
+    if card.protocol not in FORMATS:
+        raise ModelError(f"{card.name} cannot run: {card.retired}")
     return _format(card.protocol)
 
 

@@ -41,6 +41,7 @@ class JobRef(NamedTuple):
         vendor_ref: the provider's reference; empty while it is uncertain whether the provider has taken the job.
         links: addresses that the provider returned with it.
         submitted_at: seconds since 1970.
+        word: the provider's last status word; empty if no poll was answered.
     """
 
     card: HostedCard
@@ -51,6 +52,7 @@ class JobRef(NamedTuple):
     account: Mapping[str, str] = {}
     vendor_ref: str = ""
     links: Mapping[str, str] = {}
+    word: str = ""
 
 
 class WireFormat(Protocol):

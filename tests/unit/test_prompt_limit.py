@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from models.clip_tokenizer import clip_tokenizer
 from models.prompt_limit import PromptLimit, prompt_limit
-from models.registry import get_any_card, get_card, load_cards, load_scorer_cards
+from models.registry import get_any_card, get_card, load_cards, load_scorer_cards, local_cards
 from models.weights import weights_path
 
 LONG = (
@@ -122,7 +122,8 @@ def test_an_open_clip_folder_states_its_context_length(tmp_path):
 
 
 def test_every_card_that_reads_prompts_has_a_limit():
-    unknown = [name for name, card in (load_cards() | load_scorer_cards()).items() if not prompt_limit(card)]
+    cards = local_cards(load_cards()) | load_scorer_cards()
+    unknown = [name for name, card in cards.items() if not prompt_limit(card)]
     assert unknown == ["svd-xt"]  # it reads only a picture
 
 

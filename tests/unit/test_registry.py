@@ -67,7 +67,7 @@ def test_an_unknown_card_suggests_similar_names():
 
 BAD = [
     ("{", "not valid JSON"),
-    ("[]", "field kind: use text-to-video, image-to-video or openclip."),
+    ("[]", "field kind: use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video or openclip."),
     ('{"kind": "image"}', "field kind"),
     ('{"kind": "openclip"}', "field name: Field required."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
