@@ -141,7 +141,7 @@ def run_campaign(
         else:
             run.outcome = LEFT
             waiting = staged_elsewhere(resources, campaign_id)
-            run.why_left = waiting.why if waiting else ""
+            run.why_left = "; ".join([*([waiting.why] if waiting else []), *run.problems])
     return run.outcome
 
 

@@ -2,17 +2,18 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.prefect import prefect_events
+from flows.runtime.hosted_lanes import HostedLanes, hosted_runner, is_hosted
 from flows.runtime.renderer_resources import localise_resources, renderer_resources
-from flows.runtime.run import Run
+from flows.runtime.run import BUDGET, Run
 from flows.runtime.runner import (
     device_runner,
     first_line,
@@ -23,6 +24,7 @@ from flows.runtime.runner import (
 )
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
+from models.card import ModelCard
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
 from tasks.render.render import ShardReport
@@ -40,25 +42,124 @@ prefect_events.install()
 
 
 def render_all(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
-    """Dispatch shards until none is left or the run is over; shards that yielded to other runs are dispatched again."""
+    """Dispatch shards until none is left or the run is over; shards that yielded to other runs are dispatched again.
+
+    Hosted cards use no device: their lanes work at the same time, also if the devices are those of a Ray cluster.
+    """
     shards = remaining.shards(settings.shard_size, run.run_id)
-    cards = tuple(local_card_of(resources, name) for name in sorted({shard.card for shard in shards}))
+    run.problems = ()
     if not shards:
         return
+    hosted, local = _split(resources, shards)
+    cards = tuple(local_card_of(resources, name) for name in sorted({shard.card for shard in local}))
+    lanes = len({shard.card for shard in hosted})
+    with _device_runner(settings, cards) as runner, hosted_runner(lanes) as host, stopped_by_errors():
+        _render(Runners(runner, host), settings, resources, remaining, run, shards)
+
+
+class Runners(NamedTuple):
+    """The task runners of a run; None if there is nothing for it."""
+
+    devices: TaskRunner[Any] | None
+    hosted: TaskRunner[Any] | None
+
+
+def _render(
+    runners: Runners,
+    settings: Settings,
+    resources: Resources,
+    remaining: Remaining,
+    run: Run,
+    shards: list[Shard],
+) -> None:
     fruitless = 0
-    with device_runner(settings, cards) as runner, stopped_by_errors():
-        while shards and run.await_turn(len(shards)):
-            wave = Wave(settings, resources, runner, shards)
+    while shards and run.await_turn(len(shards)):
+        rounds = Round(runners, settings, resources, shards)
+        rounds.run()
+        run.note(rounds.problems, rounds.is_over_budget)
+        if run.is_over or not (rounds.lost or rounds.yielded):
+            return
+        left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
+        fruitless = fruitless + 1 if rounds.lost and number_of_jobs(shards) >= left else 0
+        if rounds.lost and fruitless >= MAX_FRUITLESS:
+            raise BrokenDeviceError(
+                f"Workers were lost repeatedly without finishing a clip ({first_line(rounds.lost)}). Check their "
+                "logs and the memory of their machines, then re-run the same command to resume."
+            )
+
+
+class Round:
+    """All shards once: those of local cards on devices, and those of hosted cards beside them.
+
+    Attributes:
+        reports: reports of the shards that ended.
+        lost: the error with which a worker was lost; None if there was none.
+    """
+
+    def __init__(self, runners: Runners, settings: Settings, resources: Resources, shards: Iterable[Shard]) -> None:
+        self._runners = runners
+        self._settings = settings
+        self._resources = resources
+        self._hosted, self._local = _split(resources, shards)
+        self.reports: list[ShardReport] = []
+        self.lost: Exception | None = None
+
+    @property
+    def yielded(self) -> bool:
+        """Whether shards ended early, because other runs have priority or the run is over."""
+        return any(report.why_ended for report in self.reports)
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the budget has no room for the next job of a provider."""
+        return any(report.why_ended == BUDGET for report in self.reports)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps variants of hosted cards from being generated, each once."""
+        return tuple(dict.fromkeys(problem for report in self.reports for problem in report.problems))
+
+    def run(self) -> None:
+        """Submit the shards and wait until they have ended.
+
+        Raises:
+            ReelmillError: the first failure; that of a device first.
+        """
+        hosted, host = self._hosted, self._runners.hosted
+        lanes = HostedLanes(host, self._resources, hosted) if hosted and host else None
+        if self._local and self._runners.devices:
+            self._run_devices(self._runners.devices)
+        if lanes:
+            try:
+                lanes.wait()
+            finally:
+                self.reports += lanes.reports
+
+    def _run_devices(self, runner: TaskRunner[Any]) -> None:
+        wave = Wave(self._settings, self._resources, runner, self._local)
+        try:
             wave.run()
-            if not wave.lost and not wave.yielded:
-                return
-            left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
-            fruitless = fruitless + 1 if wave.lost and number_of_jobs(shards) >= left else 0
-            if wave.lost and fruitless >= MAX_FRUITLESS:
-                raise BrokenDeviceError(
-                    f"Workers were lost repeatedly without finishing a clip ({first_line(wave.lost)}). Check their "
-                    "logs and the memory of their machines, then re-run the same command to resume."
-                )
+        finally:
+            self.reports, self.lost = wave.reports, wave.lost
+
+
+def _split(resources: Resources, shards: Iterable[Shard]) -> tuple[list[Shard], list[Shard]]:
+    """Return the shards of hosted cards, and those of local ones."""
+    hosted: list[Shard] = []
+    local: list[Shard] = []
+    for shard in shards:
+        (hosted if is_hosted(resources, shard) else local).append(shard)
+    return hosted, local
+
+
+@contextmanager
+def _device_runner(settings: Settings, cards: Collection[ModelCard]) -> Iterator[TaskRunner[Any] | None]:
+    """Yield the task runner for devices; None without local cards, and then no device is looked for."""
+    if not cards:
+        yield None
+        return
+    with device_runner(settings, cards) as runner:
+        yield runner
 
 
 class Wave:

@@ -1,6 +1,7 @@
 """A run of a campaign, recorded in the catalogue from start to end so that runs can take turns."""
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ from tasks.alerts import alerts
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.lease_owner import current_owner, is_dead
 
+log = logging.getLogger(__name__)
 BEAT_S = 10.0
 GATE_S = 1.0
 FINISHED = "finished"
 LEFT = "left"
 """The run was not stopped, but some variants are leased by others or were lost repeatedly."""
 FAILED = "failed"
+BUDGET = "budget"
+"""The budget is used up, or has no room for the next job of a provider."""
 WAITS = "others"
 FLOW_RUN = "flow_run_id"
 """Key in a run's detail: the Prefect flow run."""
@@ -33,6 +37,7 @@ class Run:
     Attributes:
         outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
         why_left: why something is left and what to do, if this is known; without a full stop at the end.
+        problems: what keeps variants of hosted cards from being generated, one sentence each, without a full stop.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:
@@ -41,11 +46,20 @@ class Run:
         self.run_id = run_id
         self.outcome = FINISHED
         self.why_left = ""
+        self.problems: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
         """Whether the run starts no new work."""
         return self.outcome != FINISHED or stopping.is_set()
+
+    def note(self, problems: tuple[str, ...], is_over_budget: bool) -> None:
+        """Note what the shards of hosted cards have reported, and show it in the log."""
+        self.problems = problems
+        for problem in problems:
+            log.warning("%s.", problem)
+        if is_over_budget and self.outcome == FINISHED:
+            self.outcome = BUDGET
 
     def check_ended(self) -> None:
         """Update the outcome if the run was stopped during delivery."""

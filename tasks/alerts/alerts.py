@@ -24,7 +24,7 @@ from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.logs.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN = (
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN, ACCOUNT = (
     "finished",
     "failed",
     "budget",
@@ -34,6 +34,7 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN = (
     "sweep",
     "clock",
     "approval-unproven",
+    "provider-account",
 )
 MAX_NAME_LENGTH = 80
 SHOWN = 5
@@ -201,6 +202,21 @@ def staging_lost(catalogue: Catalogue, campaign_id: str, variant_id: str) -> boo
 def wrong_clock(catalogue: Catalogue, text: str) -> bool:
     """Alert, once a day by the wrong clock, that clips are not signed because of it."""
     return _add(catalogue, f"{CLOCK}:{_today()}", CLOCK, text, None, {})
+
+
+@_never_raising
+def account_paused(catalogue: Catalogue, provider: str, why: str) -> bool:
+    """Alert, once for each pause of an account, that no jobs are submitted to a provider."""
+    since = catalogue.provider_accounts.get(provider).paused_at
+    return _add(
+        catalogue,
+        f"{ACCOUNT}:{provider}:{since}",
+        ACCOUNT,
+        f"{why}. No jobs are submitted to it; other models continue. Fix the cause, then run `reelmill jobs resume "
+        f"{provider}`.",
+        None,
+        {"provider": provider},
+    )
 
 
 @_never_raising

@@ -14,7 +14,6 @@ from manifests.variant import Variant
 from tasks.runtime.files.staging import ORIGINAL, SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
 
-
 FREE: dict[str, Any] = {"cost_micros": None, "currency": "", "cost_is_estimate": False}
 """A clip that is used again costs nothing."""
 

@@ -1,0 +1,1 @@
+"""Render shards at hosted generators: submit jobs, follow them, fetch their files."""

@@ -1,0 +1,140 @@
+"""A job of the lane, from its lease to its outcome, and what happens to it next."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from adapters.catalogue import Lease
+from manifests.hosted.job import ResultFile
+from manifests.hosted.provider_job import ProviderJob
+from tasks.plan.shard import Job
+
+
+class Step(Enum):
+    """What is done for a job when it is due."""
+
+    BEGIN = "begin"
+    SUBMIT = "submit"
+    POLL = "poll"
+    RECONCILE = "reconcile"
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """A leased variant and its provider job; used by one thread at a time.
+
+    Attributes:
+        provider_job: None until it is reserved, or found.
+        delays: number of delays in a row for the same reason, from which the next one follows.
+        resubmissions: jobs that were submitted because an earlier one failed or was not taken.
+        gone: polls in a row that said that the provider does not know the job.
+        renewals: addresses of the file that could not be used.
+        waits: whether the account has no room for it yet.
+        word: the last status word that was recorded.
+        recorded_at: when, by the monotonic clock.
+        polls: number of polls by this process.
+    """
+
+    job: Job
+    lease: Lease
+    provider_job: ProviderJob | None = None
+    step: Step = Step.BEGIN
+    delays: int = 0
+    resubmissions: int = 0
+    gone: int = 0
+    renewals: int = 0
+    waits: bool = False
+    word: str = ""
+    recorded_at: float = 0.0
+    polls: int = 0
+
+    @property
+    def known_job(self) -> ProviderJob:
+        """The provider job, which exists by now."""
+        assert self.provider_job is not None
+        return self.provider_job
+
+
+class Later(NamedTuple):
+    """Do the step in ``after_s`` seconds."""
+
+    step: Step
+    after_s: float = 0.0
+
+
+class ToFetch(NamedTuple):
+    """Fetch the file, and judge the clip."""
+
+    file: ResultFile
+
+
+class Staged(NamedTuple):
+    """The clip exists here already, and need only be judged."""
+
+
+class FailedFor(NamedTuple):
+    """The variant has failed."""
+
+    reason: str
+
+
+class PutBack(NamedTuple):
+    """Release the variant: a later run continues. An open provider job stays as it is."""
+
+    problem: "Problem | None" = None
+
+
+class ProblemKind(Enum):
+    """What a person may have to do something about."""
+
+    UNCERTAIN = "uncertain"
+    OVERDUE = "overdue"
+    NOT_FETCHED = "not fetched"
+    PAUSED = "paused"
+    BUDGET = "budget"
+    FULL = "full"
+
+
+class Problem(NamedTuple):
+    """Why a variant, or the rest of the shard, is left.
+
+    Attributes:
+        detail: the provider's word or sentence.
+    """
+
+    kind: ProblemKind
+    detail: str = ""
+
+
+Next = Later | ToFetch | Staged | FailedFor | PutBack
+
+
+class Halt(NamedTuple):
+    """Why no more jobs are submitted to this card.
+
+    Attributes:
+        error: raised when the lane ends.
+        abandon: the jobs that were submitted are not followed either; the next run adopts them.
+    """
+
+    problem: Problem | None = None
+    error: Exception | None = None
+    abandon: bool = False
+
+
+@dataclass(slots=True)
+class LaneControl:
+    """What the steps of all jobs share: when to stop, and counts from which this follows.
+
+    Attributes:
+        halt: None as long as jobs are submitted; the first reason counts.
+        invalid: submissions in a row that the provider has refused as invalid.
+    """
+
+    halt: Halt | None = None
+    invalid: int = 0
+
+    def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
+        """Submit no more jobs."""
+        if self.halt is None or (abandon and not self.halt.abandon):
+            self.halt = Halt(problem, error, abandon)

@@ -1,0 +1,186 @@
+"""One card's provider, as the lane uses it: requests of its protocol, sent with the key of the account."""
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.hosted.download import Downloader, ResultFileFetched, store_content
+from adapters.hosted.errors import ExpiredAddressError
+from adapters.hosted.result_address import ResultAddresses
+from adapters.hosted.tokens import AccountKey
+from adapters.hosted.transport import TIMEOUTS, Timeouts, Transport
+from manifests.hosted.job import Accepted, Finding, JobStatus, Progress, Refused, ResultFile, Unclear
+from manifests.hosted.provider_job import JobLimits, ProviderJob
+from manifests.hosted.wire import Answer, Wire
+from manifests.variant import Variant
+from models.hosted import format_of
+from models.hosted.wire_format import JobRef, JobRequest, Picture
+from models.hosted_card import HostedCard
+from tasks.runtime.files.first_frames import MEDIA_TYPES
+from tasks.runtime.provider_accounts import ProviderAccount, account_for
+from tasks.runtime.resources import Resources, first_frames_of
+
+MEGABYTE = 1_000_000
+MAX_HOPS = 3
+"""Requests in one poll: the status, and what leads to the result."""
+
+
+class Submission(NamedTuple):
+    """A request that is ready to be sent."""
+
+    request: JobRequest
+    wire: Wire
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the request, without our own reference and without pictures' bytes in it."""
+        sent = json.dumps(self.wire.json, sort_keys=True, default=str) if self.wire.json is not None else ""
+        parts = b"".join(part.name.encode() + b"\0" + part.content + b"\0" for part in self.wire.parts)
+        return hashlib.sha256(f"{self.wire.method} {self.wire.url} {sent}".encode() + parts).hexdigest()
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long jobs of a card take, so that they are not polled before any of them can be done."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _recent: list[float] = field(default_factory=list)
+
+    def add(self, seconds: float) -> None:
+        """Add the duration of a job."""
+        with self._lock:
+            self._recent = [*self._recent, seconds][-20:]
+
+    @property
+    def shortest_s(self) -> float:
+        """The shortest of the last durations; 0 if there is none."""
+        with self._lock:
+            return min(self._recent, default=0.0)
+
+
+class Provider:
+    """One card with its account; threads may share it."""
+
+    def __init__(self, card: HostedCard, account: ProviderAccount, timeouts: Timeouts = TIMEOUTS) -> None:
+        self.card = card
+        self.account = account
+        self.format = format_of(card)
+        self.base_url = account.base_url(card)
+        self.pace = Pace()
+        self._key = AccountKey(self.format.key_rule, account.key, account.values)
+        self._transport = Transport(self.base_url, plain_http=card.plain_http, timeouts=timeouts)
+        self._max_file = round(card.max_mb * MEGABYTE)
+        self._downloader = Downloader(ResultAddresses(self.base_url, card.result_hosts), self._max_file)
+
+    @property
+    def limits(self) -> JobLimits:
+        """The limits of the account: those of its settings, or those of the card."""
+        of_card, own = self.card.limits_of_account, self.account
+        return JobLimits(own.concurrency or of_card.concurrency, own.per_minute or of_card.per_minute, of_card.per_day)
+
+    def prepare(self, variant: Variant, reference: str, resources: Resources) -> Submission:
+        """Return the request for one variant, and obtain a token for it if necessary.
+
+        Raises:
+            TokenError: the key gives no token.
+            GenerationError: a picture is missing or was changed.
+        """
+        self._key.headers()  # before money is reserved
+        pictures = [_picture(resources, each) for each in (variant.first_frame_sha256, variant.last_frame_sha256)]
+        request = JobRequest(self.card, variant, reference, self.base_url, self.account.values, *pictures)
+        return Submission(request, self.format.submit(request))
+
+    def submit(self, submission: Submission) -> Accepted | Refused | Unclear:
+        """Send a request once and return what the answer means; raises as ``Transport.send`` does."""
+        return self.format.read_submit(submission.request, self._send(submission.wire))
+
+    def poll(self, job: ProviderJob, variant: Variant) -> JobStatus:
+        """Ask for a job's status; raises as ``Transport.send`` does."""
+        ref = self.ref_of(job, variant)
+        wire = self.format.poll(ref)
+        for _ in range(MAX_HOPS):
+            found = self.format.read_poll(ref, self._send(wire))
+            if isinstance(found, JobStatus):
+                return found
+            wire = found
+        return JobStatus(Progress.UNKNOWN, "too many requests for one status")
+
+    def find(self, job: ProviderJob, variant: Variant) -> Finding | None:
+        """Search for a job that may have been submitted; None if the provider has no way to do it.
+
+        Raises as ``Transport.send`` does.
+        """
+        ref = self.ref_of(job, variant)
+        wire = self.format.find(ref)
+        return None if wire is None else self.format.read_find(ref, self._send(wire))
+
+    def fetch(self, file: ResultFile, target: Path) -> ResultFileFetched:
+        """Fetch a result file; raises as ``Downloader.fetch`` does."""
+        if file.content:
+            return store_content(file.content, target, self._max_file)
+        if not file.needs_key:
+            return self._downloader.fetch(file.url, target)
+        try:
+            return self._downloader.fetch(file.url, target, self._key.headers())
+        except ExpiredAddressError:
+            if not self._key.forget_token():
+                raise
+            return self._downloader.fetch(file.url, target, self._key.headers())
+
+    def ref_of(self, job: ProviderJob, variant: Variant) -> JobRef:
+        """Return what the protocol needs to know of a job."""
+        return JobRef(
+            self.card,
+            variant,
+            job.job_id,
+            job.base_url or self.base_url,
+            job.submitted_at or job.created_at,
+            self.account.values,
+            job.vendor_ref,
+            job.links,
+        )
+
+    def _send(self, wire: Wire) -> Answer:
+        """Send a request, and once more with a new token if it was refused for the old one.
+
+        Status 401 says that the provider has not done anything, so that a job cannot be submitted twice by this.
+        """
+        max_body = self._max_file * 4 // 3 + MEGABYTE  # some providers send the file in the answer, in base64
+        answer = self._transport.send(wire, self._key.headers(), max_body)
+        if answer.status == 401 and wire.sends_key and self._key.forget_token():
+            return self._transport.send(wire, self._key.headers(), max_body)
+        return answer
+
+
+def provider_of(resources: Resources, card: HostedCard) -> Provider:
+    """Return this process's connection to a card's provider.
+
+    Raises:
+        SettingsError: there is no account for it, or its address must not be used.
+    """
+    return _provider(_Card(card), account_for(resources.providers, card))
+
+
+class _Card(NamedTuple):
+    """A card as a key: cards contain mappings, so they are compared by their content."""
+
+    card: HostedCard
+
+    def __hash__(self) -> int:
+        return hash((self.card.name, self.card.revision, self.card.base_url))
+
+
+@cache
+def _provider(card: _Card, account: ProviderAccount) -> Provider:
+    return Provider(card.card, account)
+
+
+def _picture(resources: Resources, sha256: str) -> Picture | None:
+    if not sha256:
+        return None
+    path = first_frames_of(resources).path(sha256)
+    return Picture(path.read_bytes(), MEDIA_TYPES[path.suffix])

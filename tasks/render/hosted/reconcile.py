@@ -1,0 +1,90 @@
+"""Settle jobs of which it is not known whether the provider has taken them.
+
+A job counts as not taken only if the provider can be searched for our own reference, and does not have it twice, with
+the delay of its list between. Everything else is left to a person, because a second job might be billed.
+"""
+
+import time
+
+from adapters.catalogue import Catalogue
+from adapters.hosted.errors import NotSentError, TokenError, UnclearError
+from manifests.hosted.job import Finding
+from manifests.hosted.provider_job import ProviderJob
+from tasks.render.hosted.delays import backoff
+from tasks.render.hosted.flight import Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
+from tasks.render.hosted.provider import Provider
+
+NEARBY_S = 300.0
+"""In a list without our reference, a job is ours only if nothing else was submitted in this time before and after."""
+MAX_LOOKS = 4
+MAX_FREE = 6
+"""Submissions of a free job in a row whose answers were unclear."""
+FIRST_LOOK_S = 2.0
+ABSENT = "The provider does not have it"
+FREE = "Its provider does not bill jobs, so that it is submitted again"
+
+
+def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight, control: LaneControl) -> Next:
+    """Search for an uncertain job, and return what follows."""
+    job, way = flight.known_job, provider.card.reconcile
+    if way == "free":
+        return _submit_free(catalogue, provider, flight, control)
+    if job.look_at is not None and job.look_at > time.time():
+        return Later(Step.RECONCILE, min(job.look_at - time.time(), 60.0))
+    try:
+        finding = provider.find(job, flight.lease.variant)
+    except (NotSentError, UnclearError, TokenError) as error:
+        return _look_later(catalogue, flight, str(error))
+    if finding is None:
+        return _left(job)
+    return _settle(catalogue, provider, flight, finding)
+
+
+def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding) -> Next:
+    job = flight.known_job
+    if finding.accepted is not None and _is_ours(catalogue, provider, job, finding):
+        flight.provider_job = catalogue.provider_jobs.submitted(job.job_id, finding.accepted)
+        return Later(Step.POLL)
+    if finding.is_absent and provider.card.reconcile in ("external_id", "list"):
+        if job.looks:
+            catalogue.provider_jobs.not_taken(job.job_id, ABSENT)
+            flight.provider_job = None
+            return Later(Step.SUBMIT)
+        flight.provider_job = catalogue.provider_jobs.looked(job.job_id, finding.look_again_s)
+        return Later(Step.RECONCILE, finding.look_again_s)
+    return _look_later(catalogue, flight, job.error)
+
+
+def _is_ours(catalogue: Catalogue, provider: Provider, job: ProviderJob, finding: Finding) -> bool:
+    """Return whether a job that was found is the uncertain one: no other job of ours can be it."""
+    if provider.card.reconcile != "list_by_time":
+        return True
+    ours = catalogue.provider_jobs.list(provider=job.provider, limit=10_000)
+    at = job.submitted_at or job.created_at
+    return not any(
+        each.job_id != job.job_id and each.submitted_at is not None and abs(each.submitted_at - at) <= NEARBY_S
+        for each in ours
+    )
+
+
+def _look_later(catalogue: Catalogue, flight: Flight, why: str) -> Next:
+    job = flight.known_job
+    flight.delays += 1
+    if flight.delays >= MAX_LOOKS:
+        return _left(job, why)
+    delay = backoff(flight.delays, FIRST_LOOK_S)
+    return Later(Step.RECONCILE, delay)
+
+
+def _left(job: ProviderJob, why: str = "") -> PutBack:
+    return PutBack(Problem(ProblemKind.UNCERTAIN, job.error or why))
+
+
+def _submit_free(catalogue: Catalogue, provider: Provider, flight: Flight, control: LaneControl) -> Next:
+    job = flight.known_job
+    catalogue.provider_jobs.not_taken(job.job_id, FREE)
+    flight.provider_job = None
+    flight.delays += 1
+    if flight.delays > MAX_FREE:
+        return PutBack(Problem(ProblemKind.UNCERTAIN, job.error))
+    return Later(Step.SUBMIT, backoff(flight.delays - 1))

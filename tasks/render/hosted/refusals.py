@@ -1,0 +1,82 @@
+"""What follows from a refusal or a failed job: for the variant, for the account, and for the rest of the shard."""
+
+from adapters.catalogue import Catalogue
+from manifests.errors import ProviderError
+from manifests.hosted.job import Cause, Refused
+from tasks.alerts import alerts
+from tasks.render.hosted.delays import asked_delay
+from tasks.render.hosted.flight import FailedFor, Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
+from tasks.render.hosted.provider import Provider
+from tasks.render.hosted.sentences import gone_text, invalid_text, paused_text, refused_text
+
+MAX_INVALID = 3
+"""Invalid requests in a row after which the card is suspected rather than the prompts."""
+MAX_RESUBMISSIONS = 1
+"""New jobs after one that failed by the provider's fault and was not billed."""
+MAX_LATE = 8
+"""Refusals in a row for too many or too fast requests; then the variant is left for a later run."""
+
+
+def pause_account(catalogue: Catalogue, provider: Provider, refusal: Refused, control: LaneControl) -> PutBack:
+    """Pause the account, with one alert, and stop submitting; the variant is released."""
+    why = paused_text(provider.card, refusal)
+    if catalogue.provider_accounts.pause(provider.card.provider, refusal.cause, why):
+        alerts.account_paused(catalogue, provider.card.provider, why)
+    control.stop(Problem(ProblemKind.PAUSED, why))
+    return PutBack()
+
+
+def after_refusal(
+    catalogue: Catalogue, provider: Provider, flight: Flight, refusal: Refused, control: LaneControl
+) -> Next:
+    """Return what follows from a submission that the provider has refused; the job has ended."""
+    cause = refusal.cause
+    if cause is Cause.INVALID:
+        return _invalid(provider, refusal, control)
+    if cause in (Cause.AUTH, Cause.MONEY):
+        return pause_account(catalogue, provider, refusal, control)
+    if cause in (Cause.RATE, Cause.CONCURRENCY):
+        return _slow_down(catalogue, provider, flight, refusal)
+    if cause in (Cause.NOT_FOUND, Cause.GONE):
+        control.stop(error=ProviderError(gone_text(provider.card, refusal)))
+        return PutBack()
+    control.invalid = 0
+    return _resubmitted(flight, refusal) or FailedFor(refused_text(provider.card, refusal))
+
+
+def after_failure(
+    catalogue: Catalogue, provider: Provider, flight: Flight, failure: Refused, control: LaneControl
+) -> Next:
+    """Return what follows from a job that has failed at the provider; it has ended."""
+    if failure.cause in (Cause.AUTH, Cause.MONEY):
+        return pause_account(catalogue, provider, failure, control)
+    is_billed = provider.card.costs_money and provider.card.billed_on_failure != "no"
+    again = None if is_billed else _resubmitted(flight, failure)
+    return again or FailedFor(refused_text(provider.card, failure))
+
+
+def _invalid(provider: Provider, refusal: Refused, control: LaneControl) -> Next:
+    control.invalid += 1
+    if control.invalid >= MAX_INVALID:
+        control.stop(error=ProviderError(invalid_text(provider.card, refusal, control.invalid)))
+    return FailedFor(refused_text(provider.card, refusal))
+
+
+def _slow_down(catalogue: Catalogue, provider: Provider, flight: Flight, refusal: Refused) -> Next:
+    """Let all hosts wait, since the limit is the account's."""
+    delay = asked_delay(refusal.retry_after_s, flight.delays)
+    flight.delays += 1
+    if flight.delays > MAX_LATE:
+        return PutBack(Problem(ProblemKind.FULL))
+    catalogue.provider_accounts.slow_down(provider.card.provider, delay)
+    flight.waits = True
+    return Later(Step.SUBMIT, delay)
+
+
+def _resubmitted(flight: Flight, refusal: Refused) -> Later | None:
+    if not refusal.may_retry or refusal.cause in (Cause.MODERATION, Cause.INVALID):
+        return None
+    if flight.resubmissions >= MAX_RESUBMISSIONS:
+        return None
+    flight.resubmissions += 1
+    return Later(Step.SUBMIT, asked_delay(refusal.retry_after_s, flight.resubmissions))

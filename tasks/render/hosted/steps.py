@@ -1,0 +1,305 @@
+"""The steps of a provider job. Each commits what it knows before the next one may begin.
+
+A job is reserved before a byte is sent, and its reference is stored before the first poll. Whenever the process ends,
+the next one therefore finds the job in one of these states: not sent (there is no row), perhaps sent (``submitting``),
+or sent. It adopts the job, and never submits a second one.
+"""
+
+import time
+from collections.abc import Mapping
+
+from adapters.catalogue import Catalogue
+from adapters.hosted.errors import NotSentError, TokenError, UnclearError
+from manifests.errors import CatalogueUnreachableError, GenerationError, LostLeaseError, ProviderError
+from manifests.hosted.job import Accepted, Cause, JobState, JobStatus, Progress, Refused, Unclear
+from manifests.hosted.job_errors import AccountBusyError, AccountPausedError, BudgetReachedError, OpenJobError
+from manifests.hosted.provider_job import NewJob, ProviderJob, new_job_id
+from tasks.plan.shard import Shard
+from tasks.render.hosted.delays import asked_delay, backoff, first_poll, jittered
+from tasks.render.hosted.flight import (
+    FailedFor,
+    Flight,
+    LaneControl,
+    Later,
+    Next,
+    Problem,
+    ProblemKind,
+    PutBack,
+    Step,
+    ToFetch,
+)
+from tasks.render.hosted.provider import Provider, Submission
+from tasks.render.hosted.reconcile import reconcile
+from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
+from tasks.render.hosted.sentences import lost_text, refused_text, unreachable_text
+from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.resources import Resources
+
+FULL_S = 1.0
+"""Seconds until the account is asked for room again, if other hosts have its places."""
+RECORD_S = 30.0
+"""Seconds between two records of an unchanged status."""
+MAX_NOT_SENT = 5
+"""Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
+MAX_GONE = 3
+"""Polls in a row that say that the job does not exist: some lists are late."""
+GONE_AGAIN_S = 3.0
+PAUSES_S = (0.5, 2.0, 5.0)
+INTERRUPTED = "The process that submitted it ended before the answer was stored"
+
+
+class JobSteps:
+    """The steps for the jobs of one shard; threads may share it, each with another job."""
+
+    def __init__(
+        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, control: LaneControl
+    ) -> None:
+        self._resources = resources
+        self._catalogue = catalogue
+        self._jobs = catalogue.provider_jobs
+        self._shard = shard
+        self._provider = provider
+        self._control = control
+
+    def __call__(self, flight: Flight) -> Next:
+        """Do the step that is due, and return what follows; only errors of catalogue and disk are raised."""
+        if flight.step is Step.RECONCILE:
+            return reconcile(self._catalogue, self._provider, flight, self._control)
+        do = {Step.BEGIN: self._begin, Step.SUBMIT: self._submit, Step.POLL: self._poll}[flight.step]
+        return do(flight)
+
+    def _begin(self, flight: Flight) -> Next:
+        """Adopt the open job of the variant, or submit one."""
+        job = flight.provider_job
+        if job is None:
+            return self._submit(flight)
+        flight.provider_job = job = self._jobs.adopt_by(job.job_id, current_owner())
+        if job.state is JobState.SUBMITTING:
+            flight.provider_job = self._jobs.uncertain(job.job_id, INTERRUPTED)
+        if flight.known_job.state is JobState.UNCERTAIN:
+            return Later(Step.RECONCILE)
+        if job.state is JobState.DONE and job.fetched_at is not None:
+            flight.provider_job = self._jobs.fetch_again(job.job_id)
+        return Later(Step.POLL) if job.is_open else Later(Step.SUBMIT)
+
+    def _submit(self, flight: Flight) -> Next:
+        if self._control.halt is not None:
+            return PutBack()
+        try:
+            submission = self._provider.prepare(flight.lease.variant, new_job_id(), self._resources)
+        except TokenError as error:
+            return self._without_token(flight, error)
+        except GenerationError as error:
+            return FailedFor(str(error))
+        return self._reserve(flight, submission) or self._post(flight, submission)
+
+    def _reserve(self, flight: Flight, submission: Submission) -> Next | None:
+        """Store the job with its money and its place in the account; return what follows if this is not possible."""
+        try:
+            flight.provider_job = self._jobs.reserve(
+                self._new_job(flight, submission), flight.lease, self._provider.limits
+            )
+        except OpenJobError as error:
+            flight.provider_job = error.job
+            return Later(Step.BEGIN)
+        except LostLeaseError:
+            return PutBack()
+        except AccountBusyError as error:
+            flight.waits = True
+            return Later(Step.SUBMIT, FULL_S if error.wait_s is None else min(error.wait_s, 60.0))
+        except AccountPausedError as error:
+            self._control.stop(Problem(ProblemKind.PAUSED, error.why))
+            return PutBack()
+        except BudgetReachedError:
+            self._control.stop(Problem(ProblemKind.BUDGET))
+            return PutBack()
+        flight.waits = False
+        return None
+
+    def _new_job(self, flight: Flight, submission: Submission) -> NewJob:
+        card, variant = self._provider.card, flight.lease.variant
+        return NewJob(
+            flight.lease.variant_id,
+            self._shard.campaign_id,
+            self._shard.run_id,
+            card.provider,
+            card.name,
+            card.protocol,
+            self._provider.base_url,
+            submission.digest,
+            card.price_of(variant),
+            card.deadline_s,
+            submission.request.reference,
+        )
+
+    def _post(self, flight: Flight, submission: Submission) -> Next:
+        """Send the request, once, and commit what the answer means."""
+        job = flight.known_job
+        try:
+            answer = self._provider.submit(submission)
+        except NotSentError as error:
+            self._jobs.not_sent(job.job_id, str(error))
+            flight.provider_job = None
+            return self._unreachable(flight, Step.SUBMIT, str(error))
+        except TokenError as error:  # the provider refused the first token with 401, and there is no second one
+            self._jobs.refused(job.job_id, Refused(Cause.AUTH, message=str(error)))
+            return self._without_token(flight, error)
+        except UnclearError as error:
+            answer = Unclear(str(error))
+        return self._after_post(flight, answer)
+
+    def _after_post(self, flight: Flight, answer: Accepted | Refused | Unclear) -> Next:
+        job = flight.known_job
+        if isinstance(answer, Accepted):
+            flight.provider_job = self._stored(job.job_id, answer)
+            flight.delays = self._control.invalid = 0
+            if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
+                return PutBack()
+            return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.shortest_s))
+        if isinstance(answer, Unclear):
+            flight.provider_job = self._jobs.uncertain(job.job_id, answer.why)
+            return Later(Step.RECONCILE, backoff(flight.delays))
+        self._jobs.refused(job.job_id, answer)
+        flight.provider_job = None
+        return after_refusal(self._catalogue, self._provider, flight, answer, self._control)
+
+    def _stored(self, job_id: str, accepted: Accepted) -> ProviderJob:
+        """Store the provider's reference; a catalogue that is briefly unreachable must not lose it."""
+        for pause in PAUSES_S:
+            try:
+                return self._jobs.submitted(job_id, accepted)
+            except CatalogueUnreachableError:
+                time.sleep(pause)
+        return self._jobs.submitted(job_id, accepted)
+
+    def _without_token(self, flight: Flight, error: TokenError) -> Next:
+        flight.provider_job = None
+        if error.is_refused:
+            return pause_account(
+                self._catalogue, self._provider, Refused(Cause.AUTH, message=str(error)), self._control
+            )
+        return self._unreachable(flight, Step.SUBMIT, str(error))
+
+    def _unreachable(self, flight: Flight, step: Step, why: str) -> Next:
+        flight.delays += 1
+        if flight.delays >= MAX_NOT_SENT:
+            text = unreachable_text(self._provider.card, self._provider.base_url, why)
+            self._control.stop(error=ProviderError(text), abandon=True)
+            return PutBack()
+        return Later(step, backoff(flight.delays - 1))
+
+    def _poll(self, flight: Flight) -> Next:
+        """Ask for the status. A failure of this request is not one of the job."""
+        flight.polls += 1
+        try:
+            status = self._provider.poll(flight.known_job, flight.lease.variant)
+        except (NotSentError, UnclearError, TokenError) as error:
+            return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
+        if status.progress is not Progress.GONE:
+            flight.gone = 0
+        return self._by_progress(flight, status)
+
+    def _by_progress(self, flight: Flight, status: JobStatus) -> Next:
+        if status.progress in (Progress.WAITING, Progress.RUNNING):
+            if flight.known_job.state is not JobState.DONE:
+                flight.delays = 0
+            return self._poll_later(flight, status)
+        if status.progress is Progress.DONE and status.file is not None:
+            return self._done(flight, status)
+        if status.progress is Progress.FAILED:
+            return self._failed(flight, status)
+        if status.progress is Progress.CANCELLED:
+            return self._cancelled(flight, status)
+        if status.progress is Progress.GONE:
+            return self._gone(flight, status)
+        if status.failure is not None and status.failure.cause is Cause.AUTH:
+            return pause_account(self._catalogue, self._provider, status.failure, self._control)
+        flight.delays += 1
+        return self._poll_later(flight, status)
+
+    def _poll_later(self, flight: Flight, status: JobStatus, why: str = "") -> Next:
+        """Poll again, unless the job is overdue."""
+        self._record_word(flight, status.word)
+        is_done, is_known = flight.known_job.state is JobState.DONE, status.progress is not Progress.UNKNOWN
+        said = why or (f"state {status.word}" if is_known else f"unknown state {status.word}")
+        if is_done or why:
+            flight.delays += 1
+        if is_done and flight.delays > MAX_NOT_SENT:
+            return PutBack(Problem(ProblemKind.NOT_FETCHED, said))
+        if not is_done and time.time() > flight.known_job.due_at:
+            return PutBack(Problem(ProblemKind.OVERDUE, said))
+        if is_known:
+            return Later(Step.POLL, jittered(self._provider.card.poll_s))
+        asked = status.failure.retry_after_s if status.failure else None
+        delay = max(self._provider.card.poll_s, backoff(flight.delays - 1))
+        return Later(Step.POLL, delay if asked is None else asked_delay(asked, flight.delays))
+
+    def _record_word(self, flight: Flight, word: str) -> None:
+        now = time.monotonic()
+        if word and (word != flight.word or now - flight.recorded_at > RECORD_S):
+            self._jobs.polled(flight.known_job.job_id, word)
+            flight.word, flight.recorded_at = word, now
+
+    def _done(self, flight: Flight, status: JobStatus) -> Next:
+        """Store cost and facts first: the file can be fetched again, but they may be told only once."""
+        assert status.file is not None
+        job = flight.known_job
+        flight.provider_job = self._jobs.done(job.job_id, status.cost, _facts(status), status.file.expires_in_s)
+        if job.state is not JobState.DONE and job.submitted_at is not None:
+            self._provider.pace.add(max(0.0, time.time() - job.submitted_at))
+        return ToFetch(status.file)
+
+    def _failed(self, flight: Flight, status: JobStatus) -> Next:
+        failure = status.failure or Refused(Cause.VENDOR, message=status.word)
+        card, job = self._provider.card, flight.known_job
+        if job.state is JobState.DONE:
+            return self._lost(flight, f"it was done, but is reported as {status.word}")
+        is_billed = card.costs_money and card.billed_on_failure != "no"
+        self._jobs.failed(job.job_id, failure, status.cost, is_billed=is_billed)
+        flight.provider_job = None
+        return after_failure(self._catalogue, self._provider, flight, failure, self._control)
+
+    def _cancelled(self, flight: Flight, status: JobStatus) -> Next:
+        card, job = self._provider.card, flight.known_job
+        failure = status.failure or Refused(Cause.CANCELLED)
+        if job.state is JobState.DONE:
+            return self._lost(flight, f"it was done, but is reported as {status.word}")
+        self._jobs.cancelled(job.job_id, failure.message, status.cost, is_billed=card.billed_on_failure == "yes")
+        flight.provider_job = None
+        return FailedFor(refused_text(card, failure._replace(cause=Cause.CANCELLED)))
+
+    def _gone(self, flight: Flight, status: JobStatus) -> Next:
+        flight.gone += 1
+        if flight.gone < MAX_GONE:
+            return Later(Step.POLL, jittered(GONE_AGAIN_S))
+        said = status.failure.message if status.failure else ""
+        why = f"{self._provider.card.provider} does not have it any longer{f' ({said})' if said else ''}"
+        if self._provider.card.costs_money:
+            return self._lost(flight, why)
+        return self._submit_again(flight, why)
+
+    def _submit_again(self, flight: Flight, why: str) -> Next:
+        """Submit a free job again whose server has lost it."""
+        self._jobs.lost(flight.known_job.job_id, why)
+        flight.provider_job, flight.gone = None, 0
+        flight.resubmissions += 1
+        if flight.resubmissions > MAX_GONE:
+            return FailedFor(f"{why}, {flight.resubmissions} times. Check the server, then retry the variant.")
+        return Later(Step.SUBMIT)
+
+    def renew(self, flight: Flight, why: str) -> Next:
+        """Ask for a new address of the file, because this one could not be used."""
+        flight.renewals += 1
+        if flight.renewals <= MAX_GONE:
+            return Later(Step.POLL, backoff(flight.renewals - 1))
+        if not self._provider.card.costs_money:
+            return self._submit_again(flight, why)
+        return self._lost(flight, why)
+
+    def _lost(self, flight: Flight, why: str) -> FailedFor:
+        job: ProviderJob = self._jobs.lost(flight.known_job.job_id, why)
+        return FailedFor(lost_text(job, why))
+
+
+def _facts(status: JobStatus) -> Mapping[str, object]:
+    return dict(status.facts)
