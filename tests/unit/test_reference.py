@@ -59,7 +59,7 @@ def test_a_stale_page_is_reported_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["reference", "--check"])
     with pytest.raises(SystemExit) as ended:
         reference.main()
-    assert ended.value.code == "Stale: settings.md, commands.md, columns.md, families.md. Run `make reference`."
+    assert ended.value.code == "Stale: settings.md, commands.md, columns.md, families.md, providers.md. Run `make reference`."
     monkeypatch.setattr(sys, "argv", ["reference"])
     reference.main()
     assert reference.stale_pages() == []
