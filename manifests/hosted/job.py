@@ -39,7 +39,8 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.REFUSED: frozenset(),
 }
 """For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
-seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then."""
+seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then. A person may
+discard a job that is submitting and was billed as lost."""
 
 
 class Cause(StrEnum):

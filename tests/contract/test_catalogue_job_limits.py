@@ -46,26 +46,28 @@ def test_limits_are_shared_by_all_hosts(catalogue: Catalogue):
 
 
 def test_hosts_that_submit_at_the_same_time_keep_the_limit(catalogue: Catalogue):
-    leases = leased(catalogue, 12)
-    start, made, refused = threading.Barrier(4), [], []
+    leases = leased(catalogue, 24)
+    catalogue.provider_accounts.set_limits("runway", 3)
+    start, made, refused = threading.Barrier(8), [], []
 
     def work(own: Catalogue, mine: list[Lease]) -> None:
+        own.provider_accounts.all()  # connects
         start.wait()
         for lease in mine:
             try:
-                made.append(reserve(own, lease, 5))
+                made.append(reserve(own, lease))
             except AccountBusyError as error:
                 refused.append(error)
         own.close()
 
     threads = [
-        threading.Thread(target=work, args=(open_catalogue(catalogue.url), leases[index::4])) for index in range(4)
+        threading.Thread(target=work, args=(open_catalogue(catalogue.url), leases[index::8])) for index in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(made), len(refused)) == (5, 7)
+    assert (len(made), len(refused)) == (3, 21)
 
 
 @pytest.mark.parametrize(("limits", "name", "seconds"), [((None, 2), "per_minute", 60), ((9, 9, 2), "per_day", 86400)])

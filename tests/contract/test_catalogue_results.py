@@ -221,3 +221,12 @@ def test_a_variant_without_its_staged_files_is_planned_again(catalogue: Catalogu
     row = catalogue.variants.get(variant_id)
     assert (row.state, row.tries, row.clip, row.signed, row.lease_owner) == ("planned", 0, None, None, None)
     assert catalogue.variants.events(variant_id=variant_id)[-1].detail == {"reason": "the master is gone"}
+
+
+def test_a_clip_keeps_what_its_provider_says(catalogue: Catalogue):
+    [variant_id] = samples.filled(catalogue, 1)
+    [lease] = samples.take(catalogue, [variant_id])
+    paid = {"provider": "runway", "job_id": "7" * 32, "cost_micros": 300_000, "currency": "USD"}
+    clip = replace(samples.clip(variant_id), **paid, cost_is_estimate=True, has_audio=True, codec="hevc")
+    catalogue.results.mark_rendered(lease, clip)
+    assert catalogue.variants.get(variant_id).clip == replace(clip, path=UNKNOWN, poster=UNKNOWN)

@@ -26,7 +26,11 @@ CLIP = (
     '"device_seconds":1.0%s}'
 )
 DAMAGED = {
-    "clip": ["{", "[]", "3", "null", DEEP, CLIP % ',"evil":1', CLIP % ',"fps":0', CLIP % ',"size":1e999'],
+    "clip": [
+        *("{", "[]", "3", "null", DEEP, CLIP % ',"evil":1', CLIP % ',"fps":0', CLIP % ',"size":1e999'),
+        *(CLIP % f',"cost_micros":{each}' for each in ("-1", "1.5", "true", "1e999", '"1"', "1" * 30)),
+        *(CLIP % each for each in (',"provider":1', ',"codec":[]', ',"has_audio":"x"', ',"cost_is_estimate":1')),
+    ],
     "score": [
         "{x",
         '"x"',
