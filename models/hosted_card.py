@@ -151,7 +151,7 @@ class HostedCard(GeneratorCard):
         deadline_s: seconds after which a job that has not ended is overdue.
         retention_s: how long the provider keeps a finished file; None if it is not known.
         result_hosts: hosts from which files are fetched, besides that of ``base_url``; ``*.example.com`` includes all
-            names under it.
+            names under it, and ``*`` all public hosts, if the provider's are not known.
         max_mb: largest file that is fetched, in megabytes.
         reconcile: how an uncertain submission is settled.
         retires: last day on which the provider is known to offer the model.

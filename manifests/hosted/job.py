@@ -134,7 +134,8 @@ class JobStatus(NamedTuple):
         word: the provider's own status word.
         share: progress, 0..1; None if it is not reported.
         file: set if ``progress`` is done.
-        failure: set if the job failed or was cancelled.
+        failure: set if the job failed, was cancelled or is gone. With ``unknown``, it is the error of the poll itself,
+            such as a bad key or too many requests, and says nothing about the job.
         cost: the actual cost, if the provider reports it.
         facts: what the provider says about the clip: ``seed``, ``revised_prompt``, ``model``, ``duration_s``, ``fps``.
     """
