@@ -16,7 +16,7 @@ FIRST_URI, LAST_URI = "data:image/png;base64,Zmlyc3Q=", "data:image/jpeg;base64,
 PNG, PNG_URI = Picture(b"\x89PNG", "image/png"), "data:image/png;base64,iVBORw=="
 
 
-def hosted_card(name: str, **changes: Any) -> HostedCard:
+def hosted_card(name: str, /, **changes: Any) -> HostedCard:
     """Return a bundled card, with changed fields."""
     card = get_card(name)
     assert isinstance(card, HostedCard)

@@ -5,8 +5,8 @@
         ...
         assert vendor.billed == {"a red ball": 1}
 
-The contract is named by itself or by its protocol. A job is taken when its POST has been read (``Fault.takes``), and is
-billed from then on, also if the answer is lost; refused submissions are not taken. A job is done with its
+``kling`` is the name of a contract or of its protocol. A job is taken when its POST has been read (``Fault.takes``),
+and is billed from then on, also if the answer is lost; refused submissions are not taken. A job is done with its
 ``polls_until_done``-th poll, or ``job_s`` seconds after it was taken. The file of a job is a real MP4.
 """
 
@@ -251,7 +251,8 @@ class VendorServer:
             ref = example[:-1] + str(number) if example[-1:] == "1" else f"{example}{number}"
             fields = _fields(seen)
             reference = _reference_in(fields)
-            if reference and any(job.reference == reference for job in self.jobs.values()):
+            is_unique = self.contract.name == "kling"  # no other provider is known to refuse a reference that it has
+            if is_unique and reference and any(job.reference == reference for job in self.jobs.values()):
                 raise DuplicateError(reference)
             model = str(_first(fields, ("model",)) or seen.path.rsplit("/", 1)[-1])
             prompt = str(_first(fields, ("promptText", "prompt", "text", "input")) or "")
@@ -306,7 +307,7 @@ class VendorServer:
 
     def result_body(self, job: VendorJob) -> Any:
         """Return the answer with the file's address, for protocols with a request of its own for it."""
-        example = self.contract.examples.get("result") or {"name": job.file_name, "state": "ACTIVE"}
+        example = self.contract.examples.get("result") or {"name": f"files/{job.file_name}", "state": "ACTIVE"}
         return self._filled(example, job)
 
     def list_body(self, seen: Seen) -> Any:
@@ -469,8 +470,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _row(self, kind: str) -> dict[str, Any]:
         try:
             return self.vendor.contract.row_of(kind)
-        except StopIteration:  # not every provider has a row for its places
-            return self.vendor.contract.row_of("rate")
+        except StopIteration:  # most providers have only one of these two
+            return self.vendor.contract.row_of({"rate": "concurrency", "concurrency": "rate"}[kind])
 
     def _send_oversized(self) -> None:
         self.send_response(200)
@@ -498,7 +499,7 @@ def _example_ref(contract: VendorContract) -> str:
 
 
 def _token(job: VendorJob) -> str:
-    """Return the part of a reference that stands in the provider's addresses."""
+    """Return the part of a reference that the provider's addresses contain."""
     return job.ref.rsplit(":", 1)[-1]
 
 

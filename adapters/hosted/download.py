@@ -141,7 +141,7 @@ class Downloader:
             "User-Agent": "reelmill",
             **headers,
         }
-        opened = self._through_proxy if proxy_of(str(url)) else self._direct
+        opened = self._through_proxy if self._has_proxy(url) else self._direct
         try:
             with opened(url, all_headers, deadline) as response:
                 yield response
@@ -156,6 +156,20 @@ class Downloader:
             httpx2.StreamError,
         ) as error:
             raise _BrokenError(f"The connection to {url.host} was broken ({type(error).__name__}).") from None
+
+    def _has_proxy(self, url: httpx2.URL) -> bool:
+        """Return whether the environment has a proxy for an address.
+
+        Raises:
+            DownloadError: it has, and the card does not name the host. The proxy would connect to private hosts too.
+        """
+        has_proxy = bool(proxy_of(str(url)))
+        if has_proxy and not self._addresses.is_named(url):
+            raise DownloadError(
+                f"The file is at {url.host}. Through a proxy, only named hosts are allowed, because the proxy may "
+                "reach private ones. If it belongs to the provider, add it to `result_hosts` in the card."
+            )
+        return has_proxy
 
     @contextmanager
     def _direct(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:

@@ -17,7 +17,7 @@ class ResultAddresses:
 
     Args:
         base_url: of the API. Its own host may be a private one, and is then reached as the API is.
-        hosts: further hosts; ``*.example.com`` includes all names under it.
+        hosts: further hosts; ``*.example.com`` includes all names under it, and ``*`` all hosts with a public address.
     """
 
     def __init__(self, base_url: str, hosts: tuple[str, ...]) -> None:
@@ -40,7 +40,7 @@ class ResultAddresses:
             return url.copy_with(fragment=None)
         if url.scheme != "https":
             raise DownloadError(f"The file at {url.host} is not fetched, because its address has no TLS.")
-        if not self._is_listed(url.host.lower()):
+        if "*" not in self._hosts and not self.is_named(url):
             raise DownloadError(
                 f"The file is at {url.host}, which is not among the hosts of the card. If it belongs to the provider, "
                 "add it to `result_hosts` in the card."
@@ -55,7 +55,9 @@ class ResultAddresses:
         """Return whether a connection to an IP address may be opened for an address: to public ones only."""
         return self.is_own(url) or is_public(address)
 
-    def _is_listed(self, host: str) -> bool:
+    def is_named(self, url: httpx2.URL) -> bool:
+        """Return whether the card names the host itself, not only with ``*``."""
+        host = url.host.lower()
         if host == self._base.host.lower():
             return True
         return any(host.endswith(each[1:]) if each.startswith("*.") else host == each for each in self._hosts)

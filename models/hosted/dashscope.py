@@ -24,8 +24,9 @@ from models.hosted.wire_format import JobRef, JobRequest
 
 CHINA = timezone(timedelta(hours=8))
 """DashScope writes times without an offset."""
-BEFORE_S, AFTER_S = 60.0, 600.0
-"""The window of a search, around the time at which the job was submitted."""
+BEFORE_S, AFTER_S = 60.0, 240.0
+"""The window of a search, around the time at which the job was submitted. It is shorter than the time for which the
+engine checks that no other job of ours was submitted (tasks/render/hosted/reconcile.py), so that clocks may differ."""
 PAGE = 50
 
 

@@ -210,6 +210,10 @@ def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: 
     starting = [card for card in sorted(cards) if plain and _plain(card).startswith(plain)]
     starting.sort(key=lambda card: cards[card].needs_first_frame != has_picture)  # those that fit the row first
     near = starting or get_close_matches(name, cards, 1) or sorted(card for card in cards if plain in _plain(card))
+    if ended := [cards[card].retired for card in near if _has_ended(cards[card])]:
+        near = [card for card in near if not _has_ended(cards[card])]
+        if not near:
+            return f"cannot run: {ended[0]}"
     if near:
         listed = " or ".join(
             filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))
@@ -220,6 +224,10 @@ def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: 
     else:
         advice = f"Use {default_card} or another model from `reelmill models`, or leave the cell empty."
     return f"is not a known model. {advice}"
+
+
+def _has_ended(card: GeneratorCard) -> bool:
+    return isinstance(card, HostedCard) and bool(card.retired)
 
 
 def _plain(name: str) -> str:

@@ -190,7 +190,7 @@ def test_an_example_of_an_error_means_what_its_row_says(protocol, index):
 
 
 @pytest.mark.parametrize("protocol", FORMATS)
-@pytest.mark.parametrize("status", [408, 500, 502, 504, 599, 301, 302, 307])
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 504, 599, 301, 302, 307])
 def test_an_answer_that_shows_nothing_is_unclear_for_a_submission_and_unknown_for_a_poll(protocol, status):
     at = job(protocol)
     for body in (b"", b"<html>", b"{}"):

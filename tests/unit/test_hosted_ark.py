@@ -133,7 +133,7 @@ def test_an_uncertain_job_is_found_by_our_reference():
         (900, [item("older", 500), item("other", 1100)], False),  # in no known order
         (900, [], False),
         (None, [item("other", 1100)], False),
-        (2, [item(REFERENCE, 1001), item(REFERENCE, 1002)], False),  # cannot be told apart
+        (2, [item(REFERENCE, 1001), item(REFERENCE, 1002)], False),  # two jobs with one reference
     ],
 )
 def test_a_job_is_absent_only_if_the_list_covers_its_time(total, items, is_absent):

@@ -84,7 +84,7 @@ def test_the_cost_is_the_billed_seconds_at_the_billed_resolution(usage, cost):
 def test_the_search_covers_the_minutes_around_the_submission_in_the_time_of_china():
     query = parse_qs(urlsplit(DASHSCOPE.find(job_of(CARD, "", submitted_at=1_780_000_000.0)).url).query)
     assert query["start_time"] == ["20260529042540"]  # 28 May 2026, 20:26:40 UTC is the submission
-    assert query["end_time"] == ["20260529043640"]
+    assert query["end_time"] == ["20260529043040"]
     assert query["model_name"] == ["wan3.0-video"]
 
 

@@ -61,8 +61,8 @@ def test_an_unknown_card_suggests_similar_names():
         get_card("startr")
     with pytest.raises(UnknownCardError, match=r"No scorer card is named 'starter'\. Did you mean starter-openclip\?$"):
         open_scorer("starter")
-    with pytest.raises(UnknownCardError, match=r"No model card is named 'sora'\. List them with `reelmill models`\.$"):
-        get_card("sora")
+    with pytest.raises(UnknownCardError, match=r"No model card is named 'veo'\. List them with `reelmill models`\.$"):
+        get_card("veo")
 
 
 BAD = [

@@ -120,7 +120,7 @@ def test_a_fix_suggested_by_a_card_is_valid(tmp_path: Path, column: str, value: 
     [
         (
             "model",
-            "sora",
+            "imagen",
             "is not a known model. Use starter or another model from `reelmill models`, or leave the cell",
         ),
         ("model", "stater", "is not a known model. Did you mean starter? `reelmill models` lists all models."),
@@ -147,10 +147,10 @@ def test_the_durations_that_a_card_suggests_are_valid(name: str):
     card = CARDS[name]
     with pytest.raises(CardRuleError) as caught:
         card.frames_for(600)
-    suggested = caught.value.args[0].partition("clips of ")[2].partition(" s")[0].split(" to ")
+    suggested = re.split(" to | or ", caught.value.args[0].partition("clips of ")[2].partition(" s")[0])
     assert [card.frames_for(parse_seconds(text)) for text in (suggested[0], suggested[-1])] == [
-        card.rules.min_frames,
-        card.rules.max_frames,
+        card.frame_rules.min_frames,
+        card.frame_rules.max_frames,
     ]
 
 
@@ -386,7 +386,14 @@ CASES = (
     cell("aspect", "16:9 and 1:1", "Write 16:9|1:1", ("aspect", "16:9|1:1")),
     cell("model", "start", "Did you mean starter", ("model", "starter")),
     cell("model", "starter, starter", "Separate several models with |", ("model", "starter|starter")),
-    cell("model", "sora", "Use starter", ("model", "starter"), ("model", "")),
+    cell("model", "imagen", "Use starter", ("model", "starter"), ("model", "")),
+    cell(
+        "model",
+        "sora-2",
+        "use gemini-omni-1.2-flash, seedance-2.5 or pika-2.2 instead",
+        *(("model", name) for name in ("gemini-omni-1.2-flash", "seedance-2.5", "pika-2.2")),
+    ),
+    cell("model", "Sora", "use gemini-omni-1.2-flash", ("model", "gemini-omni-1.2-flash")),
     cell("min_adherence", "25", "for example 0.25", ("min_adherence", "0.25"), ("min_adherence", "25%")),
     cell("duration_s", "60", "Enter 2.12", ("duration_s", "2.12"), ("duration_s", "")),
     cell("duration_s", "long", "Enter a number of seconds", ("duration_s", "")),

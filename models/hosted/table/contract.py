@@ -39,7 +39,7 @@ class Contract:
         ref_at: the provider's reference in the answer to a submission.
         links_at: addresses in that answer, by name; only those on the provider's hosts are kept.
         ok_code: code of a success, if answers with status 200 may be refusals.
-        code_decides: errors are told by their code, whatever the status.
+        code_decides: the code alone decides which row applies, whatever the status.
         poll_path, cancel_path: after the base address, with ``{ref}`` for the reference.
         key_path: a free request that needs the key; empty if there is none.
         item_at: the job inside a poll's answer; the paths below start there.

@@ -20,12 +20,15 @@ BY_STATUS = {
 }
 """Causes of answers that no row of the contract knows; other statuses below 500 are ``invalid``."""
 
+SHOW_NOTHING = frozenset({408, 409, 499})
+"""Timeout, conflict (with a job that was taken before) and closed request: the job may have been taken."""
+
 
 def refusal(contract: Contract, answer: Answer, place: Place = "submit") -> Refused | Unclear:
     """Return what an answer with an error status, or with a code of one, means.
 
-    Statuses below 500 are refusals: HTTP says that nothing was done. Status 408, redirects, and those from 500 on show
-    nothing, unless a row of the contract knows better.
+    Statuses from 400 to 499 are refusals: HTTP says that nothing was done. All others, and those in ``SHOW_NOTHING``,
+    are unclear, unless a row of the contract knows better.
     """
     body = parse(answer.body)
     code, message = text(at(body, contract.code_at), 100), text(at(body, contract.message_at))
@@ -34,7 +37,7 @@ def refusal(contract: Contract, answer: Answer, place: Place = "submit") -> Refu
         return _unclear(answer, message)
     if row is not None:
         return Refused(row.cause, code, message, retry_after(answer), row.resubmit == "wait")
-    if 400 <= answer.status < 500 and answer.status != 408:
+    if 400 <= answer.status < 500 and answer.status not in SHOW_NOTHING:
         cause = BY_STATUS.get(answer.status, Cause.INVALID)
         return Refused(cause, code, message, retry_after(answer), may_retry=cause is Cause.RATE)
     return _unclear(answer, message)
@@ -67,7 +70,7 @@ def first_row(rows: Iterable[ErrorRow], status: int | None, code: str) -> ErrorR
 def _row(contract: Contract, status: int, code: str, place: Place) -> ErrorRow | None:
     rows = [row for row in contract.errors if row.at in ("any", place)]
     # A code does not turn a status that shows nothing into a refusal.
-    if contract.code_decides and code and status < 500 and status != 408:
+    if contract.code_decides and code and status < 500 and status not in SHOW_NOTHING:
         return first_row((row for row in rows if row.code is not None), None, code)
     return first_row(rows, status, code)
 
