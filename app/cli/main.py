@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
+from app.cli.bounds import with_whole_budgets
 from app.cli.commands import (
     accounts,
     alerts,
@@ -112,7 +113,7 @@ def main() -> None:
     prepare_proxies()
     make_output_readable()
     debug = "--debug" in sys.argv
-    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
+    sys.argv[1:] = with_whole_budgets([word for word in sys.argv[1:] if word != "--debug"])
     try:
         app()
     except SystemExit as ended:
