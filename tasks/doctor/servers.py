@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from adapters.child_python import PYTHON, isolated_environment
 from adapters.proxies import check_proxy, open_url, proxy_of
-from models.card import GeneratorCard
+from models.card import GeneratorCard, ModelCard
 from tasks.doctor.check import FAIL, OK, WARN, Finding
 
 TIMEOUT_S = 10.0
@@ -131,6 +131,8 @@ def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: Generator
     ]
     if mismatches:
         return Finding(FAIL, "; ".join(mismatches) + ".", "Use one image or the same constraints.txt on all hosts.")
+    if not isinstance(card, ModelCard):  # the driver submits its jobs
+        return Finding(OK, f"{address}: {len(nodes)} nodes with Ray {ours['ray']}; {card.name} needs none of them.")
     need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
     fit = [
         place
