@@ -25,6 +25,7 @@ from tasks.deliver.deliver_task import deliver
 from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.intake.sheet_link import fetch_sheet
 from tasks.intake.sheet_store import SheetStore
+from tasks.plan.fallback import use_fallbacks
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
@@ -133,6 +134,9 @@ def run_campaign(
         remaining = prepare_run(settings, resources, campaign_id)
         for left in reversed(range(ROUNDS)):
             work_through(settings, resources, remaining, run)
+            while not run.is_over and use_fallbacks(resources, campaign_id):
+                remaining = Remaining(resources, campaign_id, settings.max_rank_share)
+                work_through(settings, resources, remaining, run)
             if remaining.is_done(settings.review):
                 break
             run.check_ended()
@@ -157,6 +161,8 @@ def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> R
     check_run(settings, resources, campaign_id)
     release_dead_leases(catalogue_of(resources))
     settle_dead_uses(catalogue_of(resources), folder_of(resources.staging))
+    while use_fallbacks(resources, campaign_id):  # before the first round, for models that cannot be used now
+        check_run(settings, resources, campaign_id)
     remaining = Remaining(resources, campaign_id, settings.max_rank_share)
     remaining.regate()
     return remaining

@@ -28,6 +28,7 @@ from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.costs import Costs
 from tasks.plan.expand import check_cap, expand, sample
+from tasks.plan.fallback import without_fallback
 from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, make_plan
@@ -215,7 +216,8 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     if settings.money_limit:
         check_remaining(settings, resources, campaign_id, rows)
     refuse_unsupported(resources, names)
-    for warning in refuse_unready(resources, names, pauses_of(catalogue)):
+    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, rows)}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
         log.warning("%s", warning)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights

@@ -22,6 +22,7 @@ class Brief:
         negative_prompts: templates as well; empty for the card's default.
         durations_s: in seconds; empty for the card's default length.
         models: names of cards; empty for the campaign's default card.
+        fallbacks: names of cards that are used in this order if the model generates no clip; not an axis.
         axes: ``cartesian`` (every combination), ``pairwise`` (every pair of values of two axes) or ``zip`` (first with
             first, second with second).
         variants: number of seeds per combination, at least 1.
@@ -70,6 +71,7 @@ class Brief:
     reference_hashes: tuple[str, ...] = ()
     continued: tuple[str, ...] = ()
     continued_hashes: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
 
     @property
     def pictures(self) -> dict[str, tuple[str, ...]]:

@@ -111,6 +111,7 @@ class RowReader:
             placements=unlike(self._many("placements", parse_placement)) or (GENERIC,),
             durations_s=unlike(self._many("duration_s", cells.parse_seconds)),
             models=unlike(self._many("model", cells.parse_name)),
+            fallbacks=tuple(dict.fromkeys(self._many("fallback", cells.parse_name))),
             axes=axes,
             variants=self._variants(seeds),
             want=self._one("want", WANT, None),

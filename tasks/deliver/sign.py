@@ -18,6 +18,7 @@ from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of
 from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
+from tasks.plan.fallback import replaced_model
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.files.staging import Staging, disk_full_errors, sha256_of
@@ -72,7 +73,9 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
     signed = signer.sign(
         clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
     )
-    facts = _facts(lease, clip, origin, signed, folder, licence_record(card, clearance), clearance.attestation)
+    replaced = replaced_model(catalogue_of(resources), lease.row)
+    licence = licence_record(card, clearance)
+    facts = _facts(lease, clip, origin, signed, folder, licence, clearance.attestation, replaced)
     catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
 
@@ -85,9 +88,10 @@ def _facts(
     folder: Path,
     licence: dict[str, Any],
     attestation: Attestation | None,
+    replaced: dict[str, str] | None,
 ) -> SignedFacts:
     keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
-    record = _record_json(record_of(lease, origin, signed, keys.clip, licence), lease.variant_id)
+    record = _record_json(record_of(lease, origin, signed, keys.clip, licence, replaced), lease.variant_id)
     with disk_full_errors(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -118,8 +122,15 @@ def _record_json(record: dict[str, Any], variant_id: str) -> bytes:
         ) from error
 
 
-def record_of(lease: Lease, origin: ClipOrigin, signed: Signed, key: str, licence: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON record that is published alongside a clip."""
+def record_of(
+    lease: Lease,
+    origin: ClipOrigin,
+    signed: Signed,
+    key: str,
+    licence: dict[str, Any],
+    replaced: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the JSON record that is published alongside a clip; ``replaced`` as ``replaced_model`` returns it."""
     row = lease.row
     clip, score = row.clip, row.score
     assert clip is not None
@@ -144,6 +155,7 @@ def record_of(lease: Lease, origin: ClipOrigin, signed: Signed, key: str, licenc
         },
         "score": asdict(score) if score else None,
         "licence": licence,
+        **({"fallback_for": replaced} if replaced else {}),
         "overridden_reasons": [reason._asdict() for reason in row.reasons],
         "credential": {
             "sha256": signed.credential_sha256,

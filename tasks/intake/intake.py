@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
@@ -181,25 +181,45 @@ def card_check(
     day = today or datetime.now(UTC).date()
 
     def check(brief: Brief) -> Iterator[CellIssue]:
-        for name in brief.models or (default_card,):
+        models = brief.models or (default_card,)
+        for column, name in (*(("model", each) for each in models), *(("fallback", each) for each in brief.fallbacks)):
             if isinstance(card := cards.get(name), HostedCard) and (reason := card.unusable_on(day)):
-                yield CellIssue("model", name, f"cannot run: {reason}")
+                yield CellIssue(column, name, f"cannot run: {reason}")
             elif card is not None:
-                yield from _retirement_notices(card, day)
-                yield from _card_issues(brief, card, cards)
+                yield from _retirement_notices(card, day, column)
+                yield from _card_issues(brief, card, cards, column)
             else:
-                yield CellIssue(
-                    "model",
-                    name,
-                    _unknown_model(name, cards, default_card, bool(brief.first_frames)) + _unchecked(brief),
-                )
+                unknown = _unknown_model(name, cards, default_card, bool(brief.first_frames))
+                yield CellIssue(column, name, unknown + _unchecked(brief))
+        yield from _fallback_issues(brief, models)
+        yield from _threshold_issues(brief, cards, default_card)
 
     return check
 
 
-def _retirement_notices(card: GeneratorCard, day: date) -> Iterator[CellIssue]:
+def _fallback_issues(brief: Brief, models: Sequence[str]) -> Iterator[CellIssue]:
+    for name in brief.fallbacks:
+        if name in models:
+            yield CellIssue("fallback", name, "is the row's own model. Enter another model, or clear the cell.")
+
+
+def _threshold_issues(brief: Brief, cards: Mapping[str, GeneratorCard], default_card: str) -> Iterator[CellIssue]:
+    """Refuse one threshold for models with different scorers, whose values cannot be compared."""
+    names = dict.fromkeys((*(brief.models or (default_card,)), *brief.fallbacks))
+    by_scorer = {cards[name].scorer: name for name in names if name in cards}
+    if brief.min_adherence is not None and len(by_scorer) > 1:
+        listed = " and ".join(f"{name} ({scorer})" for scorer, name in by_scorer.items())
+        yield CellIssue(
+            "min_adherence",
+            f"{brief.min_adherence:g}",
+            f"would apply to {listed}, whose scorers have different scales. Clear the cell, so that each model uses "
+            "its own threshold, or put the models into separate rows.",
+        )
+
+
+def _retirement_notices(card: GeneratorCard, day: date, column: str) -> Iterator[CellIssue]:
     if isinstance(card, HostedCard) and (notice := card.notice_on(day)):
-        yield CellIssue("model", card.name, notice, warning=True)
+        yield CellIssue(column, card.name, notice, warning=True)
 
 
 def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: str, has_picture: bool) -> str:
@@ -243,7 +263,7 @@ def _unchecked(brief: Brief) -> str:
     return f" The {what} of this row are checked once the model is known." if what else ""
 
 
-def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> str:
+def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, GeneratorCard], column: str) -> str:
     near = nearest_ratio(ratio, card.sizes)
     others = sorted(
         name for name, other in cards.items() if ratio in other.sizes and other.kind == card.kind and not other.retired
@@ -254,15 +274,17 @@ def _unsupported_ratio(ratio: str, card: GeneratorCard, cards: Mapping[str, Gene
     instead = f", or {' or '.join(rest)}" if rest else ""
     return (
         f"is not supported by {card.name}. Use {near}, which is nearest{instead}, or choose another model in the "
-        f"column 'model'{makers}."
+        f"column '{column}'{makers}."
     )
 
 
-def _card_issues(brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard]) -> Iterator[CellIssue]:
-    other = "choose another model in the column 'model'"
+def _card_issues(
+    brief: Brief, card: GeneratorCard, cards: Mapping[str, GeneratorCard], column: str
+) -> Iterator[CellIssue]:
+    other = f"choose another model in the column '{column}'"
     for placement in brief.placements:
         if not _allows(card.size_for, placement.aspect_ratio):
-            message = _unsupported_ratio(placement.aspect_ratio, card, cards)
+            message = _unsupported_ratio(placement.aspect_ratio, card, cards, column)
             yield CellIssue("placements", placement.label, message)
         if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
             allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s

@@ -28,6 +28,7 @@ from manifests.costs.money import Money
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
 from manifests.states import State
+from tasks.plan.fallback import replaced_model
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.files.shared_staging import is_reachable
 from tasks.runtime.resources import bucket_of, signer_of
@@ -165,6 +166,7 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "events": deps.catalogue.variants.events(variant_id=row.variant_id),
         "comments": deps.catalogue.reviews.comments(row.variant_id),
         "reviews": deps.catalogue.reviews.all(variant_id=row.variant_id),
+        "replaced": replaced_model(deps.catalogue, row),
         "children": deps.catalogue.gallery.children(row.variant_id),
         "problems": [deps.deliveries.problems[name] for name in names if name in deps.deliveries.problems],
         "here": row.clip is not None

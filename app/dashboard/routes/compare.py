@@ -45,9 +45,12 @@ def compare(
         rows, earlier, later = list(found.rows), found.before, found.after
     if len(rows) < 1:
         raise ReelmillError("No clips to compare. Select two to four clips in the gallery with X.")
+    fps = rows[0].variant.fps  # the player steps by the frames of the first clip; models may have different rates
+    steps = max(round(row.variant.num_frames * fps / row.variant.fps) for row in rows)
     return page(
         request,
         "compare.html",
+        steps=steps,
         rows=rows,
         not_needed=not_needed_of(deps, rows),
         query=query,

@@ -20,6 +20,7 @@ REFUSED = {
     "first_frame": "stock footage does not start from a picture (use a campaign sheet for that)",
     "last_frame": "stock footage does not end with a picture (use a campaign sheet for that)",
     "continue_from": "stock footage does not continue a clip (use a campaign sheet for that)",
+    "fallback": "each combination is tried again in a later night",
     "reference_pictures": "stock footage is generated from text alone (use a campaign sheet for that)",
 }
 _OWN = {

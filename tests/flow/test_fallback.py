@@ -1,0 +1,66 @@
+"""A fallback model generates what the row's model cannot, and the records name both."""
+
+import json
+
+import pytest
+from cli_runner import reelmill
+
+from flows.campaign import campaign
+from flows.runtime.resources import resources_of
+from flows.settings import load_settings
+from models.fake import FakeGenerator
+from tasks.runtime.resources import catalogue_of
+
+pytestmark = pytest.mark.usefixtures("home", "prefect_server")
+
+
+def by_model() -> dict[str, list]:
+    catalogue = catalogue_of(resources_of(load_settings()))
+    [head] = catalogue.campaigns.all()
+    found: dict[str, list] = {}
+    for row in catalogue.variants.of_campaign(head.campaign_id):
+        found.setdefault(row.variant.card, []).append(row)
+    return found
+
+
+def test_a_variant_that_failed_is_replaced_once(capsys, tmp_path, fake_models: FakeGenerator):
+    path = tmp_path / "balls.csv"
+    path.write_text("brief_id,prompt,fallback,variants\nball,a red ball,starter-4step,2\n")
+    planned = json.loads(reelmill(capsys, "plan", path, "--json", "--prompts").out)
+    assert planned["to_make"] == 2
+    campaign_id = campaign(sheet=str(path), settings={}, action="pause")
+    catalogue = catalogue_of(resources_of(load_settings()))
+    first, second = (row.variant_id for row in catalogue.variants.of_campaign(campaign_id))
+    fake_models.failures[first] = RuntimeError("out of order")
+    campaign(campaign_id=campaign_id, settings={}, action="resume")
+    rows = by_model()
+    assert {row.variant_id: row.state for row in rows["starter"]} == {first: "failed", second: "published"}
+    [used] = rows["starter-4step"]
+    assert (used.parent_id, used.state, used.variant.prompt) == (first, "published", "a red ball")
+    record = json.loads(next((load_settings().home / "bucket").rglob(f"*{used.variant_id[:12]}*.json")).read_text())
+    assert record["fallback_for"] == {"model": "starter", "variant_id": first, "reason": "out of order"}
+    campaign(campaign_id=campaign_id, settings={})
+    assert len(by_model()["starter-4step"]) == 1
+
+
+@pytest.mark.usefixtures("fake_models")
+def test_a_hosted_model_without_a_key_is_replaced_before_the_run(capsys, tmp_path):
+    path = tmp_path / "balls.csv"
+    path.write_text("brief_id,prompt,model,fallback\nball,a red ball,runway-gen4.5,starter\n")
+    assert reelmill(capsys, "run", path, "--json").code == 0
+    rows = by_model()
+    [refused], [used] = rows["runway-gen4.5"], rows["starter"]
+    assert (refused.state, used.state, used.parent_id) == ("failed", "published", refused.variant_id)
+    assert "Set REELMILL_PROVIDER_RUNWAY_KEY" in refused.error
+
+
+@pytest.mark.usefixtures("fake_models")
+def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_generated(capsys, tmp_path):
+    path = tmp_path / "balls.csv"
+    path.write_text(
+        "brief_id,prompt,model,fallback\na,a red ball,runway-gen4.5,starter\nb,a blue ball,runway-gen4.5,\n"
+    )
+    answer = reelmill(capsys, "run", path)
+    assert answer.code == 1
+    assert "Set REELMILL_PROVIDER_RUNWAY_KEY" in answer.err
+    assert {row.state for row in by_model()["runway-gen4.5"]} == {"planned"}
