@@ -151,3 +151,16 @@ def test_the_key_is_redacted_in_logs_and_tracebacks(home, caplog):
 def test_children_that_compute_get_no_key():
     environment = {"REELMILL_PROVIDER_ACME_KEY": KEY, "REELMILL_PROVIDER_ACME_KEY_FILE": "/run/key", "PATH": "/bin"}
     assert computing_environment(environment) == {"PATH": "/bin"}
+
+
+def test_validate_and_plan_name_the_variable_to_set(home, capsys, monkeypatch):
+    monkeypatch.delenv("REELMILL_PROVIDER_ACME_KEY")
+    close_resources()
+    (home.parent / "sheet.csv").write_text("prompt,model\na red cup,acme-video-1\n")
+    sentence = "acme-video-1 needs a key of its provider. Set REELMILL_PROVIDER_ACME_KEY,"
+    for command in ("validate", "plan"):
+        ended = reelmill(capsys, command, "sheet.csv")
+        assert ended.code == 0
+        assert sentence in " ".join(ended.err.split())
+    assert sentence in json.loads(reelmill(capsys, "validate", "sheet.csv", "--json").out)["unready"][0]
+    assert sentence in json.loads(reelmill(capsys, "plan", "sheet.csv", "--json").out)["waiting"][0]
