@@ -6,10 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_scorer import FakeScorer
 
-from adapters.catalogue import Catalogue
+from adapters.catalogue import Catalogue, VariantRow
+from adapters.hosted.transport import Timeouts
+from flows.runtime.hosted_lanes import by_card
+from manifests.brief import Brief
+from manifests.campaign import Campaign
 from manifests.hosted.provider_job import ProviderJob
+from manifests.placement import Placement
+from manifests.variant import PlannedVariant, Variant
 from models.hosted_card import HostedCard
+from tasks.plan.remaining import Remaining
+from tasks.render.hosted import delays, provider, steps
+from tasks.render.hosted.lane import render_hosted_shard
+from tasks.render.render import ShardReport
+from tasks.runtime import resources as resources_module
+from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of
 
 CARD: dict[str, Any] = {
     "kind": "hosted-text-to-video",
@@ -69,3 +83,95 @@ def use_cards(monkeypatch: pytest.MonkeyPatch, folder: Path, model: str = "hoste
     """Set the folder of cards, and the card of briefs that name none."""
     monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(folder)]))
     monkeypatch.setenv("REELMILL_MODEL", model)
+
+
+class World:
+    """A campaign of one hosted card in a new catalogue, with a scorer that accepts every clip.
+
+    Args:
+        folder: holds everything.
+        changes: of the card, see ``card_body``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        base_url: str,
+        protocol: str = "openai_videos",
+        *,
+        prompts: Sequence[str] = ("a red ball",),
+        key: str = "secret-key",
+        **changes: Any,
+    ) -> None:
+        self.card = make_card("hosted", base_url, protocol, **changes)
+        self.account = ProviderAccount("vendor", key)
+        self.resources = Resources(
+            f"sqlite:///{folder}/catalogue.sqlite",
+            BucketConfig(str(folder / "bucket")),
+            SignerConfig("development", folder / "signer"),
+            folder / "staging",
+            devices=("cpu",),
+            model_folders=(write_card(folder / "cards", "hosted", base_url, protocol, **changes),),
+            providers=(self.account,),
+        )
+        self.prompts = tuple(prompts)
+        self.campaign_id = self._register()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of this process."""
+        return catalogue_of(self.resources)
+
+    def _register(self) -> str:
+        briefs = tuple(Brief(row, f"b{row}", (prompt,)) for row, prompt in enumerate(self.prompts, 2))
+        registered = Campaign("Spring", "ab" * 32, briefs)
+        self.catalogue.campaigns.add(registered, {})
+        items = [self._variant(prompt) for prompt in self.prompts]
+        planned = [
+            PlannedVariant(brief.brief_id, Placement("square", "1:1"), item, item.variant_id)
+            for brief, item in zip(briefs, items, strict=True)
+        ]
+        self.catalogue.campaigns.add_variants(registered.campaign_id, planned)
+        return registered.campaign_id
+
+    def _variant(self, prompt: str) -> Variant:
+        return Variant("hosted", self.card.revision, prompt, "", 0, 64, 64, 8, 8, 0, 0.0)
+
+    def run(self, run_id: str = "") -> ShardReport:
+        """Render what is left in one shard."""
+        shards = Remaining(self.resources, self.campaign_id, 1.0).shards(1000, run_id)
+        return render_hosted_shard(self.resources, by_card(shards)["hosted"][0])
+
+    @property
+    def jobs(self) -> list[ProviderJob]:
+        """All provider jobs, oldest first."""
+        return jobs_of(self.catalogue)
+
+    @property
+    def rows(self) -> list[VariantRow]:
+        """The variants in the order of the prompts."""
+        rows = {row.variant.prompt: row for row in self.catalogue.variants.of_campaign(self.campaign_id)}
+        return [rows[prompt] for prompt in self.prompts]
+
+    @property
+    def states(self) -> list[str]:
+        """The states of the variants in the order of the prompts."""
+        return [row.state for row in self.rows]
+
+    @property
+    def reason(self) -> str:
+        """Why the first variant failed."""
+        return self.rows[0].error or ""
+
+
+def accept_every_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the scorer by a fake, and open new resources."""
+    resources_module.close_resources()
+    monkeypatch.setattr(resources_module, "open_scorer", lambda *_, **__: FakeScorer())
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten delays and time limits of the lane to milliseconds."""
+    monkeypatch.setattr(delays, "FIRST_S", 0.01)
+    monkeypatch.setattr(steps, "FULL_S", 0.02)
+    monkeypatch.setattr(provider, "TIMEOUTS", Timeouts(2.0, 0.4, 0.4, 2.0, 2.0))

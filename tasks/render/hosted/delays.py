@@ -17,15 +17,20 @@ def jittered(seconds: float) -> float:
     return seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
-def backoff(number: int, first_s: float = FIRST_S, most_s: float = MOST_S) -> float:
-    """Return the delay before the repetition of this number, from 0: each is twice as long as the one before."""
-    return jittered(min(most_s, first_s * 2 ** min(number, 20)))
+def backoff(number: int, factor: float = 1.0, most_s: float = MOST_S) -> float:
+    """Return the delay before the repetition of this number, from 0: each is twice as long as the one before.
+
+    Args:
+        factor: of FIRST_S, for the first one.
+    """
+    return jittered(min(most_s, FIRST_S * factor * 2 ** min(number, 20)))
 
 
 def asked_delay(retry_after_s: float | None, number: int) -> float:
     """Return the delay that a provider has asked for, at most MOST_RETRY_AFTER_S, or that of ``backoff``."""
-    own = backoff(number, 2.0, MOST_RETRY_AFTER_S)
-    return own if retry_after_s is None else min(max(retry_after_s, FIRST_S), MOST_RETRY_AFTER_S)
+    if retry_after_s is None:
+        return backoff(number, 2.0, MOST_RETRY_AFTER_S)
+    return min(max(retry_after_s, FIRST_S), MOST_RETRY_AFTER_S)
 
 
 def first_poll(poll_s: float, shortest_s: float) -> float:

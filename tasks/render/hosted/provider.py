@@ -176,7 +176,7 @@ class _Card(NamedTuple):
 
 @cache
 def _provider(card: _Card, account: ProviderAccount) -> Provider:
-    return Provider(card.card, account)
+    return Provider(card.card, account, TIMEOUTS)
 
 
 def _picture(resources: Resources, sha256: str) -> Picture | None:

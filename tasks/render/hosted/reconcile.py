@@ -11,7 +11,7 @@ from adapters.hosted.errors import NotSentError, TokenError, UnclearError
 from manifests.hosted.job import Finding
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
-from tasks.render.hosted.flight import Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
+from tasks.render.hosted.flight import Flight, Later, Next, Problem, ProblemKind, PutBack, Step
 from tasks.render.hosted.provider import Provider
 
 NEARBY_S = 300.0
@@ -19,22 +19,21 @@ NEARBY_S = 300.0
 MAX_LOOKS = 4
 MAX_FREE = 6
 """Submissions of a free job in a row whose answers were unclear."""
-FIRST_LOOK_S = 2.0
 ABSENT = "The provider does not have it"
 FREE = "Its provider does not bill jobs, so that it is submitted again"
 
 
-def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight, control: LaneControl) -> Next:
+def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
     """Search for an uncertain job, and return what follows."""
     job, way = flight.known_job, provider.card.reconcile
     if way == "free":
-        return _submit_free(catalogue, provider, flight, control)
+        return _submit_free(catalogue, flight)
     if job.look_at is not None and job.look_at > time.time():
         return Later(Step.RECONCILE, min(job.look_at - time.time(), 60.0))
     try:
         finding = provider.find(job, flight.lease.variant)
     except (NotSentError, UnclearError, TokenError) as error:
-        return _look_later(catalogue, flight, str(error))
+        return _look_later(flight, str(error))
     if finding is None:
         return _left(job)
     return _settle(catalogue, provider, flight, finding)
@@ -52,7 +51,7 @@ def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: F
             return Later(Step.SUBMIT)
         flight.provider_job = catalogue.provider_jobs.looked(job.job_id, finding.look_again_s)
         return Later(Step.RECONCILE, finding.look_again_s)
-    return _look_later(catalogue, flight, job.error)
+    return _look_later(flight, job.error)
 
 
 def _is_ours(catalogue: Catalogue, provider: Provider, job: ProviderJob, finding: Finding) -> bool:
@@ -67,20 +66,19 @@ def _is_ours(catalogue: Catalogue, provider: Provider, job: ProviderJob, finding
     )
 
 
-def _look_later(catalogue: Catalogue, flight: Flight, why: str) -> Next:
+def _look_later(flight: Flight, why: str) -> Next:
     job = flight.known_job
     flight.delays += 1
     if flight.delays >= MAX_LOOKS:
         return _left(job, why)
-    delay = backoff(flight.delays, FIRST_LOOK_S)
-    return Later(Step.RECONCILE, delay)
+    return Later(Step.RECONCILE, backoff(flight.delays))
 
 
 def _left(job: ProviderJob, why: str = "") -> PutBack:
     return PutBack(Problem(ProblemKind.UNCERTAIN, job.error or why))
 
 
-def _submit_free(catalogue: Catalogue, provider: Provider, flight: Flight, control: LaneControl) -> Next:
+def _submit_free(catalogue: Catalogue, flight: Flight) -> Next:
     job = flight.known_job
     catalogue.provider_jobs.not_taken(job.job_id, FREE)
     flight.provider_job = None

@@ -43,7 +43,6 @@ MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
 MAX_GONE = 3
 """Polls in a row that say that the job does not exist: some lists are late."""
-GONE_AGAIN_S = 3.0
 PAUSES_S = (0.5, 2.0, 5.0)
 INTERRUPTED = "The process that submitted it ended before the answer was stored"
 
@@ -64,7 +63,7 @@ class JobSteps:
     def __call__(self, flight: Flight) -> Next:
         """Do the step that is due, and return what follows; only errors of catalogue and disk are raised."""
         if flight.step is Step.RECONCILE:
-            return reconcile(self._catalogue, self._provider, flight, self._control)
+            return reconcile(self._catalogue, self._provider, flight)
         do = {Step.BEGIN: self._begin, Step.SUBMIT: self._submit, Step.POLL: self._poll}[flight.step]
         return do(flight)
 
@@ -271,7 +270,7 @@ class JobSteps:
     def _gone(self, flight: Flight, status: JobStatus) -> Next:
         flight.gone += 1
         if flight.gone < MAX_GONE:
-            return Later(Step.POLL, jittered(GONE_AGAIN_S))
+            return Later(Step.POLL, backoff(flight.gone))
         said = status.failure.message if status.failure else ""
         why = f"{self._provider.card.provider} does not have it any longer{f' ({said})' if said else ''}"
         if self._provider.card.costs_money:
