@@ -80,7 +80,11 @@ class Provider:
     def limits(self) -> JobLimits:
         """The limits of the account: those of its settings, or those of the card."""
         of_card, own = self.card.limits_of_account, self.account
-        return JobLimits(own.concurrency or of_card.concurrency, own.per_minute or of_card.per_minute, of_card.per_day)
+        return JobLimits(
+            own.concurrency or of_card.concurrency,
+            own.per_minute or of_card.per_minute,
+            own.per_day or of_card.per_day,
+        )
 
     def prepare(self, variant: Variant, reference: str, resources: Resources) -> Submission:
         """Return the request for one variant, and obtain a token for it if necessary.
