@@ -25,7 +25,7 @@ from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
 TOKEN_LENGTH = 16
-"""Minimum number of characters of a metrics token."""
+"""Minimum number of characters of a metrics token, or of the token of the model server."""
 
 
 class Settings(BaseSettings):
@@ -193,6 +193,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     """Bearer token that Prometheus needs to read `/metrics` from another machine or through a proxy; at least 16
     characters."""
+    model_server_token: SecretStr | None = None
+    """Bearer token that clients of `reelmill serve-models` send; at least 16 characters. If unset, it is created in
+    `model-server/token` under `home`, and the server listens on this machine only."""
     review_url: str = ""
     """URL of the dashboard for links, if it is not used on this machine, such as `https://review.example`."""
     trusted_proxies: tuple[str, ...] = ()
@@ -284,7 +287,7 @@ class Settings(BaseSettings):
             check_name(name)
         return providers
 
-    @field_validator("metrics_token")
+    @field_validator("metrics_token", "model_server_token")
     @classmethod
     def _check_length(cls, token: SecretStr | None) -> SecretStr | None:
         if token and len(token.get_secret_value()) < TOKEN_LENGTH:

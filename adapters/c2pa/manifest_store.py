@@ -8,9 +8,12 @@ from typing import Any, BinaryIO, NamedTuple
 from c2pa import Context, Reader
 
 from adapters.c2pa.certificate_profile import ACCEPTED_USAGES
+from manifests.credentials.definition import OWN_LABEL
 
 FRAGMENTED = "video/mp4"
 UNTRUSTED = "signingCredential.untrusted"
+LATER = (UNTRUSTED, "signingCredential.expired")
+"""Failures of ingredients that can occur after the signing although nothing was changed."""
 USAGES = "".join(f"{usage.dotted_string}\n" for usage in sorted(ACCEPTED_USAGES, key=lambda each: each.dotted_string))
 """Without this list, the library calls signers invalid that have c2pa-kp-claimSigning but not emailProtection."""
 
@@ -77,18 +80,38 @@ class StoreReading(NamedTuple):
     def tampered_ingredients(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield title and failure of every ingredient, at any depth, that is worse than untrusted.
 
-        The state of the store does not cover this: a clip with a tampered parent is still Trusted.
+        The state of the store does not cover this: a clip with a tampered parent is still Trusted. Failures of the
+        parent that the signer found and disclosed are left out.
         """
-        for manifest in self.store.get("manifests", {}).values():
-            for ingredient in manifest.get("ingredients", []):
-                results = ingredient.get("validation_results", {}).get("activeManifest", {})
-                for failure in results.get("failure", []):
-                    if failure["code"] != UNTRUSTED:
-                        yield ingredient.get("title", "untitled"), failure
+        disclosed = list(self.disclosed_failures())
+        yield from (each for each in self._recorded() if each not in disclosed)
         for delta in self.store.get("validation_results", {}).get("ingredientDeltas", []):
             for failure in delta.get("validationDeltas", {}).get("failure", []):
-                if failure["code"] != UNTRUSTED:
+                if failure["code"] not in LATER:
                     yield "an ingredient", failure
+
+    def disclosed_failures(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield title and failure of the parent, and of its own ingredients, if the signer discloses them.
+
+        A provider may deliver a file whose credential is invalid. Our own facts then state it.
+        """
+        if self.assertion(OWN_LABEL).get("parent_credential") == "invalid":
+            own = [each for each in self.manifest.get("ingredients", []) if each.get("relationship") != "parentOf"]
+            others = [failure for each in own for failure in _failures(each)]
+            yield from (each for each in self._recorded() if each not in others)
+
+    def _recorded(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the failures that signers found in their ingredients."""
+        for manifest in self.store.get("manifests", {}).values():
+            for ingredient in manifest.get("ingredients", []):
+                yield from _failures(ingredient)
+
+
+def _failures(ingredient: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    results = ingredient.get("validation_results", {}).get("activeManifest", {})
+    for failure in results.get("failure", []):
+        if failure["code"] != UNTRUSTED:
+            yield ingredient.get("title", "untitled"), failure
 
 
 def assertion_of(manifest: dict[str, Any], label: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from adapters.c2pa.certificate_profile import check_leaf
 from adapters.c2pa.certificates import is_issued_by, issuer_of, name_of, to_pem
 from adapters.c2pa.detached import Detached, sign_detached
 from adapters.c2pa.manifest_store import read_store, trust_context
+from adapters.c2pa.parent import MEDIA_TYPE, PARENT, Parent, parent_of
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (
     CallbackKey,
@@ -54,9 +55,6 @@ __all__ = [
     "TimeStamps",
     "open_signer",
 ]
-
-MEDIA_TYPE = "video/mp4"
-PARENT = "parent"
 
 
 @contextmanager
@@ -121,8 +119,9 @@ class Signer:
     def sign(self, clip: Path, poster: Path, definition: ManifestDefinition, out: Path, sidecar: Path) -> Signed:
         """Sign a clip to ``out`` and write its manifest store to ``sidecar``.
 
-        An existing credential of the clip becomes the parent of the new one. Both files appear only after the signed
-        clip was verified as Trusted and as matching its definition.
+        An existing credential of the clip, or of the file that it was transcoded from, becomes the parent of the new
+        one. An invalid one is only accepted if the definition discloses that it is invalid. Both files appear only
+        after the signed clip was verified as Trusted and as matching its definition.
 
         Raises:
             InvalidDefinitionError: the definition does not match our schema.
@@ -135,7 +134,7 @@ class Signer:
         definition = check_definition(definition)
         check_leaf(self._key.chain.leaf, self._key.path)
         with _temporary_file(out) as temporary:
-            parent = self._read_parent(clip)
+            parent = parent_of(clip, definition, self._context)
             meant = definition if parent is None else definition.opening(PARENT)
             store = self._write(clip, poster, meant, temporary, parent)
             signed = self._read_back(temporary, meant, store, out, sidecar)
@@ -162,16 +161,9 @@ class Signer:
         self._attempt.signed = True
         return signature
 
-    def _read_parent(self, clip: Path) -> str | None:
-        """Return the title of the clip's existing credential, or None."""
-        with open(clip, "rb") as source:
-            try:
-                reading = read_store(source, self._context)
-            except C2paError as error:
-                raise CredentialError(f"Cannot sign {clip}: it is not a readable video ({error}).") from error
-        return (reading.manifest.get("title") or clip.name) if reading else None
-
-    def _write(self, clip: Path, poster: Path, meant: ManifestDefinition, temporary: Path, parent: str | None) -> bytes:
+    def _write(
+        self, clip: Path, poster: Path, meant: ManifestDefinition, temporary: Path, parent: Parent | None
+    ) -> bytes:
         self._attempt.failure, self._attempt.signed = None, False
         with (
             open(clip, "rb") as source,
@@ -185,7 +177,7 @@ class Signer:
                 _add_prompt(builder, meant)
                 _add_first_frame(builder, meant)
                 if parent is not None:
-                    _add_parent(builder, parent, source)
+                    parent.add_to(builder)
                 store = builder.sign(self._native, MEDIA_TYPE, source, target)
             except C2paError as error:
                 raise self._explain(error, target) from error
@@ -270,11 +262,6 @@ def _add_first_frame(builder: Builder, meant: ManifestDefinition) -> None:
         builder.add_resource(ingredient["thumbnail"]["identifier"], BytesIO(meant.first_frame.thumbnail))
         with open(meant.first_frame.path, "rb") as picture:
             builder.add_ingredient(ingredient, meant.first_frame.format, picture)
-
-
-def _add_parent(builder: Builder, title: str, source: BinaryIO) -> None:
-    builder.add_ingredient({"title": title, "label": PARENT, "relationship": "parentOf"}, MEDIA_TYPE, source)
-    source.seek(0)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from manifests.credentials.credential_report import (
 from manifests.credentials.definition import OWN_LABEL
 from manifests.errors import CredentialError
 
-__all__ = ["CredentialReport", "verify"]
+__all__ = ["CredentialReport", "credential_state", "verify"]
 
 STATES: dict[str, State] = {"Trusted": "trusted", "Valid": "valid"}
 UNREADABLE = finding_of({"code": "credential.unreadable"})
@@ -69,6 +69,18 @@ def verify(
     if sha256 and sha256 != digest:
         report = replace(report, state="invalid", findings=(*report.findings, OTHER_BYTES))
     return replace(report, path=str(path), sha256=digest)
+
+
+def credential_state(path: Path) -> str:
+    """Return the state of a file's Content Credential without trusted roots: ``valid`` or ``invalid``.
+
+    Empty if it has none, if its format cannot contain one, or if the file cannot be read.
+    """
+    try:
+        state = verify(path).state
+    except CredentialError:
+        return ""
+    return "" if state == "absent" else state
 
 
 def _check_parts(path: Path, part: Part | None, fragments: Sequence[Path]) -> None:
@@ -153,7 +165,7 @@ def _report_of(reading: StoreReading) -> CredentialReport:
     ingredients = tuple(_ingredient(each) for each in reading.manifest.get("ingredients", []))
     return CredentialReport(
         state="invalid" if tampered else STATES.get(reading.state, "invalid"),
-        findings=(*(finding_of(each) for each in _problems(reading)), *tampered),
+        findings=(*(finding_of(each) for each in _problems(reading)), *tampered, *_disclosed(reading)),
         signer=_signer(reading.signature),
         time_stamped=any(each["code"] == "timeStamp.validated" for each in reading.codes("success")),
         title=reading.manifest.get("title") or "",
@@ -175,6 +187,13 @@ def _tampered(reading: StoreReading) -> Iterator[Finding]:
     for title, failure in reading.tampered_ingredients():
         code, sentence = finding_of(failure)
         yield Finding(code, f"in its ingredient “{title}”, {sentence}")
+
+
+def _disclosed(reading: StoreReading) -> Iterator[Finding]:
+    """Yield what the signer found in the file from which the clip was made; it does not make the clip invalid."""
+    for title, failure in reading.disclosed_failures():
+        code, sentence = finding_of(failure)
+        yield Finding(code, f"as its signer states, already in the file “{title}” of the provider, {sentence}")
 
 
 def _history(reading: StoreReading) -> Iterator[str]:

@@ -27,7 +27,7 @@ def open_video(path: Path) -> Iterator[av.container.InputContainer]:
     """
     try:
         _check_boxes(path)
-        with av.open(str(path), options=OPTIONS) as container:
+        with av.open(str(path), options=OPTIONS, metadata_errors="replace") as container:
             _check_stream(path, container)
             yield container
     except (av.FFmpegError, OSError) as error:

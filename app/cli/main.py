@@ -21,6 +21,7 @@ from app.cli.commands import (
     nights,
     providers,
     review,
+    serve_models,
     sheets,
     steering,
     stock,
@@ -87,6 +88,7 @@ app.command(rich_help_panel=UNATTENDED)(stock.stock)
 app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
+app.command(rich_help_panel=MODELS)(serve_models.serve_models)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
 app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)

@@ -22,6 +22,7 @@ OURS = (
     "first-frames",
     "jobs",
     "machine.id",
+    "model-server",
     "prefect",
     "prompt.key",
     "signer",

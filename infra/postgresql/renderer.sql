@@ -191,11 +191,8 @@ BEGIN
             RAISE EXCEPTION 'the % of a clip is out of range', name USING ERRCODE = 'insufficient_privilege';
         END IF;
     END LOOP;
-    IF clip ->> 'file_duration_s' IS NOT NULL AND NOT renderer_number(clip -> 'file_duration_s', 0, 1e6)
-        OR clip ->> 'cost_micros' IS NOT NULL
-            AND (NOT renderer_number(clip -> 'cost_micros', 0, 1e15) OR (clip ->> 'cost_micros') !~ '^[0-9]+$')
-    THEN
-        RAISE EXCEPTION 'the length or cost of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
+    IF clip ->> 'file_duration_s' IS NOT NULL AND NOT renderer_number(clip -> 'file_duration_s', 0, 1e6) THEN
+        RAISE EXCEPTION 'the length of a clip is out of range' USING ERRCODE = 'insufficient_privilege';
     END IF;
     IF NOT renderer_number(clip -> 'device_seconds', 0, 1e7) THEN
         RAISE EXCEPTION 'the device time of a clip is out of range' USING ERRCODE = 'insufficient_privilege';

@@ -36,7 +36,7 @@ def static_scripts(rules: Rules) -> list[dict[str, Any]]:
 def weights() -> list[dict[str, Any]]:
     """Return the models whose weights ship with Reelmill, one for each card."""
     cards = [json.loads(path.read_text()) for path in sorted(CARDS.glob("*.json"))]
-    return [_model(card) for card in cards if card["weights"].get("folder", "").startswith("starter/")]
+    return [_model(card) for card in cards if card.get("weights", {}).get("folder", "").startswith("starter/")]
 
 
 def bundled_libraries(distribution: Distribution) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import category
 
 from manifests.credentials.changes import PixelSize, changes_of
@@ -16,6 +16,7 @@ from manifests.credentials.definition import (
     TRAINED_ALGORITHMIC_MEDIA,
     FirstFrame,
     ManifestDefinition,
+    OriginalFile,
     check_definition,
 )
 from manifests.errors import InvalidDefinitionError
@@ -28,6 +29,31 @@ USES = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
 NOTHING_ALLOWED: Mapping[str, str] = dict.fromkeys(USES, "notAllowed")
 
 
+class ProviderFile(NamedTuple):
+    """Facts about a clip that a provider generated. The provider's own reference of the job is not disclosed.
+
+    Attributes:
+        provider: name of the provider, ``runway``.
+        model: the provider's name of the model, ``gen4.5``.
+        takes_seed: whether the provider used the seed; otherwise it is the number of the take.
+        parent_credential: state of the Content Credential in the provider's file; empty for none.
+        original: the provider's file, if the clip was transcoded from it.
+        revised_prompt_sha256: hash of the prompt that the provider used instead of ours; empty if it used ours.
+    """
+
+    provider: str
+    model: str
+    takes_seed: bool
+    parent_credential: str = ""
+    original: OriginalFile | None = None
+    revised_prompt_sha256: str = ""
+
+    @property
+    def identifier(self) -> str:
+        """Provider and model."""
+        return f"{self.provider}/{self.model}"
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Facts about one generated clip, from which its credential is built.
@@ -36,8 +62,8 @@ class Provenance:
         title: shown to viewers; white space and control characters become spaces.
         variant_id: 32 hex digits.
         model_name: title of the card, ``Reelmill starter``.
-        pipeline: class of the pipeline, ``LTXPipeline``.
-        generator_library: library of the pipeline with its version, ``diffusers 0.42.1``.
+        pipeline: software that generated the clip: class of the pipeline, ``LTXPipeline``, or a provider's model.
+        generator_library: its version: library of the pipeline, ``diffusers 0.42.1``, or provider and model.
         created_at: time of the generation, ISO 8601 with its offset.
         program_version: version of Reelmill.
         licence: SPDX name or title of the model's licence.
@@ -52,6 +78,7 @@ class Provenance:
         run_id: flow run that generated the clip, if any.
         first_frame: picture that the clip starts from, if any.
         render_size: height and width that the model rendered; the variant's size is its centre. None if not known.
+        provider_file: facts about the file of a hosted model; None for local models.
     """
 
     title: str
@@ -72,6 +99,7 @@ class Provenance:
     run_id: str | None = None
     first_frame: FirstFrame | None = None
     render_size: PixelSize | None = None
+    provider_file: ProviderFile | None = None
 
 
 def generation_definition(provenance: Provenance) -> ManifestDefinition:
@@ -91,7 +119,7 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
                 "cawg.metadata",
                 {
                     "Iptc4xmpExt:AISystemUsed": provenance.model_name,
-                    "Iptc4xmpExt:AISystemVersionUsed": provenance.variant.revision,
+                    "Iptc4xmpExt:AISystemVersionUsed": _model_version(provenance),
                 },
             ),
             _assertion(OWN_LABEL, _generation(provenance)),
@@ -101,6 +129,8 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
         definition |= {"ingredients": [{}], "prompt": provenance.variant.prompt}
     if provenance.first_frame:
         definition |= {"first_frame": provenance.first_frame}
+    if provenance.provider_file and provenance.provider_file.original:
+        definition |= {"original": provenance.provider_file.original}
     return check_definition(definition)
 
 
@@ -149,6 +179,8 @@ def _has_pictures(provenance: Provenance) -> bool:
 
 
 def _changes(provenance: Provenance) -> Iterator[dict[str, Any]]:
+    if provenance.provider_file:
+        return  # what the provider does with a first frame is not known
     final = provenance.variant.height, provenance.variant.width
     by_us = {
         "when": provenance.created_at,
@@ -163,9 +195,18 @@ def _disclosure(provenance: Provenance) -> dict[str, Any]:
     level = "human_validated" if by_a_person else "prompt_guided"
     return {
         "modelName": provenance.model_name,
-        "modelIdentifier": f"{provenance.variant.card}@{provenance.variant.revision}",
+        "modelIdentifier": _model_identifier(provenance),
         "contentProfile": {"humanOversightLevel": level},
     }
+
+
+def _model_version(provenance: Provenance) -> str:
+    return provenance.provider_file.model if provenance.provider_file else provenance.variant.revision
+
+
+def _model_identifier(provenance: Provenance) -> str:
+    local = f"{provenance.variant.card}@{provenance.variant.revision}"
+    return provenance.provider_file.identifier if provenance.provider_file else local
 
 
 def _entries(policy: Mapping[str, str]) -> dict[str, Any]:
@@ -182,7 +223,6 @@ def _generation(provenance: Provenance) -> dict[str, Any]:
         "campaign_id": provenance.campaign_id,
         "run_id": provenance.run_id,
         "variant_id": provenance.variant_id,
-        "seed": str(provenance.variant.seed),
         "parameters_sha256": parameters_sha256(provenance.variant),
         "prompt_hmac_sha256": prompt_hmac(provenance.prompt_hmac_key, provenance.variant),
         "licence": provenance.licence,
@@ -191,5 +231,21 @@ def _generation(provenance: Provenance) -> dict[str, Any]:
         "last_frame_sha256": provenance.variant.last_frame_sha256 or None,
         "reference_sha256s": provenance.variant.reference_sha256s or None,
         "earlier_frames_sha256": provenance.variant.earlier_frames_sha256 or None,
+        **_provider_facts(provenance),
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _provider_facts(provenance: Provenance) -> dict[str, str | None]:
+    """Return the seed, or the take and the provider. Most providers do not take seeds."""
+    file, number = provenance.provider_file, str(provenance.variant.seed)
+    if file is None:
+        return {"seed": number}
+    return {
+        "seed" if file.takes_seed else "take": number,
+        "provider": file.provider,
+        "model": file.model,
+        "parent_credential": file.parent_credential or None,
+        "original_sha256": file.original.sha256 if file.original else None,
+        "revised_prompt_sha256": file.revised_prompt_sha256 or None,
+    }

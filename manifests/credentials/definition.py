@@ -116,7 +116,13 @@ class Action(_Camel):
     """An action with its time."""
 
     action: Literal[
-        "c2pa.created", "c2pa.opened", "c2pa.published", "c2pa.cropped", "c2pa.resized.proportional", "c2pa.unknown"
+        "c2pa.created",
+        "c2pa.opened",
+        "c2pa.transcoded",
+        "c2pa.published",
+        "c2pa.cropped",
+        "c2pa.resized.proportional",
+        "c2pa.unknown",
     ]
     when: AwareDatetime
     description: Text | None = None
@@ -128,8 +134,8 @@ class Action(_Camel):
     def _is_complete(self) -> "Action":
         if self.action in ("c2pa.created", "c2pa.cropped", "c2pa.unknown") and not self.digital_source_type:
             raise ValueError(f"{self.action} needs a digitalSourceType")
-        if self.action == "c2pa.opened" and not self.parameters:
-            raise ValueError("c2pa.opened needs the label of the opened ingredient")
+        if self.action in ("c2pa.opened", "c2pa.transcoded") and not self.parameters:
+            raise ValueError(f"{self.action} needs the label of its ingredient")
         return self
 
 
@@ -217,12 +223,18 @@ class Generation(_Record):
         last_frame_sha256, reference_sha256s: hashes of the files of the other pictures, if any.
         earlier_frames_sha256: hash of the file of the clip that this one continues, if any.
         licence_terms_attested: digest of the licence conditions that the operator attested.
+        take: number of the take, in place of the seed, for models that do not take one.
+        provider, model: who generated the clip with which model, for hosted models.
+        parent_credential: what was found in the provider's file, if it contains a Content Credential.
+        original_sha256: hash of the provider's file, if the clip was transcoded from it.
+        revised_prompt_sha256: hash of the prompt that the provider used instead of ours.
     """
 
     campaign_id: Text
     run_id: Text | None = None
     variant_id: Hex
-    seed: str = Field(pattern=r"^-?[0-9]{1,20}$")
+    seed: str | None = Field(None, pattern=r"^-?[0-9]{1,20}$")
+    take: str | None = Field(None, pattern=r"^-?[0-9]{1,20}$")
     parameters_sha256: Hex
     prompt_hmac_sha256: Hex
     first_frame_sha256: Hex | None = None
@@ -231,6 +243,19 @@ class Generation(_Record):
     earlier_frames_sha256: Hex | None = None
     licence: Text
     licence_terms_attested: Text | None = None
+    provider: Text | None = None
+    model: Text | None = None
+    parent_credential: Literal["trusted", "valid", "invalid"] | None = None
+    original_sha256: Hex | None = None
+    revised_prompt_sha256: Hex | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Generation":
+        if (self.seed is None) == (self.take is None):
+            raise ValueError("either a seed or the number of a take is required")
+        if (self.provider is None) != (self.model is None):
+            raise ValueError("a provider and its model must be given together")
+        return self
 
 
 class _Assertion(_Camel):
@@ -325,12 +350,26 @@ class FirstFrame(_Record):
         return {"title": "first frame", "label": FIRST_FRAME, "relationship": "inputTo", "thumbnail": thumbnail}
 
 
+class OriginalFile(_Record):
+    """A provider's file from which the clip was transcoded. The signer reads it, and its own credential if it has one.
+
+    Attributes:
+        format: media type; ``application/octet-stream`` if it is not known.
+        sha256: hash of the file.
+    """
+
+    path: Path
+    format: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")
+    sha256: Hex
+
+
 class ManifestDefinition(_Record):
     """Everything that is signed in addition to the pixels.
 
     Attributes:
         prompt: text of the prompt ingredient. It is a resource of the manifest, so it is not part of the JSON.
         first_frame: a file that the builder reads, so it is not part of the JSON either.
+        original: likewise.
     """
 
     claim_generator_info: tuple[ClaimGenerator, ...] = Field(min_length=1, max_length=1)
@@ -341,6 +380,7 @@ class ManifestDefinition(_Record):
     assertions: tuple[Assertion, ...]
     prompt: Text | None = Field(None, exclude=True)
     first_frame: FirstFrame | None = Field(None, exclude=True)
+    original: OriginalFile | None = Field(None, exclude=True)
 
     @model_validator(mode="after")
     def _is_whole(self) -> "ManifestDefinition":
@@ -360,6 +400,11 @@ class ManifestDefinition(_Record):
         """The actions, in order."""
         return next(each.data.actions for each in self.assertions if isinstance(each, ActionsAssertion))
 
+    @property
+    def generation(self) -> Generation | None:
+        """Our own facts."""
+        return next((each.data for each in self.assertions if isinstance(each, GenerationAssertion)), None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the input of the C2PA builder."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -369,20 +414,34 @@ class ManifestDefinition(_Record):
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def opening(self, parent_label: str) -> "ManifestDefinition":
-        """Return the definition for a source that is already signed: it is opened and published, not created.
+        """Return the definition for a source that is already signed or transcoded: it is opened, not created.
+
+        The source type of a provider's file is named, because its own credential may be missing or invalid.
 
         Args:
             parent_label: label of the ingredient that contains the source's own manifest.
         """
-        when = self.actions[0].when
-        actions = ActionList(
-            actions=(
-                Action(action="c2pa.opened", when=when, parameters=Parameters(ingredient_ids=(parent_label,))),
-                Action(action="c2pa.published", when=when),
-            )
-        )
+        when, parameters = self.actions[0].when, Parameters(ingredient_ids=(parent_label,))
+        opened = Action(action="c2pa.opened", when=when, parameters=parameters)
+        if self.generation and self.generation.provider:
+            opened = opened.model_copy(update={"digital_source_type": self.actions[0].digital_source_type})
+        published = Action(action="c2pa.published", when=when)
+        actions = ActionList(actions=(opened, *self._transcoded(parameters), published))
         rest = tuple(each for each in self.assertions if not isinstance(each, ActionsAssertion))
         return self.model_copy(update={"assertions": (ActionsAssertion(data=actions), *rest)})
+
+    def _transcoded(self, parameters: Parameters) -> tuple[Action, ...]:
+        if self.original is None:
+            return ()
+        generator = self.claim_generator_info[0]
+        return (
+            Action(
+                action="c2pa.transcoded",
+                when=self.actions[0].when,
+                software_agent=SoftwareAgent(name=generator.name, version=generator.version),
+                parameters=parameters,
+            ),
+        )
 
 
 def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> ManifestDefinition:
@@ -394,7 +453,12 @@ def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> M
     try:
         if isinstance(definition, ManifestDefinition):
             return ManifestDefinition.model_validate(
-                {**definition.to_dict(), "prompt": definition.prompt, "first_frame": definition.first_frame}
+                {
+                    **definition.to_dict(),
+                    "prompt": definition.prompt,
+                    "first_frame": definition.first_frame,
+                    "original": definition.original,
+                }
             )
         data = json.loads(definition) if isinstance(definition, str) else definition
         return ManifestDefinition.model_validate(data)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from adapters.catalogue import SYSTEM, Catalogue, Event, VariantRow
 from adapters.media.picture import inspect_picture, thumbnail_of
-from manifests.credentials.credential import USES, Provenance
+from manifests.credentials.credential import USES, Provenance, ProviderFile
 from manifests.credentials.definition import FirstFrame
 from manifests.errors import GenerationError, InvalidDefinitionError
 from manifests.states import State
@@ -26,11 +26,13 @@ def provenance_of(
     disclose_prompt: bool,
     licence_terms: str | None = None,
     first_frames: FirstFrames | None = None,
+    provider_file: ProviderFile | None = None,
 ) -> Provenance:
     """Return the disclosed facts about a clip, including who approved it and when it was generated.
 
     Args:
         first_frames: store of the first frames.
+        provider_file: facts about the file of a hosted model.
 
     Raises:
         InvalidDefinitionError: the clip's first frame is missing or was changed.
@@ -43,7 +45,7 @@ def provenance_of(
         campaign_id=campaign_id,
         model_name=card.title,
         pipeline=card.pipeline if isinstance(card, ModelCard) else card.title,
-        generator_library=f"diffusers {_version('diffusers')}",
+        generator_library=provider_file.identifier if provider_file else f"diffusers {_version('diffusers')}",
         created_at=_moment(events, State.RENDERED),
         program_version=_version("reelmill"),
         licence=card.licence.name,
@@ -53,6 +55,7 @@ def provenance_of(
         training_mining=_uses(training_mining),
         disclose_prompt=disclose_prompt,
         first_frame=_first_frame(first_frames, row.variant.first_frame_sha256) if first_frames else None,
+        provider_file=provider_file,
         render_size=card.render_size(row.variant.height, row.variant.width),
     )
 

@@ -11,13 +11,14 @@ from adapters.files.durable import write_durably
 from manifests.clip import Clip
 from manifests.clip_metadata import Metadata
 from manifests.credentials.attestation import Attestation
-from manifests.credentials.credential import generation_definition
+from manifests.credentials.credential import ProviderFile, generation_definition
 from manifests.errors import InvalidDefinitionError, LicenceNotAttestedError
 from manifests.identity import canonical_json
 from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of
 from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
+from tasks.deliver.provider_file import provider_file_of
 from tasks.plan.fallback import replaced_model
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.files.shared_staging import fetch_staged
@@ -34,6 +35,20 @@ class ClipOrigin(NamedTuple):
     brief_ids: tuple[str, ...]
     placements: tuple[str, ...]
     metadata: Metadata
+
+
+class RecordSources(NamedTuple):
+    """What a clip's record says besides its row.
+
+    Attributes:
+        licence: as ``licence_record`` returns it.
+        provider_file: None for clips of local models.
+        replaced: as ``replaced_model`` returns it.
+    """
+
+    licence: dict[str, Any]
+    provider_file: ProviderFile | None = None
+    replaced: dict[str, str] | None = None
 
 
 def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOrigin) -> SignedFacts | None:
@@ -58,6 +73,10 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
     clearance = clearance_of(resources, card)
     if not clearance.is_given:
         raise LicenceNotAttestedError(clearance.waiting(1))
+    provider_file = provider_file_of(resources, card, clip)
+    if provider_file:
+        clip = replace(clip, parent_credential=provider_file.parent_credential)
+        lease = replace(lease, row=replace(lease.row, clip=clip))
     folder = Staging(resources.staging).signing_folder(lease.variant_id, lease.attempt)
     provenance = provenance_of(
         catalogue_of(resources),
@@ -69,13 +88,15 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
         disclose_prompt=resources.disclose_prompt,
         licence_terms=clearance.attestation.terms if clearance.attestation else None,
         first_frames=first_frames_of(resources),
+        provider_file=provider_file,
     )
     signed = signer.sign(
         clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
     )
-    replaced = replaced_model(catalogue_of(resources), lease.row)
-    licence = licence_record(card, clearance)
-    facts = _facts(lease, clip, origin, signed, folder, licence, clearance.attestation, replaced)
+    sources = RecordSources(
+        licence_record(card, clearance), provider_file, replaced_model(catalogue_of(resources), lease.row)
+    )
+    facts = _facts(lease, clip, origin, signed, folder, sources, clearance.attestation)
     catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
 
@@ -86,12 +107,11 @@ def _facts(
     origin: ClipOrigin,
     signed: Signed,
     folder: Path,
-    licence: dict[str, Any],
+    sources: RecordSources,
     attestation: Attestation | None,
-    replaced: dict[str, str] | None,
 ) -> SignedFacts:
     keys = keys_of(origin.campaign_id, origin.brief_ids[0], lease.variant_id, signed.sha256)
-    record = _record_json(record_of(lease, origin, signed, keys.clip, licence, replaced), lease.variant_id)
+    record = _record_json(record_of(lease, origin, signed, keys.clip, sources), lease.variant_id)
     with disk_full_errors(folder):
         write_durably(folder / "record.json", record)
     digests = {
@@ -127,10 +147,9 @@ def record_of(
     origin: ClipOrigin,
     signed: Signed,
     key: str,
-    licence: dict[str, Any],
-    replaced: dict[str, str] | None = None,
+    sources: RecordSources,
 ) -> dict[str, Any]:
-    """Return the JSON record that is published alongside a clip; ``replaced`` as ``replaced_model`` returns it."""
+    """Return the JSON record that is published alongside a clip."""
     row = lease.row
     clip, score = row.clip, row.score
     assert clip is not None
@@ -152,14 +171,37 @@ def record_of(
             "num_frames": clip.num_frames,
             "fps": clip.fps,
             "duration_s": clip.duration_s,
+            **(_file_facts(clip) if sources.provider_file else {}),
         },
+        "provider": _provider_facts(clip, sources.provider_file) if sources.provider_file else None,
         "score": asdict(score) if score else None,
-        "licence": licence,
-        **({"fallback_for": replaced} if replaced else {}),
+        "licence": sources.licence,
+        **({"fallback_for": sources.replaced} if sources.replaced else {}),
         "overridden_reasons": [reason._asdict() for reason in row.reasons],
         "credential": {
             "sha256": signed.credential_sha256,
             "manifest_label": signed.manifest_label,
             "signed_at": signed.signed_at,
         },
+    }
+
+
+def _file_facts(clip: Clip) -> dict[str, Any]:
+    """Return the facts about a provider's file. Not every browser plays HEVC, so the codec is named."""
+    return {"frame_rate": clip.frame_rate, "codec": clip.codec, "has_audio": clip.has_audio}
+
+
+def _provider_facts(clip: Clip, file: ProviderFile) -> dict[str, Any]:
+    """Return who generated the clip, what it cost and what was in the file."""
+    return {
+        "name": file.provider,
+        "model": file.model,
+        "job_id": clip.job_id or None,
+        "cost_micros": clip.cost_micros,
+        "currency": clip.currency or None,
+        "cost_is_estimate": clip.cost_is_estimate,
+        "transcoded": clip.transcoded,
+        "original_sha256": clip.original_sha256 or None,
+        "parent_credential": clip.parent_credential or None,
+        "revised_prompt_sha256": clip.revised_prompt_sha256 or None,
     }

@@ -109,6 +109,8 @@ def check_default_card(name: str, cards: Mapping[str, GeneratorCard]) -> None:
     """
     if name not in cards:
         near = get_close_matches(name, cards, 1)
+        if near and _has_ended(cards[near[0]]):
+            raise UnknownCardError(f"{name} cannot run: {cards[near[0]].retired}")
         hint = f"Did you mean {near[0]}? " if near else ""
         raise UnknownCardError(
             f"There is no model {name!r}. {hint}List the models with `reelmill models`, and choose one with --model or "

@@ -15,6 +15,7 @@ from manifests.sheet import CellIssue, Table, check_table
 from manifests.sheet.cells import clean
 from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
+from models.hosted_card import HostedCard
 from tasks.intake.remote_pictures import RemotePictures
 from tasks.intake.remote_sources import UnavailablePictureError, is_remote
 from tasks.runtime.files.first_frames import FirstFrames
@@ -237,16 +238,25 @@ def _misplaced(brief: Brief, used: Sequence[GeneratorCard], cards: Cards) -> Ite
                 "file, or use a model that generates clips from text.",
             )
         if not card.needs_first_frame and brief.first_frames:
-            others = " or ".join(sorted(name for name, other in cards.items() if other.needs_first_frame))
-            instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
+            instead = _instead(card, [other for other in cards.values() if other.needs_first_frame])
             yield CellIssue(
                 COLUMN, brief.first_frames[0], f"cannot be used: {card.name} generates clips from text only. {instead}"
             )
         for column, condition, what in OPTIONAL:
             if brief.pictures[column] and condition not in card.accepts:
-                others = " or ".join(sorted(name for name, other in cards.items() if condition in other.accepts))
-                instead = f"Clear the cell, or use the model {others}." if others else "Clear the cell."
+                instead = _instead(card, [other for other in cards.values() if condition in other.accepts])
                 yield CellIssue(column, brief.pictures[column][0], f"cannot be used: {card.name} {what}. {instead}")
+
+
+def _instead(card: GeneratorCard, fitting: Sequence[GeneratorCard]) -> str:
+    """Return the advice to clear the cell or use a fitting model: of the same provider, if the model has one."""
+    near = [each.name for each in fitting if _provider_of(each) == _provider_of(card)]
+    names = sorted(near or [each.name for each in fitting])
+    return f"Clear the cell, or use the model {' or '.join(names)}." if names else "Clear the cell."
+
+
+def _provider_of(card: GeneratorCard) -> str:
+    return card.provider if isinstance(card, HostedCard) else ""
 
 
 def _uses_column(card: GeneratorCard, column: str) -> bool:

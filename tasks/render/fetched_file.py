@@ -6,14 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.c2pa.verifier import verify
+from adapters.c2pa.verifier import credential_state
 from adapters.files.durable import sync_folder
 from adapters.media.transcode import transcode
 from adapters.media.video import write_poster
 from adapters.media.video_facts import VideoFacts, probe
 from adapters.media.video_frames import VideoFile
 from manifests.clip import Clip
-from manifests.errors import CredentialError
 from tasks.render.outcomes import Fetched
 from tasks.runtime.files.staging import MASTER, ORIGINAL, POSTER, disk_full_errors, sha256_of
 
@@ -32,7 +31,7 @@ def stage_fetched(fetched: Fetched, variant_id: str, folder: Path, machine: str,
     Content Credential. Any other file is kept as the original, and the master is transcoded from it.
 
     Raises:
-        EncodingError: the file is not a readable video; it stays where it is.
+        EncodingError: the file is not a readable video; it is not moved.
         DiskFullError: the disk is full.
     """
     facts = probe(fetched.path)
@@ -77,15 +76,6 @@ def stage_fetched(fetched: Fetched, variant_id: str, folder: Path, machine: str,
         ),
         video,
     )
-
-
-def credential_state(path: Path) -> str:
-    """Return the state of a file's own Content Credential; empty if it has none, or its format cannot carry one."""
-    try:
-        state = verify(path).state
-    except CredentialError:
-        return ""
-    return "" if state == "absent" else state
 
 
 def whole_fps(facts: VideoFacts) -> int:

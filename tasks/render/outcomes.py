@@ -16,7 +16,7 @@ class Fetched(NamedTuple):
     """A provider's file, complete and on this machine.
 
     Attributes:
-        path: the file, best on the file system of the staging folder. Postprocessing moves it.
+        path: the file, on the file system of the staging folder. Postprocessing moves it.
         provider: name of the provider's account, such as ``runway``.
         job_id: the provider job in the catalogue. It is not disclosed.
         cost_micros, currency: what the clip cost, in micro-units; None if that is not known.

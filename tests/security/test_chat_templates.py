@@ -18,7 +18,7 @@ from test_model_folders import QWEN
 from tiny_cards import tiny_card
 
 from models.diffusers.loading import load
-from models.registry import load_cards
+from models.registry import load_cards, local_cards
 from models.weights import weights_problem
 from models.weights.pipeline_index import RUN_TEMPLATES
 from models.weights.refusal import RefusedFileError
@@ -153,7 +153,7 @@ def test_the_list_of_pipelines_that_run_templates_is_complete():
 
     LTX-2 and Kandinsky 6 call it only to write longer prompts, if a card or a caller asks for that; none does.
     """
-    for card in load_cards().values():
+    for card in local_cards(load_cards()).values():
         if card.unsupported:
             continue
         source = inspect.getsource(sys.modules[getattr(diffusers, card.pipeline).__module__])

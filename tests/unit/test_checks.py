@@ -10,7 +10,7 @@ from manifests.score import Score
 from manifests.variant import Variant
 from models.fake import paint
 from tasks.score.frame_source import ArrayFrames
-from tasks.score.technical_checks import measure
+from tasks.score.technical_checks import EXACT, PictureChecks, Tolerance, measure
 
 HEIGHT, WIDTH, FRAMES = 90, 160, 17
 VARIANT = Variant("c", "1", "p", "", 1, HEIGHT, WIDTH, FRAMES, 8, 1, 1.0)
@@ -184,3 +184,47 @@ def test_any_frames_give_finite_numbers_with_known_names(number, height, width, 
     assert all(type(value) is float and np.isfinite(value) for value in checks.values())
     assert checks["duration_error"] == abs(number - FRAMES) / 8
     assert checks["size_error"] == max(abs(height - HEIGHT), abs(width - WIDTH))
+
+
+def in_one_piece(frames: np.ndarray) -> dict[str, float]:
+    """The measurements of pictures, written for an array of all frames at once."""
+    stride = max(1, min(frames.shape[1:3]) // 96)
+    small = frames[:, ::stride, ::stride].astype(np.float64)
+    rows, columns = (max(1, side // min(6, side)) for side in small.shape[1:3])
+    down, right = (min(6, side) for side in small.shape[1:3])
+    cells = small[:, : rows * down, : columns * right].reshape(len(small), rows, down, columns, right, 3)
+    change = np.sort(np.ptp(cells.mean(axis=(2, 4)), axis=0).max(axis=-1).ravel())
+    luma = small @ [0.2126, 0.7152, 0.0722]
+    high, wide = (max(1, side // 2) for side in luma.shape[1:])
+    tiled = luma[:, : luma.shape[1] // high * high, : luma.shape[2] // wide * wide]
+    tiles = tiled.reshape(len(tiled), -1, high, tiled.shape[2] // wide, wide).mean(axis=(2, 4))
+    bends = tiles[1:-1] - (tiles[:-2] + tiles[2:]) / 2
+    return {
+        "luma_mean": small.max(axis=-1).mean(),
+        "luma_spread": small.std(axis=(1, 2)).max(axis=-1).mean(),
+        "frame_difference": change[-max(1, round(change.size / 100)) :].mean(),
+        "temporal_flickering": np.abs(bends).mean() if len(tiles) > 2 else 0.0,
+    }
+
+
+@given(st.integers(1, 7), st.integers(2, 210), st.integers(2, 210), st.integers(0, 2**32 - 1))
+def test_one_frame_after_the_other_gives_the_figures_of_the_whole_clip(number, height, width, seed):
+    frames = np.random.default_rng(seed).integers(0, 256, (number, height, width, 3)).astype(np.uint8)
+    checks = PictureChecks()
+    for frame in frames:
+        checks.add(frame)
+    assert checks.values() == pytest.approx(in_one_piece(frames), rel=1e-4, abs=1e-3)
+
+
+def test_clips_of_providers_may_differ_within_the_tolerance():
+    frames = ArrayFrames(drifting(1)[:, :, :-2], 8.0)
+    for tolerance, size_error in ((Tolerance(2, 0.5), 0.0), (Tolerance(1, 0.5), 2.0), (EXACT, 2.0)):
+        assert measure(frames, 0.0, VARIANT, tolerance)["size_error"] == size_error
+    longer = VARIANT._replace(num_frames=FRAMES + 4)  # half a second
+    for tolerance, duration_error in ((Tolerance(2, 0.5), 0.0), (Tolerance(2, 0.4), 0.5), (EXACT, 0.5)):
+        assert measure(frames, 0.0, longer, tolerance)["duration_error"] == duration_error
+    at_another_rate = ArrayFrames(drifting(1), FRAMES / 2.125)
+    assert measure(at_another_rate, 0.0, VARIANT._replace(fps=24, num_frames=51), Tolerance(0, 0.0)) == {
+        **measure(at_another_rate, 0.0, VARIANT),
+        "duration_error": 0.0,
+    }

@@ -57,9 +57,10 @@ def test_an_empty_value_counts_if_the_setting_gives_it_a_meaning(tmp_path, monke
     assert load_settings(stock_until="04:00").stock_until == "04:00"
 
 
-def test_a_short_token_is_refused_with_the_required_length(monkeypatch):
-    monkeypatch.setenv("REELMILL_METRICS_TOKEN", "short")
-    with pytest.raises(SettingsError, match="Invalid setting 'metrics_token': it must have at least 16 characters"):
+@pytest.mark.parametrize("name", ["metrics_token", "model_server_token"])
+def test_a_short_token_is_refused_with_the_required_length(monkeypatch, name):
+    monkeypatch.setenv(f"REELMILL_{name.upper()}", "short")
+    with pytest.raises(SettingsError, match=f"Invalid setting '{name}': it must have at least 16 characters"):
         load_settings()
 
 

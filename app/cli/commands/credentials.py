@@ -77,7 +77,7 @@ def verify(
         )
     else:
         for name, report in reports.items():
-            _show(name, report)
+            show_report(name, report)
     if unreadable or any(report.state != "trusted" for report in reports.values()):
         raise typer.Exit(1)
 
@@ -112,7 +112,7 @@ def _read_anchors(path: Path | None) -> str:
     return text
 
 
-def _show(name: str, report: CredentialReport) -> None:
+def show_report(name: str, report: CredentialReport) -> None:
     say(f"{name}: {report.state} – {report.sentence}")
     if report.signer:
         stamped = "with a timestamp" if report.time_stamped else "without a timestamp"
@@ -122,4 +122,5 @@ def _show(name: str, report: CredentialReport) -> None:
     for action in report.actions:
         say(f"  {action}")
     for ingredient in report.ingredients:
-        say(f"  made from {ingredient.title} ({ingredient.relationship})")
+        problems = "; ".join(finding.sentence for finding in ingredient.findings)
+        say(f"  made from {ingredient.title} ({ingredient.relationship})" + (f": {problems}" if problems else ""))

@@ -38,7 +38,8 @@ MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
-CLIP_FACTS = ("size", "device_seconds", "rung")
+CLIP_FACTS = ("size", "device_seconds", "rung", "provider", "codec", "frame_rate", "has_audio", "parent_credential")
+HEVC_NOTE = "hevc (not every browser plays it)"
 
 
 CHECK_LABELS = {
@@ -211,6 +212,8 @@ def _settings(row: VariantRow) -> dict[str, Any]:
         facts["size"] = f"{facts['size'] / 1000:,.0f} kB"
     if row.clip and row.clip.provider:
         facts |= {"provider": row.clip.provider, "provider job": row.clip.job_id, "cost": _cost_text(row.clip)}
+    if facts.get("codec") == "hevc":
+        facts["codec"] = HEVC_NOTE
     return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
 
 

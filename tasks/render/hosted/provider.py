@@ -110,7 +110,7 @@ class Provider:
             found = self.format.read_poll(ref, self._send(wire))
             if isinstance(found, JobStatus):
                 return found
-            wire = found
+            wire, ref = found, ref._replace(links={**ref.links, **found.keeps})
         return JobStatus(Progress.UNKNOWN, "too many requests for one status")
 
     def find(self, job: ProviderJob, variant: Variant) -> Finding | None:
@@ -146,6 +146,7 @@ class Provider:
             self.account.values,
             job.vendor_ref,
             job.links,
+            job.word,
         )
 
     def _send(self, wire: Wire) -> Answer:

@@ -1,0 +1,70 @@
+"""The file that a signed clip comes from, as the parent ingredient of its credential."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from c2pa import Builder, C2paError, Context
+
+from adapters.c2pa.manifest_store import read_store
+from manifests.credentials.definition import ManifestDefinition
+from manifests.errors import CredentialError
+
+PARENT = "parent"
+"""Label of the ingredient."""
+MEDIA_TYPE = "video/mp4"
+UNREADABLE = "application/octet-stream"
+"""Media type under which a file is added whose credential the library cannot read: it is hashed, but not read."""
+ORIGINAL_TITLE = "original file"
+
+
+class Parent(NamedTuple):
+    """A parent ingredient.
+
+    Attributes:
+        path: the file.
+        title: from its own credential.
+        format: media type.
+    """
+
+    path: Path
+    title: str
+    format: str = MEDIA_TYPE
+
+    def add_to(self, builder: Builder) -> None:
+        """Add the file, including its own credential if it has one.
+
+        Raises:
+            C2paError: the library cannot read the file.
+        """
+        ingredient = {"title": self.title, "label": PARENT, "relationship": "parentOf"}
+        with open(self.path, "rb") as source:
+            builder.add_ingredient(ingredient, self.format, source)
+
+
+def parent_of(clip: Path, definition: ManifestDefinition, context: Context) -> Parent | None:
+    """Return the parent of a clip: the provider's file from which it was transcoded, or itself if it is signed.
+
+    Raises:
+        CredentialError: the clip is not a readable video, or its credential is damaged and this is not disclosed.
+    """
+    original = definition.original
+    facts = definition.generation
+    is_invalid = facts is not None and facts.parent_credential == "invalid"
+    path, media_type = (original.path, original.format) if original else (clip, MEDIA_TYPE)
+    try:
+        title = _title(path, context)
+    except C2paError as error:
+        if original and isinstance(error, C2paError.NotSupported):
+            return Parent(path, ORIGINAL_TITLE, media_type)  # a format without credentials
+        if not is_invalid:
+            raise CredentialError(f"Cannot sign {clip}: it is not a readable video ({error}).") from error
+        return Parent(path, ORIGINAL_TITLE, UNREADABLE)
+    if title is None and original is None:
+        return None
+    return Parent(path, title or ORIGINAL_TITLE, media_type)
+
+
+def _title(path: Path, context: Context) -> str | None:
+    with open(path, "rb") as source:
+        reading = read_store(source, context)
+    return (reading.manifest.get("title") or path.name) if reading else None
