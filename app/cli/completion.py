@@ -135,7 +135,9 @@ def _left_sentence(session: Session, campaign_id: str, unfinished: int) -> str:
         f"{counted(number, 'variant{s} {are} not finished')}. Unless another process is working on "
         f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
     )
-    return " ".join(filter(None, [f"{waiting.why}." if waiting else "", rest if number > 0 else ""]))
+    run = own_run(session.catalogue, campaign_id)
+    why = str(run.detail.get("why", "")) if run and run.outcome == LEFT else (waiting.why if waiting else "")
+    return " ".join(filter(None, [f"{why}." if why else "", rest if number > 0 else ""]))
 
 
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:

@@ -78,7 +78,7 @@ def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> Prov
     """Return the account with which a card is used.
 
     Raises:
-        SettingsError: there is none, and the card costs money; a server without a price may need no key.
+        SettingsError: there is none, and the card costs money; self-hosted servers may need no key.
     """
     found = next((each for each in accounts if each.provider == card.provider), None)
     if found is None and card.costs_money:

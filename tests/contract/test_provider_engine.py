@@ -38,7 +38,7 @@ UNCLEAR = {
     "503, not taken": unavailable(takes=False),
     "503, taken": unavailable(takes=True),
     "redirect, taken": redirect()._replace(takes=True),
-    "200 with a body that nobody knows, taken": Fault(body=b"<html>", takes=True),
+    "200 with an unreadable body, taken": Fault(body=b"<html>", takes=True),
 }
 
 

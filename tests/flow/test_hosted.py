@@ -21,7 +21,7 @@ def catalogue():
 
 @pytest.fixture
 def no_device(monkeypatch):
-    """Fail if a device is opened; the scorer looks for one by itself."""
+    """Fail if a device is opened; the scorer still looks for one."""
 
     def open_devices(_resources):
         raise AssertionError("a device was opened")

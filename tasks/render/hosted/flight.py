@@ -110,7 +110,7 @@ Next = Later | ToFetch | Staged | FailedFor | PutBack
 
 
 class Halt(NamedTuple):
-    """Why no more jobs are submitted to this card.
+    """Why the lane does not submit further jobs to this card.
 
     Attributes:
         error: raised when the lane ends.
@@ -135,6 +135,6 @@ class LaneControl:
     invalid: int = 0
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
-        """Submit no more jobs."""
+        """Stop submitting jobs."""
         if self.halt is None or (abandon and not self.halt.abandon):
             self.halt = Halt(problem, error, abandon)

@@ -51,7 +51,7 @@ def invalid_text(card: HostedCard, refusal: Refused, number: int) -> str:
     """Return that several requests in a row were refused."""
     return (
         f"{card.provider} has refused {number} requests of the card {card.name} in a row as invalid{_said(refusal)}. "
-        "No more are sent. Check the card, then run `reelmill retry CAMPAIGN --failed`."
+        "Reelmill stops sending them. Check the card, then run `reelmill retry CAMPAIGN --failed`."
     )
 
 

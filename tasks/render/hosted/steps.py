@@ -240,7 +240,7 @@ class JobSteps:
             flight.word, flight.recorded_at = word, now
 
     def _done(self, flight: Flight, status: JobStatus) -> Next:
-        """Store cost and facts first: the file can be fetched again, but they may be told only once."""
+        """Store cost and facts first: the file can be fetched again, but they may be reported only once."""
         assert status.file is not None
         job = flight.known_job
         flight.provider_job = self._jobs.done(job.job_id, status.cost, _facts(status), status.file.expires_in_s)
