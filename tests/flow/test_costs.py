@@ -17,7 +17,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.costs.device_use import Cause, DeviceUse, UseKind
 from manifests.costs.sums import sums_text
-from manifests.errors import GenerationError
+from manifests.errors import GenerationError, OverBudgetError, SettingsError
 from tasks.runtime.device_use.use_file import UseFile
 from tasks.runtime.resources import catalogue_of
 
@@ -82,6 +82,18 @@ def test_plan_and_run_refuse_more_than_the_budget_and_the_advice_works(ten, caps
         assert [row.campaign_id for row in catalogue().campaigns.all()] == [before.campaign_id]
     assert "Generate fewer clips with --sample, or raise the budget with --budget" in refused.err
     assert reelmill(capsys, "run", other, "--budget", "5 EUR", "--sample", 4).code == 0
+
+
+def test_the_flow_takes_a_budget(ten):
+    from flows.campaign import campaign
+
+    for budget, error in (("0.01 EUR", OverBudgetError), ("9 USD", SettingsError), ("nine", SettingsError)):
+        with pytest.raises(error):
+            campaign(sheet=str(ten), budget=budget)
+    assert catalogue().campaigns.all() == []
+    campaign(sheet=str(ten), budget="2.5 EUR")
+    [run] = catalogue().runs.all()
+    assert (run.outcome, str(run.budget)) == ("budget", "2.50 EUR")
 
 
 def test_a_registered_campaign_over_the_budget_is_refused_on_resume(ten, capsys, monkeypatch):

@@ -14,11 +14,14 @@ from cli_runner import reelmill
 from dashboard_client import client_of, session_in
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from provider_job_samples import TAKEN, new_job
 
 from adapters.catalogue import Catalogue
 from adapters.sheets import ClipResult, Outcome, read_table, write_results
 from adapters.sheets.results.outcome import CLIPS, EARLIER_CLIPS, RESULTS
+from app.report import contact_sheet
+from app.report.clip_table import write_clip_table
 from app.report.cost import cost_of
 from app.report.report import report_of
 from app.report.spending import spending_of
@@ -174,6 +177,29 @@ def test_the_dashboard_and_the_api_show_money(session):
     assert listed["provider_jobs"][0]["jobs"] == {"done": 2, "failed": 1, "submitted": 1}
 
 
+def test_the_page_of_a_clip_and_the_api_show_what_it_cost(session):
+    variant_id = samples.planned(1, start=36)[0].variant_id
+    [lease] = samples.take(session.catalogue, [variant_id])
+    job_id = "ab" * 16
+    billed = {"provider": "runway", "job_id": job_id, "cost_micros": 617_280, "currency": "USD"}
+    clip = replace(samples.clip(variant_id), campaign_id=SPRING, cost_is_estimate=True, **billed)
+    session.catalogue.results.mark_rendered(lease, clip)
+    session.catalogue.results.mark_judged(lease, samples.score(variant_id), samples.passed(variant_id))
+    client = client_of(session, "viewer")
+    page = client.get(f"/clips/{variant_id}").text
+    assert "<dt>cost</dt><dd>0.61728 USD (estimated: the provider has not reported it)</dd>" in page
+    assert f"<dt>provider job</dt><dd>{job_id}</dd>" in page
+    found = client.get(f"/api/clips/{variant_id}").json()
+    shown = {name: found[name] for name in ("provider", "cost_micros", "currency", "cost_is_estimate")}
+    assert shown == {"provider": "runway", "cost_micros": 617_280, "currency": "USD", "cost_is_estimate": True}
+    rows = session.catalogue.variants.of_campaign(SPRING)
+    listed = {row.variant_id: row for row in rows}[variant_id]
+    table = write_clip_table([listed], [], [], {}, session.settings.home / "clips.csv")
+    [line] = csv.DictReader(table.open(encoding="utf-8-sig"))
+    money = [line[name] for name in ("provider", "provider_cost", "provider_currency", "cost_is_estimate")]
+    assert money == ["runway", "0.61728", "USD", "True"]
+
+
 def hosted_row(catalogue: Catalogue, **changes):
     row = catalogue.variants.of_campaign(SPRING, ["published"])[0]
     fields = {
@@ -202,6 +228,16 @@ def test_the_cost_of_clips_by_their_source(session):
     assert cost_of([hosted_row(session.catalogue, cost_micros=None)], SPRING, eur).sums == ()
     assert cost_of([billed, own], SPRING, NO_PRICES).sums == ()
     assert cost_of([], SPRING, eur).sums == ()
+
+
+def test_the_contact_sheet_shows_what_a_provider_has_billed(session):
+    def caption(**changes) -> bytes:
+        cell = Image.new("RGB", (400, 200))
+        contact_sheet._caption(cell, hosted_row(session.catalogue, **changes))
+        return cell.tobytes()
+
+    pictures = {caption(), caption(cost_micros=None), caption(cost_is_estimate=True), caption(cost_micros=1)}
+    assert len(pictures) == 4
 
 
 SHEET = "brief_id,prompt\none,a cup\ntwo,a ball\nthree,a box\n"
