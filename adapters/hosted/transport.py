@@ -52,7 +52,7 @@ class Transport:
     """Connections to one provider; threads may share it.
 
     Requests that start a job use a new connection each: if the provider closes an idle connection at the moment at
-    which it is used again, nobody knows whether the request was read.
+    which it is used again, it is not known whether the request was read.
     """
 
     def __init__(self, base_url: str, *, plain_http: bool = False, timeouts: Timeouts = TIMEOUTS) -> None:
