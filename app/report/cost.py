@@ -7,7 +7,7 @@ from adapters.catalogue import VariantRow
 from manifests.clip import Clip
 from manifests.costs.money import Money
 from manifests.costs.prices import Prices
-from manifests.costs.sums import Sums, sums_of
+from manifests.costs.sums import Sums, sums_of, sums_text
 
 DEVICE_TIME, BILLED, ESTIMATED = "device time", "billed", "estimated"
 
@@ -25,6 +25,12 @@ class ClipCost(NamedTuple):
     sums: Sums = ()
     basis: str = ""
     providers: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """``0.60 USD (estimated)``; empty if nothing was generated, or if the cost is not known."""
+        is_exact = DEVICE_TIME not in self.basis
+        return sums_text(self.sums, short=not is_exact) + (" (estimated)" if self.basis == ESTIMATED else "")
 
 
 NO_COST = ClipCost()

@@ -198,6 +198,8 @@ def test_the_page_of_a_clip_and_the_api_show_what_it_cost(session):
     [line] = csv.DictReader(table.open(encoding="utf-8-sig"))
     money = [line[name] for name in ("provider", "provider_cost", "provider_currency", "cost_is_estimate")]
     assert money == ["runway", "0.61728", "USD", "True"]
+    assert report_of(session.catalogue, SPRING).briefs[0].cost == ((), "", ("runway",))  # others have no price
+    assert '<td class="number">–</td>' in client.get(f"/campaigns/{SPRING}/briefs").text
 
 
 def hosted_row(catalogue: Catalogue, **changes):
@@ -221,6 +223,8 @@ def test_the_cost_of_clips_by_their_source(session):
     )
     eur = Prices({"cpu": 36.0}, currency="EUR")
     assert cost_of([billed], SPRING, NO_PRICES) == ((Money(250_000, "USD"),), "billed", ("runway",))
+    assert cost_of([billed], SPRING, NO_PRICES).text == "0.25 USD"
+    assert cost_of([estimated], SPRING, NO_PRICES).text == "0.000001 USD (estimated)"
     both = cost_of([billed, estimated, own], SPRING, eur)
     assert both.sums == (Money(1_000_000, "EUR"), Money(250_001, "USD"))
     assert (both.basis, both.providers) == ("billed and device time and estimated", ("kling", "runway"))
