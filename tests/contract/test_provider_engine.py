@@ -243,7 +243,7 @@ def test_a_refused_account_is_paused_with_one_alert(tmp_path, cause):
     assert set(world.states) == {State.PLANNED}
     assert world.catalogue.provider_accounts.get("vendor").paused_cause == cause
     for report in (first, second):
-        assert "reelmill jobs resume vendor" in report.problems[0]
+        assert "reelmill providers resume vendor" in report.problems[0]
     alerts = world.catalogue.alerts.all(10)
     assert [alert.kind for alert in alerts] == ["provider-account"]
     assert all(job.cost_micros == 0 for job in world.jobs)
