@@ -215,13 +215,28 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     names = sorted({variant.card for variant in variants})
     if settings.money_limit:
         check_remaining(settings, resources, campaign_id, rows)
-    refuse_unsupported(resources, names)
-    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, rows)}
-    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
-        log.warning("%s", warning)
+    check_readiness(resources, campaign_id, rows)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
+
+
+def check_readiness(resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:
+    """Check that the models of variants that are not started yet can be used.
+
+    Variants with an open provider job are left out: their clips are paid for, and are fetched from a model that has
+    been retired meanwhile.
+
+    Raises:
+        ModelError: names the model, the reason and what to set.
+    """
+    catalogue = catalogue_of(resources)
+    adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
+    starting = [row for row in rows if row.variant_id not in adopted]
+    refuse_unsupported(resources, sorted({row.variant.card for row in starting}))
+    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, starting)}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
+        log.warning("%s", warning)
 
 
 def check_remaining(settings: Settings, resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:

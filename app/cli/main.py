@@ -17,7 +17,9 @@ from app.cli.commands import (
     clock,
     credentials,
     doctor,
+    jobs,
     nights,
+    providers,
     review,
     serve_models,
     sheets,
@@ -88,6 +90,8 @@ app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=MODELS)(serve_models.serve_models)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
+app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
+app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
 app.command(rich_help_panel=OPERATIONS)(clock.clock)
 app.command(rich_help_panel=OPERATIONS)(credentials.signer)

@@ -31,7 +31,7 @@ POINTS = [
 """A call of the engine, and whether the process is killed before it or after it."""
 CARDS: dict[str, tuple[str, dict[str, Any]]] = {
     "searched by our reference": ("kling", paid("external_id")),
-    "left to a person": ("runway", paid("none")),
+    "left to a person": ("runway", paid("none", limits_of_account={"concurrency": 10})),
     "free": ("openai_videos", {}),
 }
 

@@ -83,6 +83,6 @@ def test_a_paused_account_leaves_its_clips_and_the_others_are_published(tmp_path
     }
     (run,) = catalogue().runs.all(campaign_id)
     assert run.outcome == "left"
-    assert "reelmill jobs resume vendor" in run.detail["why"]
+    assert "reelmill providers resume vendor" in run.detail["why"]
     kinds = Counter(alert.kind for alert in catalogue().alerts.all(20))
     assert kinds["provider-account"] == 1

@@ -48,6 +48,7 @@ from tasks.intake.sheet_store import (
 )
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import Plan
+from tasks.runtime.readiness import pauses_of, problems_in_briefs
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN_ROWS = 200
@@ -169,6 +170,9 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         total=intake.row_count,
         plan=plan,
         problem=unread or problem,
+        unready=problems_in_briefs(
+            deps.session.resources, intake.checked.briefs, deps.session.settings.model, pauses_of(deps.catalogue)
+        ),
         over_budget=_over_budget(deps, plan),
         priced=shown_prices(plan) if plan else (),
         plan_total=total_text(plan) if plan else "",

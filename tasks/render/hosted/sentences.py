@@ -93,7 +93,7 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
         )
     if kind is ProblemKind.FULL:
         return f"all places of the account {provider} are taken by unsettled jobs. Show them with `reelmill jobs list`"
-    return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill jobs resume {provider}`"
+    return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill providers resume {provider}`"
 
 
 def _said(refusal: Refused) -> str:
