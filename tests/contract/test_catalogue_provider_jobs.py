@@ -324,7 +324,7 @@ def test_a_catalogue_of_the_revision_before_is_migrated_with_its_data(catalogue_
     with open_catalogue(catalogue_url) as catalogue:
         assert catalogue.variants.of_campaign(SPRING) == rows
         run = catalogue.runs.get(run_id)
-        assert (run.budget_money, str(run.budget)) == (2.5, "2.50 ")
+        assert (run.budget_money, str(run.budget)) == (2.5, "2.50")
         [lease] = samples.take(catalogue, ids[:1])
         assert reserve(catalogue, lease).attempt == 1
 
