@@ -60,7 +60,7 @@ def readiness(
     checks = (
         (ReadyState.RETIRED, _retired(card, today)),
         (ReadyState.UNUSABLE, _unusable(card, account, today)),
-        (ReadyState.NO_KEY, _without_key(card, account)),
+        (ReadyState.NO_KEY, _without_key(card, account) or _without_field(card, account)),
         (ReadyState.PAUSED, _paused(card, pauses or {})),
     )
     return next((Readiness(state, problem) for state, problem in checks if problem), Readiness(ReadyState.READY))
@@ -156,6 +156,14 @@ def _without_key(card: HostedCard, account: ProviderAccount) -> str:
         return ""
     variable = key_variable(card.provider)
     return f"{card.name} needs a key of its provider. Set {variable}, or {variable}_FILE to a file that contains it."
+
+
+def _without_field(card: HostedCard, account: ProviderAccount) -> str:
+    missing = next((field for field in card.account_fields if not account.values.get(field)), "")
+    if not missing:
+        return ""
+    variable = f"REELMILL_PROVIDER_{card.provider}_{missing}".upper()
+    return f"{card.name} needs the {missing} of its account. Set {variable}."
 
 
 def _paused(card: HostedCard, pauses: Mapping[str, str]) -> str:

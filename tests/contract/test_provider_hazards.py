@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from hosted_world import World, accept_every_clip, hurry, paid
-from vendor_server import Fault, VendorServer, scripted
+from vendor_server import Fault, VendorServer, always, scripted
 
+from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ProviderError
 from manifests.hosted.job import JobState
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
@@ -156,3 +157,21 @@ def test_a_lost_job_is_not_taken_back_after_another_one_was_submitted(tmp_path):
         with pytest.raises(JobStateError, match="is lost"):
             world.catalogue.provider_jobs.adopt(lost.job_id, lost.vendor_ref, "person:ann")
     assert vendor.billed == {"a red ball": 2}
+
+
+def test_a_clip_that_a_provider_has_already_is_not_replaced_by_one_of_another_campaign(tmp_path, monkeypatch):
+    offered: list[str] = []
+
+    def no_clips(_resources, _catalogue, leases):
+        offered.extend(lease.variant.prompt for lease in leases)
+        return {}
+
+    monkeypatch.setattr(lane, "reused_clips", no_clips)
+    with VendorServer("runway", always(poll=Fault(word="RUNNING"))) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a",), **paid("none", deadline_s=0.2))
+        world.run()
+        assert [job.state for job in world.jobs] == [JobState.SUBMITTED]
+        world.catalogue.campaigns.add(Campaign("Other", "cd" * 32, ()), {})
+        vendor.behaviour = scripted()
+        assert world.run().passed == 1
+    assert offered == []

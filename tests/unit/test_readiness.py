@@ -46,6 +46,15 @@ def test_a_card_without_a_key_names_the_variable(accounts):
     )
 
 
+def test_a_card_without_a_field_of_its_account_names_the_variable():
+    card = hosted_card(account_fields=["project"])
+    assert readiness(card, [ACME]) == (
+        ReadyState.NO_KEY,
+        "acme-video-1 needs the project of its account. Set REELMILL_PROVIDER_ACME_PROJECT.",
+    )
+    assert readiness(card, [replace(ACME, fields=(("project", "p-1"),))]).state == ReadyState.READY
+
+
 def test_a_server_that_costs_no_money_needs_no_key():
     assert readiness(hosted_card(costs_money=False, prices=None), []).state == ReadyState.READY
 

@@ -19,7 +19,7 @@ from tasks.render.hosted.provider import Provider
 from tasks.render.hosted.steps import JobSteps
 from tasks.render.outcomes import Fetched, Outcome, RenderedJob, Unprocessed
 from tasks.render.postprocess import Postprocessor
-from tasks.runtime.files.staging import Staging
+from tasks.runtime.files.staging import FETCHED, Staging
 from tasks.runtime.logs.log_context import scope
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ MAX_PENDING = 32
 """Files that wait for a thread; while there are more, no further jobs are submitted."""
 MAX_BROKEN = 4
 """Downloads of a file that broke in a row."""
-FETCHED = "fetched.mp4"
 
 Result = Outcome | Unprocessed | Next
 

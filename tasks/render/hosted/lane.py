@@ -251,7 +251,9 @@ class Lane:
         by_id = {job.variant_id: job for job in jobs}
         adopted = [lease.variant_id for lease in leases if not lease.is_counted]
         known = self._catalogue.provider_jobs.open_of(adopted) if adopted else {}
-        reused = reused_clips(self._resources, self._catalogue, leases) if self._may_reuse else {}
+        # A clip that a provider already generates is paid, and its job would never end otherwise.
+        fresh = [lease for lease in leases if lease.is_counted]
+        reused = reused_clips(self._resources, self._catalogue, fresh) if self._may_reuse else {}
         for lease in leases:
             clip = reused.get(lease.variant_id)
             held = replace(lease, row=replace(lease.row, clip=clip)) if clip else lease
