@@ -16,6 +16,7 @@ import httpx2
 from adapters.files.durable import sync_folder
 from adapters.hosted.errors import DownloadError, ExpiredAddressError
 from adapters.hosted.result_address import ResultAddresses
+from adapters.hosted.timed_network import TimedNetwork, use_network
 from adapters.proxies import proxy_of
 from adapters.web.errors import FetchError
 from adapters.web.pinned_network import Deadline, PinnedNetwork, Resolver, resolve
@@ -54,6 +55,11 @@ class _Stall(Deadline):
         """Return the seconds that a step may take."""
         return min(super().left(most), self._stall_s)
 
+    @property
+    def total_left(self) -> float:
+        """The seconds that the rest of the download may take; raises as ``left`` does."""
+        return super().left()
+
 
 class _Response(NamedTuple):
     status: int
@@ -72,6 +78,7 @@ class Downloader:
         max_bytes: larger files are refused.
         resolver: returns the addresses of a host.
         context: TLS settings; by default, the certificate authorities of the operating system are trusted.
+        is_stopped: whether downloads are to end, because the process ends; a later run fetches the files.
     """
 
     def __init__(
@@ -83,12 +90,14 @@ class Downloader:
         stall_s: float = STALL_S,
         resolver: Resolver = resolve,
         context: ssl.SSLContext | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._addresses = addresses
         self._max_bytes = max_bytes
         self._times = total_s, stall_s
         self._resolver = resolver
         self._context = context
+        self._is_stopped = is_stopped
 
     def fetch(self, url: str, target: Path, headers: Mapping[str, str] | None = None) -> ResultFileFetched:
         """Fetch a file to ``target``, which appears once it is complete and on the disk.
@@ -115,20 +124,32 @@ class Downloader:
             return unfinished.finish(part, target)
 
     def _fetch_once(
-        self, url: httpx2.URL, headers: dict[str, str], unfinished: "_Unfinished", deadline: Deadline
+        self, url: httpx2.URL, headers: dict[str, str], unfinished: "_Unfinished", deadline: _Stall
     ) -> None:
         for _ in range(MAX_REDIRECTS + 1):
             with self._opened(url, {**headers, **unfinished.resume_headers()}, deadline) as response:
                 location = response.headers.get("location", "")
                 if response.status not in _REDIRECTS or not location:
-                    return unfinished.receive(url.host, response)
+                    return unfinished.receive(url.host, self._watched(response, deadline))
             target = self._addresses.checked(_joined(url, location))
             headers = headers if target.host == url.host else {}
             url = target
         raise DownloadError(f"The file at {url.host} is not fetched, because it redirects too often.")
 
+    def _watched(self, response: _Response, deadline: _Stall) -> _Response:
+        """Return a response that ends at the time limit, also through a proxy, and when the process ends."""
+
+        def chunks() -> Iterator[bytes]:
+            for chunk in response.chunks():
+                deadline.left()
+                if self._is_stopped():
+                    raise DownloadError("The download was stopped, because the process ends.", is_transient=True)
+                yield chunk
+
+        return response._replace(chunks=chunks)
+
     @contextmanager
-    def _opened(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
+    def _opened(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
         """Yield the response to one request.
 
         Raises:
@@ -172,7 +193,7 @@ class Downloader:
         return has_proxy
 
     @contextmanager
-    def _direct(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
+    def _direct(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
         network = PinnedNetwork(self._resolver, partial(self._addresses.may_connect, url), deadline)
         context = (self._context or _public_context()) if url.scheme == "https" else None
         sent: list[tuple[bytes | str, bytes | str]] = [
@@ -187,13 +208,14 @@ class Downloader:
             yield _Response(response.status, httpx2.Headers(response.headers), response.iter_stream)
 
     @contextmanager
-    def _through_proxy(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
+    def _through_proxy(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
         """Yield the response through the proxy of the environment, which resolves the name; only listed hosts."""
-        with (
-            httpx2.Client(timeout=deadline.left(), verify=self._context or _public_context()) as client,
-            client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
-        ):
-            yield _Response(response.status_code, response.headers, response.iter_raw)
+        network = TimedNetwork()
+        network.begin(deadline.total_left)
+        with httpx2.Client(timeout=deadline.left(), verify=self._context or _public_context()) as client:
+            use_network(client, network)
+            with client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response:
+                yield _Response(response.status_code, response.headers, response.iter_raw)
 
 
 class _Unfinished:

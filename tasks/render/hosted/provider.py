@@ -20,6 +20,7 @@ from manifests.variant import Variant
 from models.hosted import format_of
 from models.hosted.wire_format import JobRef, JobRequest, Picture
 from models.hosted_card import HostedCard
+from tasks.runtime.cancellation import stopping
 from tasks.runtime.files.first_frames import MEDIA_TYPES
 from tasks.runtime.provider_accounts import ProviderAccount, account_for
 from tasks.runtime.resources import Resources, first_frames_of
@@ -74,7 +75,8 @@ class Provider:
         self._key = AccountKey(self.format.key_rule, account.key, account.values)
         self._transport = Transport(self.base_url, plain_http=card.plain_http, timeouts=timeouts)
         self._max_file = round(card.max_mb * MEGABYTE)
-        self._downloader = Downloader(ResultAddresses(self.base_url, card.result_hosts), self._max_file)
+        addresses = ResultAddresses(self.base_url, card.result_hosts)
+        self._downloader = Downloader(addresses, self._max_file, is_stopped=stopping.is_set)
 
     @property
     def limits(self) -> JobLimits:
