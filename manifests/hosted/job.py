@@ -24,7 +24,7 @@ OPEN = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN, J
 """A variant has at most one open job: while it has one, no other is submitted. A job that is done stays open until its
 file has been fetched, and while its clip may be fetched again."""
 BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
-"""Jobs that take one of the account's places for jobs at a time, and whose money is reserved."""
+"""Jobs that take one of the account's places for jobs at a time until their deadline, and whose money is reserved."""
 
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.SUBMITTING: frozenset(

@@ -19,6 +19,7 @@ from manifests.hosted.job_errors import (
     AccountPausedError,
     BudgetReachedError,
     CurrencyError,
+    JobStateError,
     UnknownPriceError,
 )
 from manifests.hosted.provider_job import JobLimits
@@ -43,6 +44,24 @@ def test_limits_are_shared_by_all_hosts(catalogue: Catalogue):
             reserve(other, leases[3], 2)
         catalogue.provider_jobs.done(jobs[0].job_id)
         reserve(other, leases[3], 2)
+
+
+def test_a_job_that_is_overdue_takes_no_place(catalogue: Catalogue):
+    leases = leased(catalogue, 2)
+    job = reserve(catalogue, leases[0], 1)
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
+    with pytest.raises(AccountBusyError):
+        reserve(catalogue, leases[1], 1)
+    catalogue.provider_jobs.polled(job.job_id, "running", due_after_s=-1.0)
+    reserve(catalogue, leases[1], 1)
+
+
+def test_a_submitted_job_is_given_up_as_billed_only(catalogue: Catalogue):
+    job = job_in(catalogue, JobState.SUBMITTED)
+    with pytest.raises(JobStateError):
+        catalogue.provider_jobs.discard(job.job_id, "person:ann")
+    lost = catalogue.provider_jobs.discard(job.job_id, "person:ann", is_billed=True)
+    assert (lost.state, lost.cost, lost.cost_is_estimate) == ("lost", CENTS_30, True)
 
 
 def test_hosts_that_submit_at_the_same_time_keep_the_limit(catalogue: Catalogue):

@@ -134,8 +134,12 @@ def finish(
 
 
 def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: bool) -> ProviderJob:
-    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not."""
-    if job.state not in (*UNSETTLED, JobState.LOST, JobState.DONE) or (job.state == JobState.LOST and job.closed_by):
+    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not.
+
+    A submitted job, which nobody follows or whose provider cannot be reached, can only be given up as billed.
+    """
+    states = {*UNSETTLED, JobState.LOST, JobState.DONE} | ({JobState.SUBMITTED} if is_billed else set())
+    if job.state not in states or (job.state == JobState.LOST and job.closed_by):
         raise refused(job, JobState.CANCELLED)
     known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)
     state = JobState.LOST if is_billed else JobState.CANCELLED

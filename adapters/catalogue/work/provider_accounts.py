@@ -108,7 +108,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     if account.slowed_until and account.slowed_until > now:
         raise AccountBusyError(account.provider, "slowed", account.slowed_until - now)
     effective = JobLimits(*(card if own is None else own for own, card in zip(account.limits, limits, strict=True)))
-    if effective.concurrency is not None and _busy(connection, account.provider) >= effective.concurrency:
+    if effective.concurrency is not None and _busy(connection, account.provider, now) >= effective.concurrency:
         raise AccountBusyError(account.provider, "concurrency", None)
     windows = (("per_minute", effective.per_minute, _MINUTE_S), ("per_day", effective.per_day, _DAY_S))
     for name, limit, seconds in windows:
@@ -116,8 +116,10 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
             raise AccountBusyError(account.provider, name, wait_s)
 
 
-def _busy(connection: Connection, provider: str) -> int:
-    query = select(func.count()).select_from(provider_jobs).where(provider_jobs.c.provider == provider, IS_BUSY)
+def _busy(connection: Connection, provider: str, now: float) -> int:
+    """Return how many places are taken: jobs of campaigns that nobody resumes keep theirs until their deadline."""
+    is_of_account = (provider_jobs.c.provider == provider, IS_BUSY, provider_jobs.c.due_at > now)
+    query = select(func.count()).select_from(provider_jobs).where(*is_of_account)
     return int(connection.execute(query).scalar() or 0)
 
 

@@ -89,7 +89,7 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
         return (
             f"{jobs} at another address than that of the settings{why}, to which the key is not sent. Set "
             f"REELMILL_PROVIDER_{provider.upper()}_URL to it until they are fetched, or give them up with "
-            "`reelmill jobs discard`"
+            "`reelmill jobs discard JOB --billed`"
         )
     if kind is ProblemKind.FULL:
         return f"all places of the account {provider} are taken by unsettled jobs. Show them with `reelmill jobs list`"
