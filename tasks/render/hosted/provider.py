@@ -12,7 +12,7 @@ from adapters.hosted.download import Downloader, ResultFileFetched, store_conten
 from adapters.hosted.errors import ExpiredAddressError
 from adapters.hosted.result_address import ResultAddresses
 from adapters.hosted.tokens import AccountKey
-from adapters.hosted.transport import TIMEOUTS, Timeouts, Transport
+from adapters.hosted.transport import MAX_BODY, TIMEOUTS, Timeouts, Transport
 from manifests.hosted.job import Accepted, Finding, JobStatus, Progress, Refused, ResultFile, Unclear
 from manifests.hosted.provider_job import JobLimits, ProviderJob
 from manifests.hosted.wire import Answer, Wire
@@ -113,7 +113,7 @@ class Provider:
         ref = self.ref_of(job, variant)
         wire = self.format.poll(ref)
         for _ in range(MAX_HOPS):
-            found = self.format.read_poll(ref, self._send(wire))
+            found = self.format.read_poll(ref, self._send(wire, self._max_answer))
             if isinstance(found, JobStatus):
                 return found
             wire, ref = found, ref._replace(links={**ref.links, **found.keeps})
@@ -155,12 +155,16 @@ class Provider:
             job.word,
         )
 
-    def _send(self, wire: Wire) -> Answer:
+    @property
+    def _max_answer(self) -> int:
+        """Largest answer to a poll: some providers send the file in it, in base64."""
+        return max(MAX_BODY, self._max_file * 4 // 3 + MEGABYTE)
+
+    def _send(self, wire: Wire, max_body: int = MAX_BODY) -> Answer:
         """Send a request, and once more with a new token if it was refused for the old one.
 
         Status 401 says that the provider has not done anything, so that a job cannot be submitted twice by this.
         """
-        max_body = self._max_file * 4 // 3 + MEGABYTE  # some providers send the file in the answer, in base64
         answer = self._transport.send(wire, self._key.headers(), max_body)
         if answer.status == 401 and wire.sends_key and self._key.forget_token():
             return self._transport.send(wire, self._key.headers(), max_body)
