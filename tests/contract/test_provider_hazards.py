@@ -175,3 +175,16 @@ def test_a_clip_that_a_provider_has_already_is_not_replaced_by_one_of_another_ca
         vendor.behaviour = scripted()
         assert world.run().passed == 1
     assert offered == []
+
+
+def test_a_limit_of_a_day_ends_the_run_instead_of_waiting_for_the_next_day(tmp_path):
+    limits = {"concurrency": 2, "per_day": 1}
+    with VendorServer("runway") as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none", limits_of_account=limits))
+        report = world.run()
+    assert (report.passed, vendor.count("submit")) == (1, 1)
+    assert sorted(world.states) == [State.PASSED, State.PLANNED]
+    assert report.problems == (
+        "the account vendor has reached a limit of submissions (per_day: there is room in 24.0 hours). Run the same "
+        "command again then",
+    )

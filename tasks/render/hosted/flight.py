@@ -97,6 +97,7 @@ class ProblemKind(Enum):
     BUDGET = "budget"
     FULL = "full"
     MOVED = "moved"
+    LIMIT = "limit"
 
 
 class Problem(NamedTuple):

@@ -91,6 +91,8 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
             f"REELMILL_PROVIDER_{provider.upper()}_URL to it until they are fetched, or give them up with "
             "`reelmill jobs discard JOB --billed`"
         )
+    if kind is ProblemKind.LIMIT:
+        return f"the account {provider} has reached a limit of submissions{why}. Run the same command again then"
     if kind is ProblemKind.FULL:
         return f"all places of the account {provider} are taken by unsettled jobs. Show them with `reelmill jobs list`"
     return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill providers resume {provider}`"

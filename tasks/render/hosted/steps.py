@@ -58,6 +58,8 @@ RECORD_S = 30.0
 CHANGED_S = 5.0
 """Seconds between two records of a changed status: those of quick jobs are not worth a transaction."""
 SOONER = 0.97
+MOST_WAIT_S = 900.0
+"""Longest wait for room in the account; it is more than the longest one that a provider may ask for."""
 MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
 MAX_GONE = 3
@@ -141,8 +143,7 @@ class JobSteps:
         except LostLeaseError:
             return PutBack()
         except AccountBusyError as error:
-            flight.waits = True
-            return Later(Step.SUBMIT, FULL_S if error.wait_s is None else min(error.wait_s, 60.0))
+            return self._busy(flight, error)
         except AccountPausedError as error:
             self._control.stop(Problem(ProblemKind.PAUSED, error.why))
             return PutBack()
@@ -151,6 +152,15 @@ class JobSteps:
             return PutBack()
         flight.waits = False
         return None
+
+    def _busy(self, flight: Flight, error: AccountBusyError) -> Next:
+        """Wait for room in the account, or end the lane if there will be none for long, as with a limit of a day."""
+        if error.wait_s is not None and error.wait_s > MOST_WAIT_S:
+            when = f"{error.limit}: there is room in {error.wait_s / 3600:.1f} hours"
+            self._control.stop(Problem(ProblemKind.LIMIT, when))
+            return PutBack()
+        flight.waits = True
+        return Later(Step.SUBMIT, FULL_S if error.wait_s is None else min(error.wait_s, 60.0))
 
     def _new_job(self, flight: Flight, submission: Submission) -> NewJob:
         card, variant = self._provider.card, flight.lease.variant
