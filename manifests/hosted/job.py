@@ -40,7 +40,7 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
 }
 """For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
 seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then. A person may
-discard a job that is submitting and was billed as lost, and take back a lost job that the provider has after all."""
+discard a job that is submitting and was billed as lost, and adopt a lost job that the provider has after all."""
 
 
 class Cause(StrEnum):

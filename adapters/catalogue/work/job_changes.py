@@ -65,7 +65,7 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
     return move(connection, job, JobState.SUBMITTED, **values, look_at=None, error="")
 
 
-def take_back(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
+def adopt_lost(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
     """Record that the provider has a lost job after all: it is followed again, and its money reserved again.
 
     Raises:

@@ -12,6 +12,7 @@ from adapters.catalogue.log.entries import append
 from adapters.catalogue.work.job_changes import (
     UNSETTLED,
     accept,
+    adopt_lost,
     after,
     discard,
     end,
@@ -19,7 +20,6 @@ from adapters.catalogue.work.job_changes import (
     finish,
     move,
     refused,
-    take_back,
     write,
 )
 from adapters.catalogue.work.job_money import job_totals, job_totals_by
@@ -166,13 +166,13 @@ class ProviderJobs(CataloguePart):
     def adopt(self, job_id: str, vendor_ref: str, actor: str) -> ProviderJob:
         """Record a person's decision that the provider has an uncertain or a lost job, with an audit entry.
 
-        A lost job can be taken back unless another one was submitted for its variant meanwhile.
+        A lost job can be adopted again unless another one was submitted for its variant meanwhile.
         """
         with self._db.writing() as connection:
             job = lock_job(connection, job_id)
             if job.state not in (*UNSETTLED, JobState.LOST):
                 raise refused(job, JobState.SUBMITTED)
-            take = take_back if job.state == JobState.LOST else accept
+            take = adopt_lost if job.state == JobState.LOST else accept
             adopted = take(connection, job, Accepted(vendor_ref, job.links))
             append(connection, actor, ADOPTED, [(job_id, {"vendor_ref": vendor_ref, "was": job.state})])
         return adopted
