@@ -13,7 +13,7 @@ from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.states import State
 from models.hosted import kling
 from models.hosted.runway import Runway
-from tasks.render.hosted import lane
+from tasks.render.hosted import lane, steps
 from tasks.review.retry_failed import retry_failed
 from tasks.runtime import resources as resources_module
 
@@ -188,3 +188,20 @@ def test_a_limit_of_a_day_ends_the_run_instead_of_waiting_for_the_next_day(tmp_p
         "the account vendor has reached a limit of submissions (per_day: there is room in 24.0 hours). Run the same "
         "command again then",
     )
+
+
+@pytest.mark.parametrize("changes", [paid("none"), {}], ids=["paid", "free"])
+def test_a_paid_job_that_seems_to_be_gone_is_asked_for_during_a_minute(tmp_path, monkeypatch, changes):
+    asked: list[float] = []
+
+    def quickly(number: int, factor: float = 1.0, most_s: float = 60.0) -> float:
+        asked.append(min(most_s, factor * 2**number))
+        return 0.01
+
+    monkeypatch.setattr(steps, "backoff", quickly)
+    gone = Fault(status=404, body=b'{"error": "no such task"}')
+    with VendorServer("openai_videos", scripted(poll=[gone] * 2)) as vendor:
+        world = World(tmp_path, vendor.base_url, **changes)
+        assert world.run().passed == 1
+    assert vendor.count("submit") == 1
+    assert sum(asked) >= 60 if changes else sum(asked) <= 10

@@ -64,6 +64,7 @@ MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
 MAX_GONE = 3
 """Polls in a row that say that the job does not exist: some lists are late."""
+PAID_FACTOR = 10.0
 PAUSES_S = (0.5, 2.0, 5.0)
 INTERRUPTED = "The process that submitted it ended before the answer was stored"
 
@@ -331,12 +332,17 @@ class JobSteps:
     def _gone(self, flight: Flight, status: JobStatus) -> Next:
         flight.gone += 1
         if flight.gone < MAX_GONE:
-            return Later(Step.POLL, backoff(flight.gone))
+            return Later(Step.POLL, backoff(flight.gone, self._patience))
         said = status.failure.message if status.failure else ""
         why = f"{self._provider.card.provider} does not have it any longer{f' ({said})' if said else ''}"
         if self._provider.card.costs_money:
             return self._lost(flight, why)
         return self._submit_again(flight, why)
+
+    @property
+    def _patience(self) -> float:
+        """By how much longer a job that seems to be gone is asked for if it is paid: servers recover in a minute."""
+        return PAID_FACTOR if self._provider.card.costs_money else 1.0
 
     def _submit_again(self, flight: Flight, why: str) -> Next:
         """Submit a free job again whose server has lost it."""
@@ -351,7 +357,7 @@ class JobSteps:
         """Ask for a new address of the file, because this one could not be used."""
         flight.renewals += 1
         if flight.renewals <= MAX_GONE:
-            return Later(Step.POLL, backoff(flight.renewals - 1))
+            return Later(Step.POLL, backoff(flight.renewals - 1, self._patience))
         if not self._provider.card.costs_money:
             return self._submit_again(flight, why)
         return self._lost(flight, why)
