@@ -223,7 +223,7 @@ def test_currencies_are_not_converted(catalogue: Catalogue):
 
 def test_a_job_without_a_price_needs_a_run_without_a_budget(catalogue: Catalogue):
     [lease] = leased(catalogue, 1)
-    with pytest.raises(UnknownPriceError):
+    with pytest.raises(UnknownPriceError, match=r"counted towards the budget of 50\.00 USD"):
         reserve(catalogue, lease, run_id=run(catalogue, Money.of(50, "USD")), price=None)
     job = reserve(catalogue, lease, run_id=run(catalogue, None), price=None)
     catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))

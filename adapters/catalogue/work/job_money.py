@@ -118,7 +118,10 @@ def check_room(connection: Connection, run_id: str, price: Money | None) -> None
     if budget is None or (price and not price.micros):
         return
     if price is None:
-        raise UnknownPriceError
+        raise UnknownPriceError(
+            f"The price of the job is not known, so it cannot be counted towards the budget of {budget}. Run without "
+            "--budget, or add the price to the model card."
+        )
     if price.currency != budget.currency:
         raise CurrencyError(
             f"The job costs {price}, but the budget of the run is in {budget.currency or 'no currency'}. Amounts are "
