@@ -61,8 +61,9 @@ ALLOWED = {
 
 
 def new_job(variant_id: str, price: Money | None = CENTS_30, run_id: str = "", **changes) -> NewJob:
-    values = {"provider": "runway", "card": "runway-gen4.5", "deadline_s": 600.0} | changes
-    fixed = {"protocol": "runway", "base_url": "https://api.example", "request_digest": "d" * 64}
+    values = {"provider": "runway", "card": "runway-gen4.5", "deadline_s": 600.0}
+    values |= {"base_url": "https://api.example"} | changes
+    fixed = {"protocol": "runway", "request_digest": "d" * 64}
     return NewJob(variant_id, SPRING, run_id, price=price, **fixed, **values)
 
 

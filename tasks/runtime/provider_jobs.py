@@ -68,13 +68,19 @@ def cancel_at_provider(resources: Resources, job: ProviderJob, actor: str, ask: 
     """Ask the provider to cancel a submitted job, with an audit entry. What becomes of it is known at its next poll.
 
     Raises:
-        ProviderError: the provider has no way to cancel jobs, or has refused to.
+        ProviderError: the provider has no way to cancel jobs, or has refused to, or the job is at another address.
         JobStateError: the job is not submitted.
         UnknownCardError, SettingsError: this machine does not have the card, or the key.
     """
     card = hosted_card_of(resources, job.card)
     account = account_for(resources.providers, card)
     catalogue = catalogue_of(resources)
+    if not account.is_at(card, job.base_url):
+        raise ProviderError(
+            f"The job {job.job_id} was submitted to {job.base_url}, which is not the address of the account "
+            f"{card.provider} now, so its key is not sent there. Set "
+            f"REELMILL_PROVIDER_{card.provider.upper()}_URL to it."
+        )
     wire = format_of(card).cancel(_ref_of(catalogue, job, card, account))
     if wire is None:
         raise ProviderError(

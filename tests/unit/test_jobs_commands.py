@@ -16,6 +16,7 @@ from tasks.runtime import provider_jobs
 from tasks.runtime.resources import close_resources
 
 KEY = "key-of-acme-0123456789"
+ACME = "https://api.acme.example"
 
 
 @pytest.fixture
@@ -128,9 +129,22 @@ def submitted(catalogue, monkeypatch):
     """A submitted job of the card acme-video-1."""
     monkeypatch.setenv("REELMILL_PROVIDER_ACME_KEY", KEY)
     close_resources()
-    job = job_in(catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1")
+    job = job_in(catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1", base_url=ACME)
     monkeypatch.setattr(provider_jobs, "format_of", lambda card: Format(Wire("DELETE", "https://api.acme.example/1")))
     return job
+
+
+def test_the_key_is_not_sent_to_an_address_that_is_not_that_of_the_account(catalogue, capsys, monkeypatch, submitted):
+    asked: list[Wire] = []
+    monkeypatch.setattr(
+        provider_jobs.cancel_at_provider, "__defaults__", (lambda account, card, wire: asked.append(wire),)
+    )
+    monkeypatch.setenv("REELMILL_PROVIDER_ACME_URL", "https://other.example")
+    close_resources()
+    ended = reelmill(capsys, "jobs", "cancel", submitted.job_id, "--yes")
+    assert (ended.code, asked) == (1, [])
+    assert f"was submitted to {ACME}" in " ".join(ended.err.split())
+    assert audited(catalogue, "provider job cancellation") == []
 
 
 def test_cancelling_asks_the_provider(catalogue, capsys, monkeypatch, submitted):
