@@ -121,5 +121,5 @@ def test_every_hosted_card_that_can_run_has_a_wire_format():
 
 
 def test_a_model_without_a_protocol_names_the_reason():
-    with pytest.raises(ModelError, match=r"^haiper cannot run: Haiper closed in February 2025; use "):
+    with pytest.raises(ModelError, match=r"^haiper cannot run: Haiper closed in February 2025. Use "):
         format_of(hosted_card("haiper"))
