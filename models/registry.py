@@ -91,7 +91,7 @@ def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
     """
     card = get_card(name, extra_folders)
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
     return card
 
 
@@ -103,7 +103,7 @@ def get_card_with_weights(name: str, extra_folders: Iterable[Path] = ()) -> Loca
     """
     card = get_any_card(name, extra_folders)
     if not isinstance(card, LocalCard):
-        raise ModelError(f"{name} has no weights on this machine, because its provider runs it.")
+        raise ModelError(f"{name} is a hosted model and has no weights on this machine.")
     return card
 
 

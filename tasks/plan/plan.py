@@ -239,7 +239,7 @@ def estimate(card: GeneratorCard, number: int, measured: float | None, costs: Co
 
 def _hosted_estimate(card: HostedCard, number: int) -> Estimate:
     """Estimate the time at a provider: its rate, shared by the jobs that the account may have at a time."""
-    queue, basis = None, f"how long {card.provider} takes is not known"
+    queue, basis = None, f"the time at {card.provider} is not known"
     if card.rates:
         queue = number * card.rates[0].seconds_a_clip / min(number, card.limits_of_account.concurrency)
         basis = f"{card.rates[0].seconds_a_clip:g} s a clip, measured at {card.rates[0].machine}"

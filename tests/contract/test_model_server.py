@@ -451,7 +451,7 @@ def test_cards_that_must_not_be_offered(tmp_path, generator):
         client_in(tmp_path / "home", ["svd"], model_folders=(folder,)).__enter__()
     with pytest.raises(ModelError, match=r"wan2\.1-t2v-1\.3b cannot be offered: "):
         client_in(tmp_path / "home", ["wan2.1-t2v-1.3b"], weights_root=tmp_path).__enter__()
-    with pytest.raises(ModelError, match="hosted-starter runs at its provider"):
+    with pytest.raises(ModelError, match="hosted-starter is a hosted model"):
         client_in(tmp_path / "home", ["hosted-starter"]).__enter__()
 
 

@@ -67,7 +67,7 @@ def _accept_late(connection: Connection, job: ProviderJob, values: Mapping[str, 
     if connection.execute(query).first() is None:
         unpaid = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
         return write(connection, job, state=JobState.SUBMITTED, **values, **unpaid)
-    why = "The provider accepted it after it had been closed, and after another job had been submitted."
+    why = "The provider accepted the job after it was closed and another job was submitted."
     return write(connection, job, state=JobState.LOST, **values, **expected_cost(job), error=why)
 
 
@@ -101,7 +101,7 @@ def finish(
 
 
 def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: bool) -> ProviderJob:
-    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not."""
+    """Give up a job as a person has decided: it becomes lost if it was billed, and cancelled if not."""
     if job.state not in (*UNSETTLED, JobState.LOST, JobState.DONE) or (job.state == JobState.LOST and job.closed_by):
         raise refused(job, JobState.CANCELLED)
     known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)

@@ -122,13 +122,13 @@ def check_room(connection: Connection, run_id: str, price: Money | None) -> None
     if price.currency != budget.currency:
         raise CurrencyError(
             f"The job costs {price}, but the budget of the run is in {budget.currency or 'no currency'}. Amounts are "
-            f"not converted: enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
+            f"not converted. Enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
         )
     spent = spent_by(connection, run)
     if spent + price.micros > budget.micros:
         raise BudgetReachedError(
-            f"The budget of {budget} has no room for a job of {price}: {Money(spent, budget.currency)} are spent or "
-            "reserved. Raise it with --budget, then run the same command again."
+            f"A job of {price} exceeds the budget of {budget}: {Money(spent, budget.currency)} is spent or reserved. "
+            "Raise the budget with --budget, then run the same command again."
         )
 
 
