@@ -99,8 +99,8 @@ def test_a_paused_account_names_the_reason_and_the_command():
     found = readiness(hosted_card(), [ACME], {"acme": "The account has no credits."})
     assert found == (
         ReadyState.PAUSED,
-        "acme-video-1 cannot be used now: the account of acme is paused (The account has no credits). When this is "
-        "fixed, run `reelmill providers resume acme`.",
+        "acme-video-1 cannot be used now: the account of acme is paused (The account has no credits). Fix the "
+        "cause, then run `reelmill providers resume acme`.",
     )
 
 
