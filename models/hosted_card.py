@@ -1,4 +1,4 @@
-"""Cards of hosted generators: models that a provider runs, reached over the network."""
+"""Cards of hosted models: models that a provider runs, reached over the network."""
 
 import math
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ Protocol = Literal[
 ]
 """Wire formats; ``none`` is for models that no longer exist."""
 NOTICE_DAYS = 30
-"""How many days before a model is retired people are warned."""
+"""Days before the retirement of a model from which warnings are shown."""
 Reconcile = Literal["external_id", "list", "list_by_time", "place", "none", "free"]
 """How an uncertain job is settled: by our own reference, by a list that contains it, by a list in which only
 the time can match, by a file at an address that we chose, not at all, or by submitting again, since it costs nothing.

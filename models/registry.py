@@ -60,12 +60,12 @@ def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, GeneratorCard]:
 
 
 def local_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, ModelCard]:
-    """Return the cards of models that run on devices of ours."""
+    """Return the cards of local models."""
     return {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
 
 
 def hosted_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, HostedCard]:
-    """Return the cards of models that a provider runs."""
+    """Return the cards of hosted models."""
     return {name: card for name, card in cards.items() if isinstance(card, HostedCard)}
 
 
@@ -84,7 +84,7 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> GeneratorCard:
 
 
 def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
-    """Return the card of one model that runs on devices of ours, as get_card does.
+    """Return the card of one local model, as get_card does.
 
     Raises:
         ModelError: a provider runs the model.

@@ -28,8 +28,8 @@ class Estimate:
         money: cost of that device time; None if no rate or no price is known.
         basis: source of the rate, or why the time is not known.
         price_h: price of a device hour; None if it is not known.
-        provider: account that is billed; empty if devices of ours generate the clips.
-        queue_seconds: time until a provider has finished all clips, if it is known; None for devices of ours.
+        provider: account that is billed; empty if local devices generate the clips.
+        queue_seconds: time until a provider has finished all clips, if it is known; None for local devices.
         prices_as_of: date of the provider's prices (ISO 8601); empty if there are none.
         are_confirmed: whether a bill has confirmed the provider's prices.
     """
@@ -164,7 +164,7 @@ def make_plan(
 
 
 def _price_of_clip(found: Estimate, clips: int, costs: Costs) -> Money | None:
-    """Return the cost of one clip on devices of ours; None if it is not known."""
+    """Return the cost of one clip on local devices; None if it is not known."""
     return None if found.money is None else costs.prices.money(found.money / clips)
 
 

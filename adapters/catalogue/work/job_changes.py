@@ -17,7 +17,7 @@ from manifests.hosted.provider_job import ProviderJob
 REPORTED = "reported_cost"
 """Key in a job's facts: the cost that the provider reported in another currency than that of the price."""
 UNSETTLED = frozenset({JobState.SUBMITTING, JobState.UNCERTAIN})
-"""It is not known yet whether the provider has taken the job."""
+"""States in which the provider may or may not have accepted the job."""
 _FREE: Mapping[str, Any] = {"cost_micros": 0, "cost_is_estimate": 0}
 
 
@@ -42,14 +42,14 @@ def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJo
 
 
 def refused(job: ProviderJob, to: JobState) -> JobStateError:
-    """Return the error for a change that the job's state does not allow."""
+    """Return the error for an invalid change of the state."""
     return JobStateError(f"The provider job {job.job_id} is {job.state}, so it cannot become {to}.")
 
 
 def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
-    """Record that the provider has taken a job; the same answer may be recorded again.
+    """Record that the provider accepted a job; the same answer may be recorded again.
 
-    A job that was closed as not taken, and that the provider accepts after all, is submitted again. If its variant has
+    A job that was closed as not accepted becomes submitted if the provider accepts it later. If its variant has
     another open job by then, it is lost: it is paid, and nobody needs it.
     """
     values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text(dict(accepted.links))}

@@ -1,4 +1,4 @@
-"""Money of provider jobs, and the budgets of runs that it counts towards."""
+"""Costs and reservations of provider jobs, and the budgets of runs."""
 
 import math
 from collections import defaultdict
@@ -21,7 +21,7 @@ _WASTED = frozenset({JobState.FAILED, JobState.LOST})
 _MONEY_LOCKS = 7_335_138
 """Namespace of PostgreSQL's advisory locks on the money of a run."""
 _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_micros)
-"""What a job counts towards a budget: its cost, or what is reserved for it."""
+"""The amount that counts towards a budget: the job's cost, or its reservation."""
 
 
 def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list[JobTotal]:
@@ -108,7 +108,7 @@ def lock_money(connection: Connection, run_id: str) -> None:
 
 
 def check_room(connection: Connection, run_id: str, price: Money | None) -> None:
-    """Check that the budget of a run has room for a job.
+    """Check that a job does not exceed the budget of a run.
 
     Raises:
         UnknownPriceError, CurrencyError, BudgetReachedError: it has none.
