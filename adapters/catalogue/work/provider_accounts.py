@@ -89,7 +89,7 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill providers list`.")
+        raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
 
 

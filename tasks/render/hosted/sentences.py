@@ -84,9 +84,7 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
     if kind is ProblemKind.OVERDUE:
         return f"{jobs} overdue{why}. List them with `reelmill jobs list`; the next run polls them again"
     if kind is ProblemKind.NOT_FETCHED:
-        return (
-            f"{jobs} done, but not downloaded{why}. Run the same command again to download the files at no extra cost"
-        )
+        return f"{jobs} done, but not downloaded{why}. Run the same command again to download it at no extra cost"
     if kind is ProblemKind.FULL:
         return f"the account {provider} has reached its limits. List its jobs with `reelmill jobs list`, then run again"
     return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill providers resume {provider}`"
