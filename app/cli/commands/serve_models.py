@@ -68,8 +68,8 @@ def serve_models(
 def _check_host(host: str, session: Session) -> None:
     if not _is_loopback(host) and not session.settings.model_server_token:
         raise SettingsError(
-            f"To listen on {host}, set REELMILL_MODEL_SERVER_TOKEN to your own token of at least 16 characters. Create one "
-            "with `openssl rand -hex 32`."
+            f"Cannot listen on {host} without your own token. Set REELMILL_MODEL_SERVER_TOKEN to at least 16 "
+            "characters, for example the output of `openssl rand -hex 32`."
         )
 
 
