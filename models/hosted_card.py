@@ -1,4 +1,4 @@
-"""Cards of hosted generators: models that a provider runs, reached over the network."""
+"""Cards of hosted models: models that a provider runs, reached over the network."""
 
 import math
 from datetime import date, timedelta
@@ -31,9 +31,9 @@ Protocol = Literal[
 ]
 """Wire formats; ``none`` is for models that no longer exist."""
 NOTICE_DAYS = 30
-"""How many days before a model is retired people are warned."""
+"""Days before the retirement of a model from which warnings are shown."""
 Reconcile = Literal["external_id", "list", "list_by_time", "place", "none", "free"]
-"""How an uncertain submission is settled: by our own reference, by a list that contains it, by a list in which only
+"""How an uncertain job is settled: by our own reference, by a list that contains it, by a list in which only
 the time can match, by a file at an address that we chose, not at all, or by submitting again, since it costs nothing.
 """
 
@@ -155,7 +155,7 @@ class HostedCard(GeneratorCard):
         max_mb: largest file that is fetched, in megabytes.
         reconcile: how an uncertain submission is settled.
         retires: last day on which the provider is known to offer the model.
-        may_retire: day from which the provider may withdraw the model, if it has not named the last day.
+        may_retire: day from which the provider may retire the model, if it has not announced the last day.
         keeps_c2pa: what is known about the provider's own Content Credential.
         watermark: what is known about watermarks in the picture.
         unconfirmed: what is not known from running, one fact each.
@@ -218,7 +218,7 @@ class HostedCard(GeneratorCard):
         if self.may_retire and self.may_retire <= soon:
             verb = "may have been" if self.may_retire <= today else "may be"
             return (
-                f"{verb} withdrawn by its provider on {_written(self.may_retire)} or later. If so, its jobs are "
+                f"{verb} retired by its provider on {_written(self.may_retire)} or later. If so, its jobs are "
                 "refused, which costs nothing."
             )
         return ""

@@ -134,7 +134,7 @@ class Downloader:
             target = self._addresses.checked(_joined(url, location))
             headers = headers if target.host == url.host else {}
             url = target
-        raise DownloadError(f"The file at {url.host} is not fetched, because it redirects too often.")
+        raise DownloadError(f"The file at {url.host} was not downloaded: too many redirects.")
 
     def _watched(self, response: _Response, deadline: _Stall) -> _Response:
         """Return a response that ends at the time limit, also through a proxy, and when the process ends."""
@@ -169,14 +169,14 @@ class Downloader:
         except FetchError as error:
             raise _of_guard(url.host, error) from None
         except (httpcore2.TimeoutException, httpx2.TimeoutException):
-            raise _BrokenError(f"{url.host} does not send the file fast enough.") from None
+            raise _BrokenError(f"{url.host} sends the file too slowly.") from None
         except (
             httpcore2.NetworkError,
             httpcore2.ProtocolError,
             httpx2.HTTPError,
             httpx2.StreamError,
         ) as error:
-            raise _BrokenError(f"The connection to {url.host} was broken ({type(error).__name__}).") from None
+            raise _BrokenError(f"The connection to {url.host} failed ({type(error).__name__}).") from None
 
     def _has_proxy(self, url: httpx2.URL) -> bool:
         """Return whether the environment has a proxy for an address.
@@ -281,7 +281,7 @@ class _Unfinished:
         found = _RANGE.fullmatch(headers.get("content-range", ""))
         if found is None or int(found[1]) != self._size or (self._total not in (None, int(found[2]))):
             self._tag = ""
-            raise _BrokenError(f"{host} sent another part of the file than the missing one.")
+            raise _BrokenError(f"{host} sent the wrong part of the file.")
         self._total = int(found[2])
         self._check_size(host, self._total)
 
@@ -304,7 +304,7 @@ def store_content(content: bytes, target: Path, max_bytes: int) -> ResultFileFet
 def _check_status(host: str, response: _Response) -> None:
     status = response.status
     if status in _EXPIRED:
-        raise ExpiredAddressError(f"{host} refuses the address of the file, or does not have it any longer ({status}).")
+        raise ExpiredAddressError(f"{host} refuses the address of the file, or no longer has it ({status}).")
     if status not in (200, 206):
         is_busy = status >= 500 or status in _BUSY or status == 416
         raise (_BrokenError if status == 416 else partial(DownloadError, is_transient=is_busy))(
@@ -312,7 +312,7 @@ def _check_status(host: str, response: _Response) -> None:
         )
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise DownloadError(f"{host} sends the file compressed ({encoding[:20]}), which is refused.")
+        raise DownloadError(f"{host} sends the file compressed ({encoding[:20]}), which is not supported.")
 
 
 def _joined(url: httpx2.URL, location: str) -> str:
@@ -326,7 +326,7 @@ def _of_guard(host: str, error: FetchError) -> Exception:
     """Return the error for one of the network guard, whose messages are about cells of a sheet."""
     if error.is_transient:
         return _BrokenError(f"{host} cannot be reached, or sends the file too slowly.")
-    return DownloadError(f"The file at {host} is not fetched, because the host has a private address or none.")
+    return DownloadError(f"The file at {host} was not downloaded: the host has a private address, or none.")
 
 
 @cache

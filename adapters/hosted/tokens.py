@@ -110,7 +110,10 @@ def _google(key_file: str, token_url: str) -> _Token:
             is_refused=True,
         ) from None
     if not token_url and not (urlsplit(url).hostname or "").endswith(GOOGLE_HOST):
-        raise TokenError("The token address in the service account's file is not one of Google.", is_refused=True)
+        raise TokenError(
+            "The token_uri in the service account's file is not a Google address. Download a new key file.",
+            is_refused=True,
+        )
     now = int(time.time())
     claims = {"iss": email, "scope": GOOGLE_SCOPE, "aud": url, "iat": now, "exp": now + 3600}
     signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
@@ -134,13 +137,13 @@ def _obtain(url: str, form: Mapping[str, str]) -> _Token:
     """Return the token in the answer to a form, which costs nothing and may be sent again."""
     host = urlsplit(url).hostname or "the token server"
     if not url.startswith("https://") and not is_loopback(url):
-        raise TokenError("The address of the tokens must begin with https://.", is_refused=True)
+        raise TokenError("The address of the token server must begin with https://.", is_refused=True)
     try:
         status, content = _posted(url, urlencode(form).encode())
     except httpx2.HTTPError as error:
         raise TokenError(f"{host} does not answer ({type(error).__name__}).", is_refused=False) from None
     if status in (400, 401, 403):
-        raise TokenError(f"{host} does not accept the key ({status}).", is_refused=True)
+        raise TokenError(f"{host} refused the key ({status}).", is_refused=True)
     try:
         body = json.loads(content) if status == 200 else {}
         return _Token(str(body["access_token"]), time.time() + float(body.get("expires_in", 600)))

@@ -126,8 +126,8 @@ def check_address(url: str, *, plain_http: bool) -> None:
         raise SettingsError("The address of a provider must be a URL such as https://host, without a user name.")
     if parsed.scheme == "http" and not plain_http and not is_loopback(url):
         raise SettingsError(
-            f"The provider at {parsed.host} would be reached without TLS, and everyone on the way could read its key. "
-            "Use an address that begins with https://, or set `plain_http` in the card if the network is yours."
+            f"The connection to the provider at {parsed.host} is not encrypted, so others could read the key. "
+            "Use an address that begins with https://, or set `plain_http` in the card if you trust the network."
         )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
 ABOUT = (
-    "Generates clips with the models of this machine, over the protocol of the OpenAI videos API. Every request below "
+    "Generates clips with the models of this machine, with the protocol of the OpenAI videos API. Every request below "
     "/v1 needs the header `Authorization: Bearer TOKEN`."
 )
 CSS = """

@@ -48,7 +48,7 @@ class JobQueue:
                 elif job.is_open and (problem := offered(job)):
                     self._put(job.failed("model_not_offered", problem, self.keep_s))
                 elif job.status == Status.IN_PROGRESS:
-                    self._put(self._again(job, "The server was ended while it generated the clip."))
+                    self._put(self._again(job, "The server stopped while it generated the clip."))
 
     def add(self, job: VideoJob) -> VideoJob:
         """Queue a new job.

@@ -77,7 +77,7 @@ async def _of_form(request: Request) -> VideoBody:
     except HTTPException as error:  # Starlette's for a damaged form; that for a body that is too large has 413
         if error.status_code != 400:
             raise
-        raise invalid(f"The form is damaged: {error.detail}", code="invalid_form") from None
+        raise invalid(f"The form is invalid: {error.detail}", code="invalid_form") from None
     if files:
         raise invalid(f"{files[0][:80]} must not be a file. Only {REFERENCE} may be one.", files[0])
     return VideoBody(fields, picture)

@@ -1,4 +1,4 @@
-"""Provider jobs: what is asked of a hosted generator, and what it answers."""
+"""Provider jobs: their states, and the provider's answers."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,7 +24,8 @@ OPEN = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN, J
 """A variant has at most one open job: while it has one, no other is submitted. A job that is done stays open until its
 file has been fetched, and while its clip may be fetched again."""
 BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
-"""Jobs that take one of the account's places for jobs at a time until their deadline, and whose money is reserved."""
+"""States of jobs that count towards the account's limit of concurrent jobs until their deadline, and whose price is
+reserved."""
 
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.SUBMITTING: frozenset(
@@ -63,7 +64,7 @@ class Cause(StrEnum):
 
 
 class Accepted(NamedTuple):
-    """The provider has taken the job.
+    """The provider accepted the job.
 
     Attributes:
         vendor_ref: the provider's reference.
@@ -77,13 +78,13 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The provider has not taken the job, or the job has failed.
+    """The provider did not accept the job, or the job failed.
 
     Attributes:
         code: the provider's own code.
         message: the provider's sentence, at most 500 characters.
         retry_after_s: when the same request may be sent again; None if the provider does not state it.
-        may_retry: the provider did not take the job, or did not bill it, and the same request may be sent again.
+        may_retry: the provider did not accept the job, or did not bill it, and the same request may be sent again.
     """
 
     cause: Cause
@@ -94,7 +95,7 @@ class Refused(NamedTuple):
 
 
 class Unclear(NamedTuple):
-    """The answer does not show whether the provider has taken the job."""
+    """The answer does not show whether the provider accepted the job."""
 
     why: str
 

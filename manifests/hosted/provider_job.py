@@ -1,4 +1,4 @@
-"""The record of a provider job: what was asked of whom, what became of it, and what it costs."""
+"""The record of a provider job: its request, its state and its cost."""
 
 import secrets
 from collections.abc import Mapping
@@ -131,7 +131,7 @@ class ProviderJob:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it takes one of the account's places for jobs at a time."""
+        """Whether it counts towards the account's limit of concurrent jobs."""
         return self.state in BUSY
 
     @property

@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class KeyRule(NamedTuple):
-    """How a request carries the key of an account.
+    """How a request sends the key of an account.
 
     Attributes:
         header: name of the header.

@@ -15,7 +15,7 @@ from models.hosted.wire_format import JobRef, JobRequest
 TASKS = "/contents/generations/tasks"
 PAGE = 100
 LOOK_AGAIN_S = 60.0
-"""Whether the list shows a job at once is not known, so absence is checked twice."""
+"""It is not confirmed that the list shows a new job immediately, so absence is checked twice."""
 CLOCK_S = 300.0
 """By how much the provider's clock may differ from ours."""
 EXPIRY_S = (3600, 259200)

@@ -14,7 +14,7 @@ from models.hosted.table.table_format import TableFormat
 from models.hosted.wire_format import JobRef, JobRequest
 
 LOOK_AGAIN_S = 60.0
-"""Whether a job can be found by its reference as soon as it was taken is not known, so absence is checked twice."""
+"""It is not confirmed that a new job can be found by its reference immediately, so absence is checked twice."""
 OK = "0"
 
 
@@ -74,7 +74,7 @@ class Kling(TableFormat):
         return self.post(request.base_url, path, with_options(body, request.card.options))
 
     def read_submit(self, request: JobRequest, answer: Answer) -> Accepted | Refused | Unclear:
-        """Return what an answer means; a refusal of the reference may mean that the job was taken before."""
+        """Return what an answer means; a refusal of the reference may mean that the job was accepted before."""
         found = super().read_submit(request, answer)
         if isinstance(found, Refused) and "external_task_id" in found.message:
             return Unclear(found.message)

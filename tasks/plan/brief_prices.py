@@ -29,7 +29,7 @@ class BriefPrice:
     """What the clips of one brief cost with one model. A clip of several briefs counts for the first of them.
 
     Attributes:
-        provider: account that is billed; empty if devices of ours generate the clips.
+        provider: account that is billed; empty if local devices generate the clips.
         clips: number of clips to generate.
         least, most: lowest and highest price of one clip, which sizes and lengths decide; None if one is not known.
         total: price of all clips; None if the price of one is not known.

@@ -96,5 +96,5 @@ def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> Prov
         raise SettingsError(found.problem)
     if found is None and card.costs_money:
         name = f"REELMILL_PROVIDER_{card.provider.upper()}_KEY"
-        raise SettingsError(f"The card {card.name} needs a key of its provider. Set {name} or {name}_FILE.")
+        raise SettingsError(f"The card {card.name} needs an API key. Set {name} or {name}_FILE.")
     return found or ProviderAccount(card.provider)

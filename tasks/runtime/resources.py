@@ -500,7 +500,7 @@ def local_card_of(resources: Resources, name: str) -> ModelCard:
     """
     card = card_of(resources, name)
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
     return card
 
 
@@ -512,7 +512,7 @@ def hosted_card_of(resources: Resources, name: str) -> HostedCard:
     """
     card = card_of(resources, name)
     if not isinstance(card, HostedCard):
-        raise ModelError(f"{name} runs on a device, not at a provider.")
+        raise ModelError(f"{name} is a local model and has no provider.")
     return card
 
 

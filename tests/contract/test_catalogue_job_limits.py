@@ -155,7 +155,7 @@ def test_a_budget_counts_what_is_reserved_and_spent(catalogue: Catalogue):
     leases = leased(catalogue, 5)
     run_id = run(catalogue, Money.of("1.00", "USD"))
     jobs = [reserve(catalogue, lease, run_id=run_id) for lease in leases[:3]]
-    with pytest.raises(BudgetReachedError, match=r"1.00 USD has no room for a job of 0.30 USD: 0.90 USD"):
+    with pytest.raises(BudgetReachedError, match=r"A job of 0.30 USD exceeds the budget of 1.00 USD: 0.90 USD"):
         reserve(catalogue, leases[3], run_id=run_id)
     assert catalogue.runs.turn(run_id).may_work
     catalogue.provider_jobs.refused(jobs[0].job_id, Refused(Cause.MODERATION, "blocked", "a face"))

@@ -75,7 +75,7 @@ def test_one_job_is_shown_with_what_can_be_decided(catalogue, capsys):
     job = job_in(catalogue, JobState.UNCERTAIN)
     shown = " ".join(reelmill(capsys, "jobs", "show", job.job_id[:8]).out.split())
     assert f"Job: {job.job_id}" in shown
-    assert "Money: 0.30 USD reserved" in shown
+    assert "Cost: 0.30 USD reserved" in shown
     assert f"`reelmill jobs adopt {job.job_id[:12]} REFERENCE`" in shown
     assert reelmill(capsys, "jobs", "show", "zz").code == 1
 
@@ -104,7 +104,7 @@ def test_discarding_asks_because_a_clip_may_be_billed_twice(catalogue, capsys, m
     monkeypatch.setattr("typer.confirm", lambda text, **_: bool(asked.append(text)))
     ended = reelmill(capsys, "jobs", "discard", job.job_id)
     assert (ended.code, "Nothing was changed" in ended.err) == (1, True)
-    assert "(0.30 USD reserved)? If it has, the clip is billed twice." in asked[0]
+    assert "(0.30 USD reserved), its clip is billed twice." in asked[0]
     assert catalogue.provider_jobs.get(job.job_id).state == "uncertain"
     assert json.loads(reelmill(capsys, "jobs", "discard", job.job_id, "--yes", "--json").out)["state"] == "cancelled"
     assert audited(catalogue, "provider job discarded")[0][0] == job.job_id
@@ -166,7 +166,7 @@ def test_a_provider_without_a_request_for_it_says_what_else_to_do(catalogue, cap
     monkeypatch.setattr(provider_jobs, "format_of", lambda card: Format(None))
     ended = reelmill(capsys, "jobs", "cancel", submitted.job_id, "--yes")
     assert ended.code == 1
-    assert "acme has no request that is known to cancel a job." in " ".join(ended.err.split())
+    assert "Reelmill cannot cancel jobs of acme," in " ".join(ended.err.split())
     assert audited(catalogue, "provider job cancellation") == []
 
 

@@ -17,7 +17,7 @@ from manifests.hosted.provider_job import ProviderJob
 REPORTED = "reported_cost"
 """Key in a job's facts: the cost that the provider reported in another currency than that of the price."""
 UNSETTLED = frozenset({JobState.SUBMITTING, JobState.UNCERTAIN})
-"""It is not known yet whether the provider has taken the job."""
+"""States in which the provider may or may not have accepted the job."""
 _FREE: Mapping[str, Any] = {"cost_micros": 0, "cost_is_estimate": 0}
 _UNPAID: Mapping[str, Any] = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
 
@@ -43,14 +43,14 @@ def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJo
 
 
 def refused(job: ProviderJob, to: JobState) -> JobStateError:
-    """Return the error for a change that the job's state does not allow."""
+    """Return the error for an invalid change of the state."""
     return JobStateError(f"The provider job {job.job_id} is {job.state}, so it cannot become {to}.")
 
 
 def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
-    """Record that the provider has taken a job; the same answer may be recorded again.
+    """Record that the provider accepted a job; the same answer may be recorded again.
 
-    A job that was closed as not taken, and that the provider accepts after all, is submitted again. If its variant has
+    A job that was closed as not accepted becomes submitted if the provider accepts it later. If its variant has
     another open job by then, it is lost: it is paid, and nobody needs it.
 
     Raises:
@@ -100,7 +100,7 @@ def _accept_late(connection: Connection, job: ProviderJob, values: Mapping[str, 
     values = {**values, "submitted_at": sent}
     if connection.execute(query).first() is None:
         return write(connection, job, state=JobState.SUBMITTED, **values, **_UNPAID)
-    why = "The provider accepted it after it had been closed, and after another job had been submitted."
+    why = "The provider accepted the job after it was closed and another job was submitted."
     return write(connection, job, state=JobState.LOST, **values, **expected_cost(job), error=why)
 
 
@@ -134,7 +134,7 @@ def finish(
 
 
 def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: bool) -> ProviderJob:
-    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not.
+    """Give up a job as a person has decided: it becomes lost if it was billed, and cancelled if not.
 
     A submitted job, which nobody follows or whose provider cannot be reached, can only be given up as billed.
     """

@@ -1,4 +1,4 @@
-"""Money of provider jobs, and the budgets of runs that it counts towards."""
+"""Costs and reservations of provider jobs, and the budgets of runs."""
 
 import math
 from collections import defaultdict
@@ -21,7 +21,7 @@ _WASTED = frozenset({JobState.FAILED, JobState.LOST})
 _MONEY_LOCKS = 7_335_138
 """Namespace of PostgreSQL's advisory locks on the money of a run."""
 _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_micros)
-"""What a job counts towards a budget: its cost, or what is reserved for it."""
+"""The amount that counts towards a budget: the job's cost, or its reservation."""
 
 
 def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list[JobTotal]:
@@ -108,7 +108,7 @@ def lock_money(connection: Connection, run_id: str) -> None:
 
 
 def check_room(connection: Connection, run_id: str, price: Money | None) -> None:
-    """Check that the budget of a run has room for a job.
+    """Check that a job does not exceed the budget of a run.
 
     Raises:
         UnknownPriceError, CurrencyError, BudgetReachedError: it has none.
@@ -125,13 +125,13 @@ def check_room(connection: Connection, run_id: str, price: Money | None) -> None
     if price.currency != budget.currency:
         raise CurrencyError(
             f"The job costs {price}, but the budget of the run is in {budget.currency or 'no currency'}. Amounts are "
-            f"not converted: enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
+            f"not converted. Enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
         )
     spent = spent_by(connection, run)
     if spent + price.micros > budget.micros:
         raise BudgetReachedError(
-            f"The budget of {budget} has no room for a job of {price}: {Money(spent, budget.currency)} are spent or "
-            "reserved. Raise it with --budget, then run the same command again."
+            f"A job of {price} exceeds the budget of {budget}: {Money(spent, budget.currency)} is spent or reserved. "
+            "Raise the budget with --budget, then run the same command again."
         )
 
 

@@ -1,4 +1,4 @@
-"""Reserve a provider job: its row, its money and its place in the account, before a byte is sent."""
+"""Reserve a provider job in the catalogue, before its request is sent."""
 
 from sqlalchemy import Connection, Float, cast, func, insert, select
 

@@ -14,7 +14,7 @@ from manifests.hosted.job_errors import AccountBusyError, AccountPausedError
 from manifests.hosted.provider_job import JobLimits, ProviderAccount
 
 PAUSED, RESUMED = "provider account paused", "provider account resumed"
-"""Actions of the entries about accounts that a person has paused or resumed."""
+"""Actions of the audit entries about paused and resumed accounts."""
 _MINUTE_S, _DAY_S = 60.0, 86_400.0
 _table = provider_accounts.c
 
@@ -56,7 +56,7 @@ class ProviderAccounts(CataloguePart):
         return is_new
 
     def slow_down(self, provider: str, seconds: float) -> None:
-        """Submit no jobs to an account for this many seconds; an account that is slowed down for longer stays so."""
+        """Submit no jobs to an account for this many seconds; a longer delay is kept."""
         until = cast(database_now(), Float) + seconds
         is_longer = or_(_table.slowed_until.is_(None), _table.slowed_until < until)
         with self._db.writing() as connection:
@@ -89,7 +89,7 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill providers list`.")
+        raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
 
 

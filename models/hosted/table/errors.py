@@ -21,7 +21,7 @@ BY_STATUS = {
 """Causes of answers that no row of the contract knows; other statuses below 500 are ``invalid``."""
 
 SHOW_NOTHING = frozenset({408, 409, 499})
-"""Timeout, conflict (with a job that was taken before) and closed request: the job may have been taken."""
+"""Timeout, conflict (with an earlier job) and closed request: the provider may have accepted the job."""
 
 
 def refusal(contract: Contract, answer: Answer, place: Place = "submit") -> Refused | Unclear:

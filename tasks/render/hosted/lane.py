@@ -173,7 +173,7 @@ class Lane:
         return True
 
     def _must_stop(self) -> bool:
-        """Whether the jobs are not even followed any longer."""
+        """Whether the lane stops following its jobs."""
         now = time.monotonic()
         if now >= self._turn_at:
             self._turn, self._turn_at = turn_of(self._catalogue, self._shard), now + WAKE_S
@@ -283,7 +283,7 @@ class Lane:
         self._continue(finished.flight, finished.result)
 
     def _continue(self, flight: Flight, result: Result) -> None:
-        """Do what follows for a job."""
+        """Apply the result of a step."""
         if isinstance(result, Later):
             self._at_provider.add(flight)
             self._schedule.add(flight, result.step, result.after_s)
@@ -330,7 +330,7 @@ class Lane:
             self._control.stop(Problem(ProblemKind.PAUSED, account.paused_why))
 
     def _check_stuck(self) -> None:
-        """Stop if all places of the account are taken by jobs that nobody follows."""
+        """Stop if only jobs that no process follows use up the account's limit."""
         is_waiting = bool(self._at_provider) and all(flight.waits for flight in self._at_provider)
         if time.monotonic() - self._moved_at < STUCK_S or not is_waiting:
             return
@@ -379,5 +379,5 @@ def flight_waits(finished: Finished) -> bool:
 
 
 def is_left(job: ProviderJob) -> bool:
-    """Return whether nobody follows a job that takes a place: a person has to decide, or its process has ended."""
+    """Return whether no process follows a job: it needs a decision, or its process has ended."""
     return job.state is JobState.UNCERTAIN or time.time() > job.due_at or is_dead(job.owner)

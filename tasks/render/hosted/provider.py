@@ -58,7 +58,7 @@ class Pace:
 
     @property
     def quick_s(self) -> float:
-        """What a quarter of the last jobs took at most; 0 if there is none."""
+        """The lower quartile of the durations of the last jobs; 0 if there is none."""
         with self._lock:
             return sorted(self._recent)[len(self._recent) // 4] if self._recent else 0.0
 

@@ -1,7 +1,7 @@
-"""Settle jobs of which it is not known whether the provider has taken them.
+"""Settle uncertain jobs.
 
-A job counts as not taken only if the provider can be searched for our own reference, and does not have it twice, with
-the delay of its list between. Everything else is left to a person, because a second job might be billed.
+A job counts as not accepted only if the provider can be searched for our reference, and two searches do not find it,
+with the delay of its list between. All other cases are left to a person, because a second job might be billed.
 """
 
 import time
@@ -19,13 +19,13 @@ NEARBY_S = 300.0
 """In a list without our reference, a job is ours only if nothing else was submitted in this time before and after."""
 MAX_LOOKS = 4
 MAX_FREE = 6
-"""Submissions of a free job in a row whose answers were unclear."""
-ABSENT = "The provider does not have it"
-FREE = "Its provider does not bill jobs, so that it is submitted again"
+"""Consecutive submissions of a free job with unclear answers."""
+ABSENT = "The provider does not have the job"
+FREE = "The provider does not bill jobs, so it is submitted again"
 
 
 def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
-    """Search for an uncertain job, and return what follows."""
+    """Search for an uncertain job, and return the next step."""
     job, way = flight.known_job, provider.card.reconcile
     if way == "free":
         return _submit_free(catalogue, flight)

@@ -52,7 +52,7 @@ from tasks.runtime.resources import Resources
 
 log = logging.getLogger(__name__)
 FULL_S = 1.0
-"""Seconds until the account is asked for room again, if other hosts have its places."""
+"""Seconds until another reservation is tried, if the account is at its limit."""
 RECORD_S = 30.0
 """Seconds between two records of an unchanged status."""
 CHANGED_S = 5.0
@@ -63,10 +63,10 @@ MOST_WAIT_S = 900.0
 MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
 MAX_GONE = 3
-"""Polls in a row that say that the job does not exist: some lists are late."""
+"""Consecutive polls after which a missing job counts as gone: some lists are late."""
 PAID_FACTOR = 10.0
 PAUSES_S = (0.5, 2.0, 5.0)
-INTERRUPTED = "The process that submitted it ended before the answer was stored"
+INTERRUPTED = "The process ended before the provider's answer was stored"
 
 
 class JobSteps:
@@ -133,7 +133,7 @@ class JobSteps:
         return self._reserve(flight, submission) or self._post(flight, submission)
 
     def _reserve(self, flight: Flight, submission: Submission) -> Next | None:
-        """Store the job with its money and its place in the account; return what follows if this is not possible."""
+        """Reserve the job in the catalogue; return the next step if this is not possible."""
         try:
             flight.provider_job = self._jobs.reserve(
                 self._new_job(flight, submission), flight.lease, self._provider.limits
@@ -314,7 +314,7 @@ class JobSteps:
         failure = status.failure or Refused(Cause.VENDOR, message=status.word)
         card, job = self._provider.card, flight.known_job
         if job.state is JobState.DONE:
-            return self._lost(flight, f"it was done, but is reported as {status.word}")
+            return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         is_billed = card.costs_money and card.billed_on_failure != "no"
         self._jobs.failed(job.job_id, failure, status.cost, is_billed=is_billed)
         flight.provider_job = None
@@ -324,7 +324,7 @@ class JobSteps:
         card, job = self._provider.card, flight.known_job
         failure = status.failure or Refused(Cause.CANCELLED)
         if job.state is JobState.DONE:
-            return self._lost(flight, f"it was done, but is reported as {status.word}")
+            return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         self._jobs.cancelled(job.job_id, failure.message, status.cost, is_billed=card.billed_on_failure == "yes")
         flight.provider_job = None
         return FailedFor(refused_text(card, failure._replace(cause=Cause.CANCELLED)))
@@ -334,7 +334,7 @@ class JobSteps:
         if flight.gone < MAX_GONE:
             return Later(Step.POLL, backoff(flight.gone, self._patience))
         said = status.failure.message if status.failure else ""
-        why = f"{self._provider.card.provider} does not have it any longer{f' ({said})' if said else ''}"
+        why = f"{self._provider.card.provider} no longer has the job{f' ({said})' if said else ''}"
         if self._provider.card.costs_money:
             return self._lost(flight, why)
         return self._submit_again(flight, why)
@@ -350,7 +350,9 @@ class JobSteps:
         flight.provider_job, flight.gone = None, 0
         flight.resubmissions += 1
         if flight.resubmissions > MAX_GONE:
-            return FailedFor(f"{why}, {flight.resubmissions} times. Check the server, then retry the variant.")
+            return FailedFor(
+                f"{why}, {flight.resubmissions} times. Check the server, then run `reelmill retry CAMPAIGN --failed`."
+            )
         return Later(Step.SUBMIT)
 
     def renew(self, flight: Flight, why: str) -> Next:
