@@ -66,6 +66,15 @@ def test_a_lost_job_is_listed_until_somebody_has_decided(catalogue, capsys):
     assert "No job needs a decision" in reelmill(capsys, "jobs", "list").out
 
 
+def test_a_person_adopts_a_lost_job_that_the_provider_has_after_all(catalogue, capsys):
+    job = job_in(catalogue, JobState.LOST)
+    advice = " ".join(reelmill(capsys, "jobs", "show", job.job_id).out.split())
+    assert f"`reelmill jobs adopt {job.job_id[:12]} {job.vendor_ref}`" in advice
+    shown = " ".join(reelmill(capsys, "jobs", "adopt", job.job_id, job.vendor_ref).out.split())
+    assert f"`reelmill retry {job.campaign_id} --failed`" in shown
+    assert catalogue.provider_jobs.get(job.job_id).state == JobState.SUBMITTED
+
+
 def test_an_unknown_state_is_refused(catalogue, capsys):
     ended = reelmill(capsys, "jobs", "list", "--state", "odd")
     assert (ended.code, "There is no state 'odd'. Use submitting, submitted" in ended.err) == (1, True)

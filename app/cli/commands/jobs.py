@@ -88,17 +88,16 @@ def adopt(
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The provider's reference of the job.")],
     as_json: AsJson = False,
 ) -> None:
-    """Record that the provider accepted an uncertain job; the next run downloads its clip."""
+    """Record that the provider has an uncertain or a lost job; the next run downloads its clip."""
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
     adopted = session.catalogue.provider_jobs.adopt(found.job_id, checked_ref(reference), actor_name())
     if as_json:
         say_json(_as_json(adopted))
         return
-    say(
-        f"{adopted.job_id} is submitted as {adopted.vendor_ref}. Download its clip with `reelmill resume "
-        f"{adopted.campaign_id}`."
-    )
+    was_lost = found.state == JobState.LOST
+    command = f"retry {adopted.campaign_id} --failed" if was_lost else f"resume {adopted.campaign_id}"
+    say(f"{adopted.job_id} is submitted as {adopted.vendor_ref}. Download its clip with `reelmill {command}`.")
 
 
 @jobs.command()
@@ -214,8 +213,9 @@ def _advice(job: ProviderJob) -> str:
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (
-            f"The clip is lost. To generate it again, which is billed again, run `reelmill retry {job.campaign_id} "
-            f"--failed`. To close this job, run `reelmill jobs discard {short} --billed`."
+            f"The clip is lost. If {job.provider} has it nevertheless, run `reelmill jobs adopt {short} "
+            f"{job.vendor_ref or 'REFERENCE'}`. To generate it again, which is billed again, run `reelmill retry "
+            f"{job.campaign_id} --failed`. To close this job, run `reelmill jobs discard {short} --billed`."
         )
     if job.state == JobState.SUBMITTED and is_overdue(job):
         return f"`reelmill resume {job.campaign_id}` polls it again. To cancel it, run `reelmill jobs cancel {short}`."
