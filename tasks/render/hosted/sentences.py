@@ -34,10 +34,11 @@ def paused_text(card: HostedCard, refusal: Refused) -> str:
 
 def lost_text(job: ProviderJob, why: str) -> str:
     """Return that the clip of a paid job is lost."""
+    name = job.job_id[:12]
     return (
-        f"The clip of the provider job {job.job_id[:12]} is lost and counts as paid: {why.rstrip('.')}. If the provider "
-        f"still has it, run `reelmill jobs adopt {job.job_id[:12]} {job.vendor_ref or 'REFERENCE'}` first. To generate it "
-        "again, which is billed again, run `reelmill retry CAMPAIGN --failed`."
+        f"The clip of the provider job {name} is lost and counts as paid: {why.rstrip('.')}. If the provider still has "
+        f"it, run `reelmill jobs adopt {name} {job.vendor_ref or 'REFERENCE'}` first. To generate it again, which is "
+        "billed again, run `reelmill retry CAMPAIGN --failed`."
     )
 
 
@@ -89,8 +90,8 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
     if kind is ProblemKind.MOVED:
         return (
             f"{jobs} at another address than that in the settings{why}, to which the key is not sent. Set "
-            f"REELMILL_PROVIDER_{provider.upper()}_URL to that address until their clips are downloaded, or give them up "
-            "with `reelmill jobs discard JOB --billed`"
+            f"REELMILL_PROVIDER_{provider.upper()}_URL to that address until their clips are downloaded, or give them "
+            "up with `reelmill jobs discard JOB --billed`"
         )
     if kind is ProblemKind.LIMIT:
         return f"the account {provider} has reached its limit of submissions{why}. Run the same command again later"
