@@ -185,8 +185,8 @@ def test_a_limit_of_a_day_ends_the_run_instead_of_waiting_for_the_next_day(tmp_p
     assert (report.passed, vendor.count("submit")) == (1, 1)
     assert sorted(world.states) == [State.PASSED, State.PLANNED]
     assert report.problems == (
-        "the account vendor has reached a limit of submissions (per_day: there is room in 24.0 hours). Run the same "
-        "command again then",
+        "the account vendor has reached its limit of submissions (per_day: there is room in 24.0 hours). Run the same "
+        "command again later",
     )
 
 
