@@ -197,10 +197,14 @@ class HostedCard(GeneratorCard):
 
     @property
     def revision(self) -> str:
-        """Digest of what decides a request besides the variant's own fields."""
-        deciding = self.model_dump(mode="json", include={"protocol", "dialect", "model", "options", "audio", "sound"})
-        sizes = {ratio: [size.word, size.resolution] for ratio, size in self.sizes.items()}
-        return content_id({**deciding, "sizes": sizes})[:RECIPE_DIGITS]
+        """Digest of what decides a clip besides the variant's own fields.
+
+        Sizes are left out, because the variant has its own: otherwise, one more aspect ratio or a corrected word would
+        give every variant of the card another id, and a repeated run would pay for all clips again.
+        """
+        deciding = self.model_dump(mode="json", include={"protocol", "dialect", "model", "options"})
+        has_sound = self.audio == "always" or (self.audio == "switch" and self.sound)
+        return content_id({**deciding, "sound": has_sound})[:RECIPE_DIGITS]
 
     def unusable_on(self, today: date) -> str:
         """Return why the model cannot run on a day, one sentence; empty if it can."""

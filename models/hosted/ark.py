@@ -32,7 +32,7 @@ class Ark(TableFormat):
             "succeeded": Progress.DONE,
             "failed": Progress.FAILED,
             "cancelled": Progress.CANCELLED,
-            "expired": Progress.GONE,
+            "expired": Progress.FAILED,
         },
         errors=(
             ErrorRow(Cause.MODERATION, http=400, code="*SensitiveContentDetected*"),

@@ -7,7 +7,7 @@ fetch and judge clips, and the writer records outcomes in batches, as it does fo
 import queue
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -84,7 +84,7 @@ def render_hosted_shard(resources: Resources, shard: Shard) -> ShardReport:
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id not in adoptable)),
             prompts=shard.prompts or prompts_of(catalogue, shard.campaign_id),
         )
-        lane = Lane(resources, catalogue, shard, provider, len(adoptable))
+        lane = Lane(resources, catalogue, shard, provider, adoptable)
         lane.run()
         return lane.report(time.monotonic() - started)
 
@@ -93,19 +93,19 @@ class Lane:
     """Follows the jobs of one shard.
 
     Args:
-        adoptable: number of jobs at the beginning of the shard that a provider has already.
+        adoptable: the shard's variants whose provider job is open at the beginning.
     """
 
     def __init__(
-        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, adoptable: int
+        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, adoptable: Collection[str]
     ) -> None:
         self._resources = resources
         self._catalogue = catalogue
         self._shard = shard
         self._provider = provider
-        self._adoptable = adoptable
+        self._adoptable = len(adoptable)
         self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        self._selection = JobSelection(catalogue, shard, self._ended)
+        self._selection = JobSelection(catalogue, shard, self._ended, paid=adoptable)
         self._writer = ResultWriter(catalogue, self._ended)
         self._control = LaneControl()
         self._schedule: Schedule = Schedule(self._step)
