@@ -33,6 +33,7 @@ from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
 from tasks.plan.plan import Plan, make_plan
 from tasks.plan.remaining import release_dead_leases
+from tasks.plan.sample_check import check_sample
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
 from tasks.runtime.readiness import pauses_of, refuse_unready
@@ -76,7 +77,8 @@ def register(
     """Store the first frames, register the campaign with all its variants, and return its id.
 
     Raises:
-        PlanError: a first frame was changed after the sheet was read.
+        PlanError: a first frame was changed after the sheet was read, or the campaign has unfinished variants outside
+            of the sample.
         TooManyVariantsError: the sheet expands to more variants than allowed.
         SettingsError: the runner does not work with this catalogue and bucket.
         CatalogueError: the catalogue was emptied.
@@ -94,18 +96,18 @@ def register(
     shares = shares_clips(settings, resources, campaign.campaign_id)
     owner = "" if shares else campaign.campaign_id
     briefs, cards = intake.checked.briefs, cards_of(resources)
-    planned = expand(briefs, cards, settings.model, settings.profile, owner)
+    planned: Iterable[PlannedVariant] = expand(briefs, cards, settings.model, settings.profile, owner)
+    if sample_size is not None:
+        planned = sample(planned, sample_size)
+        check_sample(catalogue, campaign.campaign_id, (each.variant_id for each in planned))
     if settings.money_limit:
-        asked = expand(briefs, cards, settings.model, settings.profile, owner)
-        chosen = asked if sample_size is None else sample(asked, sample_size)
-        check_plan(settings, plan_of(settings, resources, chosen, satisfied_by(resources, intake), wanting_in(briefs)))
+        asked = expand(briefs, cards, settings.model, settings.profile, owner) if sample_size is None else planned
+        check_plan(settings, plan_of(settings, resources, asked, satisfied_by(resources, intake), wanting_in(briefs)))
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
     catalogue.campaigns.add(campaign, kept)
-    catalogue.campaigns.add_variants(
-        campaign.campaign_id, planned if sample_size is None else sample(planned, sample_size)
-    )
+    catalogue.campaigns.add_variants(campaign.campaign_id, planned)
     release_dead_leases(catalogue)
     return campaign.campaign_id
 

@@ -57,6 +57,7 @@ from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_unsupported, waiting_sentences
 from tasks.plan.plan import Plan
+from tasks.plan.sample_check import check_sample
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.campaign_status import FAILED, stage_of, status_of
 from tasks.runtime.readiness import ReadyState, pauses_of, problems_of, unknown_providers
@@ -93,7 +94,10 @@ def plan(
     campaign_id = intake.campaign.campaign_id
     owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
     planned = expand(intake.checked.briefs, session.cards, session.settings.model, session.settings.profile, owner)
-    asked = planned if sample_size is None else sample(planned, sample_size)
+    asked: Iterable[PlannedVariant] = planned
+    if sample_size is not None:
+        asked = sample(planned, sample_size)
+        check_sample(session.catalogue, campaign_id, (each.variant_id for each in asked))
     listed: list[PlannedVariant] = []
     preview = plan_of(
         session.settings,
