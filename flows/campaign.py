@@ -178,5 +178,7 @@ def work_through(settings: Settings, resources: Resources, remaining: Remaining,
             render_all(settings, resources, remaining, run)
             rendered.set()
             delivery.result()
+            if run.provider_failure:
+                raise run.provider_failure
     finally:
         rendered.set()

@@ -58,9 +58,10 @@ def run_campaign(
     prepare_prefect(settings.home)
     given = {name: value for name, value in overrides.items() if value is not None}
     with (
+        live_progress(catalogue, campaign_id, shown=not quiet) as begin,
         prefect_server(settings.home, session.import_libraries),
-        live_progress(catalogue, campaign_id, shown=not quiet),
     ):
+        begin()
         from flows.campaign import campaign
 
         campaign(campaign_id=campaign_id, settings=given, until=bounds.until, budget_s=bounds.budget_s)

@@ -1,20 +1,24 @@
-"""Live progress line of a run, read from the catalogue once a second."""
+"""Progress of a run, read from the catalogue: a live line on a terminal, a line every 30 seconds elsewhere."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.live import Live
 from rich.text import Text
 
 from adapters.catalogue import Catalogue
-from app.cli.output import console, seconds_text
+from app.cli.output import console, seconds_text, warn
 from manifests.errors import ReelmillError
 from manifests.goals.want import good_in
+from manifests.hosted.job import BUSY
 from manifests.states import done_in
 
 POLL_S = 1.0
+PRINT_S = 30.0
+"""Seconds between two lines if the output is not a terminal; short runs print none."""
 BAR = 12
 
 
@@ -26,9 +30,16 @@ class Progress:
         self._campaign_id = campaign_id
         self._done_before: int | None = None
         self._start: tuple[int, float] | None = None
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """Note that the run has begun; before, Prefect and the libraries of the models are loaded."""
+        self.has_begun = True
 
     def line(self) -> str:
-        """Return one line: bar, clips done, passed and published, device seconds, time left."""
+        """Return one line: bar, clips done, passed and published, at providers, device seconds, time left."""
+        if not self.has_begun:
+            return "starting Prefect and loading libraries"
         states = self._catalogue.progress.tally(self._campaign_id)
         total, done = sum(states.values()), done_in(states)
         if not total:
@@ -38,8 +49,19 @@ class Progress:
         worked = self._catalogue.progress.device_seconds(self._campaign_id)
         return (
             f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passed, "
-            f"{states.get('published', 0)} published, {worked:.0f} s of device time{self._eta(done, total)}"
+            f"{states.get('published', 0)} published{self._at_providers(total - done)}, "
+            f"{worked:.0f} s of device time{self._eta(done, total)}"
         )
+
+    def _at_providers(self, left: int) -> str:
+        """Return ``, 4 at kling, 2 waiting``; empty without provider jobs."""
+        busy: Counter[str] = Counter()
+        for each in self._catalogue.provider_jobs.money(self._campaign_id):
+            busy[each.provider] += sum(each.jobs.get(state, 0) for state in BUSY)
+        if not busy or not left:
+            return ""
+        at = "".join(f", {number} at {provider}" for provider, number in busy.items() if number)
+        return f"{at}, {max(0, left - busy.total())} waiting"
 
     def _eta(self, done: int, total: int) -> str:
         """Return the time left at the pace since the first clip of this run, or an empty text before that."""
@@ -54,25 +76,35 @@ class Progress:
 
 
 @contextmanager
-def live_progress(catalogue: Catalogue, campaign_id: str, shown: bool) -> Iterator[None]:
-    """Show the line while the block runs; show nothing if the output is not a terminal."""
-    if not shown or not console.is_terminal:
-        yield
-        return
+def live_progress(catalogue: Catalogue, campaign_id: str, shown: bool) -> Iterator[Callable[[], None]]:
+    """Show the line while the block runs; yield the function to call when the run begins."""
     progress, ended = Progress(catalogue, campaign_id), threading.Event()
-    with Live(Text("starting"), console=console, refresh_per_second=4, transient=True) as live:
-        thread = threading.Thread(target=_follow, args=(progress, live, ended), daemon=True)
+    if not shown:
+        yield progress.begin
+        return
+    with _shown(progress, ended) as follow:
+        thread = threading.Thread(target=follow, daemon=True)
         thread.start()
         try:
-            yield
+            yield progress.begin
         finally:
             ended.set()
             thread.join()
 
 
-def _follow(progress: Progress, live: Live, ended: threading.Event) -> None:
-    while not ended.wait(POLL_S):
+@contextmanager
+def _shown(progress: Progress, ended: threading.Event) -> Iterator[Callable[[], None]]:
+    """Yield the function that shows the line until the event is set."""
+    if not console.is_terminal:
+        yield lambda: _follow(progress, warn, ended, PRINT_S)
+        return
+    with Live(Text("starting"), console=console, refresh_per_second=4, transient=True) as live:
+        yield lambda: _follow(progress, lambda line: live.update(Text(line)), ended, POLL_S)
+
+
+def _follow(progress: Progress, show: Callable[[str], None], ended: threading.Event, every_s: float) -> None:
+    while not ended.wait(every_s):
         try:
-            live.update(Text(progress.line()))
+            show(progress.line())
         except ReelmillError as error:
-            live.update(Text(str(error)))
+            show(str(error))

@@ -163,6 +163,8 @@ def _notes(job: JobTotal) -> Iterator[str]:
         yield f"{Money(job.wasted_micros, job.currency)} for {' and '.join(words)}"
     elif words:
         yield " and ".join(words)
+    if refused := job.jobs.get(JobState.REFUSED, 0):
+        yield f"{refused:,} refused"
     if uncertain := job.jobs.get(JobState.UNCERTAIN, 0):
         yield f"{uncertain:,} uncertain (see `reelmill jobs`)"
     if job.unknown:

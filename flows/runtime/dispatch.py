@@ -23,7 +23,7 @@ from flows.runtime.runner import (
     options_for,
 )
 from flows.settings import Settings
-from manifests.errors import BrokenDeviceError, CatalogueUnreachableError
+from manifests.errors import BrokenDeviceError, CatalogueUnreachableError, ProviderError
 from models.card import ModelCard
 from tasks.plan.remaining import Remaining
 from tasks.plan.shard import Shard
@@ -77,7 +77,8 @@ def _render(
         rounds = Round(runners, settings, resources, shards)
         rounds.run()
         run.note(rounds.problems, rounds.is_over_budget)
-        if run.is_over or not (rounds.lost or rounds.yielded):
+        run.provider_failure = rounds.provider_failure
+        if run.is_over or run.provider_failure or not (rounds.lost or rounds.yielded):
             return
         left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
         fruitless = fruitless + 1 if rounds.lost and number_of_jobs(shards) >= left else 0
@@ -94,6 +95,7 @@ class Round:
     Attributes:
         reports: reports of the shards that ended.
         lost: the error with which a worker was lost; None if there was none.
+        provider_failure: why a provider cannot be used; None if there is no such reason.
     """
 
     def __init__(self, runners: Runners, settings: Settings, resources: Resources, shards: Iterable[Shard]) -> None:
@@ -103,6 +105,7 @@ class Round:
         self._hosted, self._local = _split(resources, shards)
         self.reports: list[ShardReport] = []
         self.lost: Exception | None = None
+        self.provider_failure: ProviderError | None = None
 
     @property
     def yielded(self) -> bool:
@@ -122,6 +125,8 @@ class Round:
     def run(self) -> None:
         """Submit the shards and wait until they have ended.
 
+        The failure of a provider is only kept, so that the clips of other models are generated and delivered.
+
         Raises:
             ReelmillError: the first failure; that of a device first.
         """
@@ -132,6 +137,8 @@ class Round:
         if lanes:
             try:
                 lanes.wait()
+            except ProviderError as error:
+                self.provider_failure = error
             finally:
                 self.reports += lanes.reports
 

@@ -8,6 +8,7 @@ from typing import Any
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from manifests.errors import ProviderError
 from models.hosted_card import HostedCard
 from tasks.plan.shard import Job, Shard
 from tasks.render.hosted.hosted_task import render_hosted
@@ -62,16 +63,16 @@ class HostedLanes:
         """Wait until all lanes have ended.
 
         Raises:
-            ReelmillError: the first failure.
+            ReelmillError: the first failure; one of this machine before one of a provider.
         """
         failures: list[Exception] = []
         for future in self._futures:
             try:
                 self.reports += future.result()
-            except Exception as error:  # noqa: BLE001 - the first one is raised at the end
+            except Exception as error:  # noqa: BLE001 - one is raised at the end
                 failures.append(error)
         if failures:
-            raise failures[0]
+            raise min(failures, key=lambda failure: isinstance(failure, ProviderError))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from adapters.catalogue import Catalogue
 from adapters.catalogue.work.runs import LOST
 from manifests.costs.money import Money
 from manifests.costs.prices import NO_PRICES, Prices
-from manifests.errors import ReelmillError
+from manifests.errors import ProviderError, ReelmillError
 from tasks.alerts import alerts
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.lease_owner import current_owner, is_dead
@@ -39,6 +39,7 @@ class Run:
         outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
         why_left: why something is left and what to do, if this is known; without a full stop at the end.
         problems: what keeps variants of hosted cards from being generated, one sentence each, without a full stop.
+        provider_failure: why a provider cannot be used; it is raised once all other clips are delivered.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:
@@ -48,6 +49,8 @@ class Run:
         self.outcome = FINISHED
         self.why_left = ""
         self.problems: tuple[str, ...] = ()
+        self.provider_failure: ProviderError | None = None
+        self._logged: set[str] = set()
 
     @property
     def is_over(self) -> bool:
@@ -55,10 +58,12 @@ class Run:
         return self.outcome != FINISHED or stopping.is_set()
 
     def note(self, problems: tuple[str, ...], is_over_budget: bool) -> None:
-        """Note what the shards of hosted cards have reported, and show it in the log."""
+        """Note what the shards of hosted cards have reported, and show it in the log, once for all rounds."""
         self.problems = problems
         for problem in problems:
-            log.warning("%s.", problem)
+            if problem not in self._logged:
+                self._logged.add(problem)
+                log.warning("%s.", problem)
         if is_over_budget and self.outcome == FINISHED:
             self.outcome = BUDGET
 

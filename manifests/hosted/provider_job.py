@@ -130,6 +130,11 @@ class ProviderJob:
         return self.state in OPEN
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether it has ended because its request could not be sent; the provider knows nothing of it."""
+        return self.state is JobState.CANCELLED and self.submitted_at is None
+
+    @property
     def is_busy(self) -> bool:
         """Whether it counts towards the account's limit of concurrent jobs."""
         return self.state in BUSY

@@ -37,7 +37,9 @@ def is_overdue(job: ProviderJob, now: float | None = None) -> bool:
 
 
 def state_text(job: ProviderJob) -> str:
-    """Return the state, or ``overdue`` for a submitted job that has not ended in time."""
+    """Return the state, ``overdue`` for a submitted job that has not ended in time, or ``not sent``."""
+    if job.is_unsent:
+        return "not sent"
     return "overdue" if job.state == JobState.SUBMITTED and is_overdue(job) else str(job.state)
 
 

@@ -129,6 +129,20 @@ def test_a_job_that_is_accepted_after_another_was_submitted_is_shown_as_lost(cat
     assert catalogue.provider_jobs.open_of([lease.variant_id])[lease.variant_id].job_id == second.job_id
 
 
+def test_a_job_that_was_not_sent_is_used_again_and_counts_as_none_until_it_is_sent(catalogue: Catalogue):
+    [lease] = leased(catalogue, 1)
+    first = reserve(catalogue, lease)
+    unsent = catalogue.provider_jobs.not_sent(first.job_id, "no connection")
+    assert unsent.is_unsent
+    assert catalogue.provider_jobs.money() == []
+    again = reserve(catalogue, lease, job_id=first.job_id)
+    assert (again.job_id, again.state, again.attempt, again.error) == (first.job_id, "submitting", 1, "")
+    assert (again.cost, again.ended_at, again.submitted_at) == (None, None, again.created_at)
+    [total] = catalogue.provider_jobs.money()
+    assert (dict(total.jobs), total.reserved_micros) == ({"submitting": 1}, CENTS_30.micros)
+    assert catalogue.provider_jobs.list() == [again]
+
+
 def test_another_reference_of_a_submitted_job_is_refused(catalogue: Catalogue):
     job = job_in(catalogue, JobState.SUBMITTED)
     assert catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id)) == job

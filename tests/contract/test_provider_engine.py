@@ -18,13 +18,15 @@ from vendor_server import (
     unavailable,
 )
 
+from adapters.hosted.errors import NotSentError
 from manifests.costs.money import Money
 from manifests.errors import ProviderError
 from manifests.hosted.job import Cause, JobState
 from manifests.hosted.provider_job import NewJob
 from manifests.states import State
 from models.hosted import kling
-from tasks.render.hosted import lane
+from tasks.render.hosted import lane, steps
+from tasks.render.hosted.provider import Provider
 from tasks.runtime import resources as resources_module
 from tasks.runtime.lease_owner import current_owner
 from tasks.sweep import unsettled_jobs
@@ -139,8 +141,9 @@ def test_a_server_that_is_not_there_leaves_no_job_and_no_money(tmp_path):
     with pytest.raises(ProviderError, match=r"cannot be reached.*same command again"):
         world.run()
     assert world.states == [State.PLANNED]
-    assert {job.state for job in world.jobs} == {JobState.CANCELLED}
-    assert all(job.cost_micros == 0 and job.submitted_at is None for job in world.jobs)
+    [job] = world.jobs  # each attempt uses the same one
+    assert (job.state, job.is_unsent, job.cost_micros, job.attempt) == (JobState.CANCELLED, True, 0, 1)
+    assert world.catalogue.provider_jobs.money() == []
 
 
 def test_failed_polls_never_fail_a_job(tmp_path):
@@ -399,3 +402,24 @@ def plan_again(world: World, variant_id: str) -> None:
     """Plan a variant whose clip is gone, as delivery does."""
     with world.catalogue.database.writing() as connection:
         connection.execute(text("UPDATE variants SET state = 'planned', clip = NULL, score = NULL"))
+
+
+def test_a_server_that_goes_away_ends_the_run_and_the_next_one_adopts_its_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(steps, "MAX_SILENT_S", 0.05)
+    with VendorServer("runway", polls_until_done=10_000) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", **paid("none"))
+        send = Provider.poll
+
+        def poll_of_a_server_that_has_ended(provider, job, variant):
+            raise NotSentError("127.0.0.1 cannot be reached (ConnectError).")
+
+        monkeypatch.setattr(Provider, "poll", poll_of_a_server_that_has_ended)
+        with pytest.raises(ProviderError, match=r"cannot be reached.*to continue the submitted jobs"):
+            world.run()
+        [job] = world.jobs
+        assert (job.state, world.states) == (JobState.SUBMITTED, [State.PLANNED])
+        monkeypatch.setattr(Provider, "poll", send)
+        vendor.polls_until_done = 1
+        world.run()
+    assert world.states == [State.PASSED]
+    assert vendor.billed == {"a red ball": 1}

@@ -65,7 +65,9 @@ def test_local_and_hosted_cards_run_in_one_campaign(tmp_path, home, fake_models,
     assert vendor.billed == {"a red ball": 2}
 
 
-def test_a_paused_account_leaves_its_clips_and_the_others_are_published(tmp_path, home, fake_models, monkeypatch):
+def test_a_paused_account_leaves_its_clips_and_the_others_are_published(
+    tmp_path, home, fake_models, monkeypatch, caplog
+):
     refused = always(submit=Fault(refusal="auth"))
     with VendorServer("kling", refused) as vendor:
         cards = write_card(tmp_path / "cards", "hosted", vendor.base_url, "kling", reconcile="external_id")
@@ -84,5 +86,7 @@ def test_a_paused_account_leaves_its_clips_and_the_others_are_published(tmp_path
     (run,) = catalogue().runs.all(campaign_id)
     assert run.outcome == "left"
     assert "reelmill providers resume vendor" in run.detail["why"]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "flows.runtime.run"]
+    assert len([text for text in warnings if "reelmill providers resume vendor" in text]) == 1
     kinds = Counter(alert.kind for alert in catalogue().alerts.all(20))
     assert kinds["provider-account"] == 1

@@ -349,6 +349,8 @@ def _is_one_of(states: Iterable[JobState]) -> ColumnElement[bool]:
 
 IS_OPEN = _is_one_of(OPEN)
 IS_BUSY = _is_one_of(BUSY)
+IS_UNSENT = (provider_jobs.c.state == JobState.CANCELLED) & provider_jobs.c.submitted_at.is_(None)
+"""Reserved jobs whose request was surely not sent."""
 Index("one_open_job", provider_jobs.c.variant_id, unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 Index("provider_jobs_busy", provider_jobs.c.provider, sqlite_where=IS_BUSY, postgresql_where=IS_BUSY)
 Index("provider_jobs_by_provider", provider_jobs.c.provider, provider_jobs.c.submitted_at)

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, case, func, literal, not_, select, text
 
 from adapters.catalogue.core.rows import object_in
-from adapters.catalogue.core.tables import device_use, provider_jobs, runs
+from adapters.catalogue.core.tables import IS_UNSENT, device_use, provider_jobs, runs
 from adapters.catalogue.work.device_use import summed, total_from
 from manifests.costs.money import MICROS, Money
 from manifests.costs.prices import Prices
@@ -32,7 +32,10 @@ def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list
 def job_totals_by(
     connection: Connection, key: ColumnElement[str], *conditions: ColumnElement[bool]
 ) -> dict[str, list[JobTotal]]:
-    """Return money and number of jobs by provider, card and currency, for each value of a column."""
+    """Return money and number of jobs by provider, card and currency, for each value of a column.
+
+    Jobs that were not sent are left out.
+    """
     by = (provider_jobs.c.provider, provider_jobs.c.card, provider_jobs.c.currency)
     cost = provider_jobs.c.cost_micros
     query = (
@@ -46,7 +49,7 @@ def job_totals_by(
             func.sum(case((provider_jobs.c.cost_is_estimate == 1, cost), else_=0)).label("estimated"),
             func.sum(provider_jobs.c.reserved_micros).label("reserved"),
         )
-        .where(*conditions)
+        .where(not_(IS_UNSENT), *conditions)
         .group_by("key", *by, provider_jobs.c.state)
         .order_by("key", *by)
     )

@@ -1,9 +1,9 @@
 """Reserve a provider job in the catalogue, before its request is sent."""
 
-from sqlalchemy import Connection, Float, cast, func, insert, select
+from sqlalchemy import Connection, Float, cast, func, insert, select, update
 
 from adapters.catalogue.core.rows import Lease, clean
-from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs, variants
+from adapters.catalogue.core.tables import IS_OPEN, IS_UNSENT, database_now, provider_jobs, variants
 from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
 from adapters.catalogue.work.job_rows import job_from, lock_job
 from adapters.catalogue.work.provider_accounts import check_account, lock_account
@@ -12,6 +12,8 @@ from manifests.hosted.job import JobState
 from manifests.hosted.job_errors import OpenJobError
 from manifests.hosted.provider_job import JobLimits, NewJob, ProviderJob
 from manifests.states import State
+
+_NOT_ENDED = {"error": "", "ended_at": None, "cost_micros": None, "cost_is_estimate": 0}
 
 
 def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
@@ -55,26 +57,27 @@ def _check_no_open_job(connection: Connection, variant_id: str) -> None:
 
 
 def _insert(connection: Connection, new: NewJob, owner: str) -> None:
+    """Insert the job, or open it again if it was reserved before and its request could not be sent."""
     mine = provider_jobs.c.variant_id == new.variant_id
     attempts = connection.execute(select(func.count()).select_from(provider_jobs).where(mine)).scalar() or 0
     now = connection.execute(select(cast(database_now(), Float))).scalar() or 0.0
-    connection.execute(
-        insert(provider_jobs).values(
-            job_id=new.job_id,
-            variant_id=new.variant_id,
-            attempt=attempts + 1,
-            campaign_id=new.campaign_id,
-            run_id=new.run_id,
-            provider=new.provider,
-            card=new.card,
-            protocol=new.protocol,
-            base_url=clean(new.base_url),
-            request_digest=new.request_digest,
-            state=JobState.SUBMITTING,
-            created_at=now,
-            submitted_at=now,
-            due_at=now + new.deadline_s,
-            owner=owner,
-            **priced_columns(new.price),
-        )
-    )
+    values = {
+        "job_id": new.job_id,
+        "variant_id": new.variant_id,
+        "campaign_id": new.campaign_id,
+        "run_id": new.run_id,
+        "provider": new.provider,
+        "card": new.card,
+        "protocol": new.protocol,
+        "base_url": clean(new.base_url),
+        "request_digest": new.request_digest,
+        "state": JobState.SUBMITTING,
+        "created_at": now,
+        "submitted_at": now,
+        "due_at": now + new.deadline_s,
+        "owner": owner,
+        **priced_columns(new.price),
+    }
+    unsent = update(provider_jobs).where(provider_jobs.c.job_id == new.job_id, mine, IS_UNSENT)
+    if not connection.execute(unsent.values(**values, **_NOT_ENDED)).rowcount:
+        connection.execute(insert(provider_jobs).values(attempt=attempts + 1, **values))

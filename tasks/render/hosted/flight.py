@@ -35,6 +35,7 @@ class Flight:
         recorded_at: when, by the monotonic clock.
         polls: number of polls by this process.
         accepted_at: when the provider accepted it from this process, by the monotonic clock.
+        unsent_id: id of a job that was reserved but surely not sent; it is used again.
     """
 
     job: Job
@@ -50,6 +51,7 @@ class Flight:
     recorded_at: float = field(default_factory=time.monotonic)
     polls: int = 0
     accepted_at: float | None = None
+    unsent_id: str = ""
 
     @property
     def known_job(self) -> ProviderJob:
@@ -134,10 +136,12 @@ class LaneControl:
     Attributes:
         halt: None as long as jobs are submitted; the first reason counts.
         invalid: submissions in a row that the provider has refused as invalid.
+        silent_since: when the provider could not be reached first since its last answer, by the monotonic clock.
     """
 
     halt: Halt | None = None
     invalid: int = 0
+    silent_since: float | None = None
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
         """Stop submitting jobs."""

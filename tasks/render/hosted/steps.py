@@ -62,6 +62,8 @@ MOST_WAIT_S = 900.0
 """Longest wait for room in the account; it is more than the longest one that a provider may ask for."""
 MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
+MAX_SILENT_S = 60.0
+"""Seconds without a single connection after which the provider is considered unreachable while jobs are polled."""
 MAX_GONE = 3
 """Consecutive polls after which a missing job counts as gone: some lists are late."""
 PAID_FACTOR = 10.0
@@ -125,7 +127,8 @@ class JobSteps:
         if self._control.halt is not None:
             return PutBack()
         try:
-            submission = self._provider.prepare(flight.lease.variant, new_job_id(), self._resources)
+            reference = flight.unsent_id or new_job_id()
+            submission = self._provider.prepare(flight.lease.variant, reference, self._resources)
         except TokenError as error:
             return self._without_token(flight, error)
         except (GenerationError, CardRuleError) as error:
@@ -181,12 +184,12 @@ class JobSteps:
 
     def _post(self, flight: Flight, submission: Submission) -> Next:
         """Send the request, once, and commit what the answer means."""
-        job = flight.known_job
+        job, flight.unsent_id = flight.known_job, ""
         try:
             answer = self._provider.submit(submission)
         except NotSentError as error:
             self._jobs.not_sent(job.job_id, str(error))
-            flight.provider_job = None
+            flight.provider_job, flight.unsent_id = None, job.job_id
             return self._unreachable(flight, Step.SUBMIT, str(error))
         except TokenError as error:  # the provider refused the first token with 401, and there is no second one
             self._jobs.refused(job.job_id, Refused(Cause.AUTH, message=str(error)))
@@ -201,6 +204,7 @@ class JobSteps:
 
     def _after_post(self, flight: Flight, answer: Accepted | Refused | Unclear) -> Next:
         job = flight.known_job
+        self._control.silent_since = None
         if isinstance(answer, Accepted):
             try:
                 return self._accepted(flight, answer)
@@ -240,19 +244,35 @@ class JobSteps:
 
     def _unreachable(self, flight: Flight, step: Step, why: str) -> Next:
         flight.delays += 1
-        if flight.delays >= MAX_NOT_SENT:
-            text = unreachable_text(self._provider.card, self._provider.base_url, why)
-            self._control.stop(error=ProviderError(text), abandon=True)
-            return PutBack()
-        return Later(step, backoff(flight.delays - 1))
+        self._silent_for(why)
+        return self._give_up(why) if flight.delays >= MAX_NOT_SENT else Later(step, backoff(flight.delays - 1))
+
+    def _give_up(self, why: str) -> PutBack:
+        """End the lane because the provider cannot be reached; the next run adopts its jobs."""
+        text = unreachable_text(self._provider.card, self._provider.base_url, why)
+        self._control.stop(error=ProviderError(text), abandon=True)
+        return PutBack()
+
+    def _silent_for(self, why: str) -> float:
+        """Return for how many seconds the provider could not be reached; the first time, log it."""
+        now = time.monotonic()
+        if self._control.silent_since is None:
+            self._control.silent_since = now
+            log.warning("%s cannot be used: %s. Trying again.", self._provider.card.provider, why.rstrip("."))
+        return now - self._control.silent_since
 
     def _poll(self, flight: Flight) -> Next:
         """Ask for the status. A failure of this request is not one of the job."""
         flight.polls += 1
         try:
             status = self._provider.poll(flight.known_job, flight.lease.variant)
-        except (NotSentError, UnclearError, TokenError) as error:
+        except NotSentError as error:
+            if self._silent_for(str(error)) >= MAX_SILENT_S:
+                return self._give_up(str(error))
             return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
+        except (UnclearError, TokenError) as error:
+            return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
+        self._control.silent_since = None
         if status.progress is not Progress.GONE:
             flight.gone = 0
         return self._by_progress(flight, status)
