@@ -195,6 +195,33 @@ def test_redaction_of_long_texts_is_fast():
     assert time.process_time() - began < 20
 
 
+HINTS = (
+    "Send the header `Authorization: Bearer TOKEN` with the server's token.",
+    "an Authorization header using Bearer auth (i.e. Authorization: Bearer API_KEY). You can obtain",
+    "use the header 'Authorization: Key API_KEY'",
+)
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_the_hint_of_a_server_stays_readable(hint):
+    assert Redaction()(hint) == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer TOKEN-hunter22",
+        "Authorization: Bearer TOKEN hunter22",
+        "Authorization: Bearer token` hunter22",
+        "Authorization: KEY hunter22",
+        "Authorization: hunter22 Bearer TOKEN`",
+        "Authorization: Bearer hunter22 TOKEN`",
+    ],
+)
+def test_a_value_beside_the_word_token_is_redacted(text):
+    assert "hunter22" not in Redaction()(text)
+
+
 def test_redaction_is_idempotent():
     redact = Redaction()
     redact.learn(["hunter2"])

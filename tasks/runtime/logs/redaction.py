@@ -30,6 +30,8 @@ _TOKENS = (
     r"(?:gh[pousr]|hf)_[a-z0-9]{30,}|AIza[\w-]{35}|key_[0-9a-f]{64,}|luma-[0-9a-f-]{32,}|sk-[a-z0-9]{32,}"
 )
 """Tokens of GitLab, GitHub, Slack, PyPI, Anthropic, OpenAI, Hugging Face, Google, Runway, Luma and DashScope."""
+_NO_VALUE = r"(?!\s*(?:bearer|basic|key|token)\s+(?-i:(?:YOUR_)?(?:API_)?(?:TOKEN|KEY))[`'\")\].])"
+"""What messages write instead of a value: ``Authorization: Bearer TOKEN`` in quotes, in brackets or before a stop."""
 _PORT = r"(?!\d{1,5}(?:[/?#\s'\"]|$))"
 
 
@@ -51,7 +53,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         (rf"(https?://)[^\s/:@\[]*:{_PORT}[^\s'\"<>\\]{{1,200}}@", rf"\g<1>{MASK}@"),
         (r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*):[^\s/]+@", rf"\g<1>:{MASK}@"),
         (rf"(\b[a-z][a-z0-9+.-]{{0,30}}://[^\s/:@\[]*):{_PORT}[^\s'\"<>\\]{{1,200}}@", rf"\g<1>:{MASK}@"),
-        (r"(authorization\\*['\"]?\s*[:=,]\s*b?\\*['\"]?)[^\r\n'\"\\]+", rf"\g<1>{MASK}"),
+        (rf"(authorization\\*['\"]?\s*[:=,]{_NO_VALUE}\s*(?:b(?=\\*['\"]))?\\*['\"]?)[^\r\n'\"\\]+", rf"\g<1>{MASK}"),
         (
             r"((?:set-)?cookie(?:\\*['\"]\s*[:=,]|\s*:)\s*b?\\*['\"]?)[\w.%!#$&^`|~+-]{1,100}=[^\r\n'\"\\]+",
             rf"\g<1>{MASK}",
