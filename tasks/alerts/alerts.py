@@ -277,7 +277,8 @@ def _ending(outcome: str, error: BaseException | None, left: int, campaign_id: s
     if outcome == "window":
         return BUDGET, f"has stopped because its time window ended. {resume}"
     if outcome == "left" and why_left:
-        return FAILED, f"has ended, but {why_left}. {resume if left else 'Status:'}"
+        then = resume.replace("Resume with", "Then continue with")  # what to do first is in the reason
+        return FAILED, f"has ended, but {why_left}. {then if left else 'Status:'}"
     if outcome == "left":
         return FAILED, f"has ended, but other workers hold some of its clips, or workers were lost repeatedly. {resume}"
     if outcome == "lost":

@@ -80,6 +80,14 @@ def test_other_outcomes(catalogue: Catalogue, outcome, kind, words):
     assert words in only(catalogue).text
 
 
+def test_the_alert_of_a_run_that_waits_for_an_account_gives_the_commands_in_their_order(catalogue: Catalogue):
+    samples.filled(catalogue, 2)
+    why = "the account acme is paused. Fix the cause, then run `reelmill providers resume acme`"
+    assert run_ended(catalogue, CAMPAIGN, "run", "left", "", why)
+    expected = f"{why}. 2 variants are not generated yet. Then continue with `reelmill resume {CAMPAIGN}`."
+    assert expected in only(catalogue).text
+
+
 def test_a_run_that_failed_names_its_error_without_secrets(catalogue: Catalogue):
     samples.filled(catalogue, 1)
     try:
