@@ -80,7 +80,10 @@ def check_provider(
 
 
 def check_others(resources: Resources, used: Collection[str], variables: Collection[str] = ()) -> Finding:
-    """Name the providers without an account, accounts without a provider, and keys that only other programs read."""
+    """Name the providers without an account, accounts without a provider, and keys that only other programs read.
+
+    A pause without an account is named as well: it stays when the key is removed from the settings.
+    """
     others = [
         name
         for name, cards in sorted(_by_provider(resources).items())
@@ -93,6 +96,11 @@ def check_others(resources: Resources, used: Collection[str], variables: Collect
         for variable in USUAL_VARIABLES.get(name, ())
         if variable in variables
     )
+    paused = {name: why for name, why in _pauses(resources.catalogue_url).items() if name not in used}
+    if paused:
+        names = "; ".join(f"{name} is paused: {why.rstrip('.')}" for name, why in sorted(paused.items()))
+        fix = f"Fix the cause, then run `reelmill providers resume {min(paused)}`."
+        return Finding(WARN, f"{names}. {message}{hints}", fix)
     if unknown := " ".join(unknown_providers(resources)):
         return Finding(WARN, f"{unknown} {message}{hints}")
     return Finding(OK, f"{message}{hints} See docs/providers.md.")

@@ -100,6 +100,13 @@ def test_a_paused_account_is_a_warning(resources):
     assert "run `reelmill providers resume acme`" in finding.message
 
 
+def test_a_paused_account_is_named_even_without_a_key(resources):
+    catalogue_of(resources).provider_accounts.pause("acme", "auth", "acme refused the key.")
+    finding = check_others(replace(resources, providers=()), set())
+    assert (finding.level, finding.fix) == ("warn", "Fix the cause, then run `reelmill providers resume acme`.")
+    assert finding.message.startswith("acme is paused: acme refused the key. ")
+
+
 def test_a_key_file_that_others_can_read_is_a_warning_with_a_fix(resources):
     account = replace(ACME, warning="Other users can read the key file /k. Run `chmod 600 /k`.")
     finding = check_provider(replace(resources, providers=(account,)), "acme", ask=answering(200))
