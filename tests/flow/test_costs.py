@@ -84,6 +84,18 @@ def test_plan_and_run_refuse_more_than_the_budget_and_the_advice_works(ten, caps
     assert reelmill(capsys, "run", other, "--budget", "5 EUR", "--sample", 4).code == 0
 
 
+def test_a_plan_over_budget_says_it_first_and_a_suggested_command_keeps_the_budget(ten, capsys):
+    reelmill(capsys, "run", ten, "--sample", 1)
+    refused = reelmill(capsys, "plan", ten, "--budget", "5 EUR")
+    assert refused.code == 1
+    assert refused.err.startswith("Error: 9 clips would cost about 9.00 EUR, which is over the budget of 5.00 EUR.")
+    assert refused.err.count("over the budget") == 1
+    assert "circle" in refused.out
+    assert "Start with" not in refused.out
+    shown = " ".join(reelmill(capsys, "plan", ten, "--budget", "20 EUR").out.split())
+    assert f"Start with `reelmill run {ten} --budget '20 EUR'`." in shown
+
+
 def test_the_flow_takes_a_budget(ten):
     from flows.campaign import campaign
 

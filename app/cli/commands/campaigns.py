@@ -108,21 +108,25 @@ def plan(
     )
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)
+    refusal = _refusal(session, intake, preview, sample_size)
     if as_json:
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
         say_json({**head, **plan_json(preview), "waiting": waiting, **more})
     else:
-        fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
-        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
-        _show_plan(session, intake, preview, command if fits else "")
+        if refusal:
+            warn(f"Error: {refusal}")  # first, because the tables can be long
+        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
+        _show_plan(session, intake, preview, "" if refusal else command)
         for sentence in (*unready, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:
             show_prompts(intake, listed, preview.asked)
-    check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
-    check_plan(session.settings, preview)
+    if refusal and as_json:
+        raise refusal
+    if refusal:
+        raise typer.Exit(1)
 
 
 def run(
@@ -294,6 +298,16 @@ def resume(
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
+def _refusal(session: Session, intake: Intake, preview: Plan, sample_size: int | None) -> ReelmillError | None:
+    """Return why a run of the plan would be refused; None if it would not."""
+    try:
+        check_cap(intake.checked.briefs, session.settings.max_variants, sample_size)
+        check_plan(session.settings, preview)
+    except ReelmillError as error:
+        return error
+    return None
+
+
 def _unready(session: Session, preview: Plan) -> list[str]:
     """Return why hosted models of a plan cannot be used yet; a plan needs no key, so that prices can be compared.
 
@@ -349,6 +363,7 @@ def _run_command(
     max_variants: int | None,
     sample_size: int | None,
     accept_good_rows: bool,
+    budget: str | None,
     reading: ReadingOptions,
 ) -> str:
     """Return the command that starts what ``reelmill plan`` has shown."""
@@ -356,6 +371,7 @@ def _run_command(
         "--model": model,
         "--max-variants": max_variants,
         "--sample": sample_size,
+        "--budget": budget,
         "--tab": reading.tab or None,
         "--encoding": reading.encoding or None,
     }
