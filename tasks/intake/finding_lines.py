@@ -8,6 +8,8 @@ from manifests.sheet import CellProblem
 
 SHOWN_ERRORS = 3
 """Errors of one kind that are shown in full if there are more."""
+UNUSABLE = "cannot run: "
+"""Begins the message about a model that no row can use: it is not an error of single cells."""
 SHOWN_WARNINGS = 2
 """Warnings of one kind that are shown in full; more become one line."""
 SHOWN_ROWS = 5
@@ -22,11 +24,19 @@ def error_lines(problems: Iterable[CellProblem]) -> list[str]:
     lines: list[tuple[tuple[int, int, str], str]] = []
     for kind in _kinds(problems):
         shown = kind if len(kind) <= SHOWN_ERRORS + 1 else kind[:SHOWN_ERRORS]
+        if are_of_one_model(kind):
+            shown = kind[:1]
         lines += [(_position(problem), problem.sentence) for problem in shown]
         if rest := kind[len(shown) :]:
             more = f"The same error occurs {len(rest):,} more times, in {_rows_text(rest)}."
             lines.append((_position(shown[-1]), more))
     return [line for _, line in sorted(lines, key=itemgetter(0))]
+
+
+def are_of_one_model(problems: Iterable[CellProblem]) -> bool:
+    """Return whether all errors are that the same model cannot be used."""
+    messages = {each.message for each in problems}
+    return len(messages) == 1 and messages.pop().startswith(UNUSABLE)
 
 
 def _position(problem: CellProblem) -> tuple[int, int, str]:

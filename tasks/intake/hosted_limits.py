@@ -14,7 +14,7 @@ def hosted_check(cards: Mapping[str, GeneratorCard], default_card: str) -> Calla
 
     def check(brief: Brief) -> Iterator[CellIssue]:
         for name in brief.models or (default_card,):
-            if isinstance(card := cards.get(name), HostedCard):
+            if isinstance(card := cards.get(name), HostedCard) and not card.retired:
                 yield from _long_prompts(brief, card)
                 yield from _unused_negative_prompts(brief, card)
                 yield from _unused_seeds(brief, card)

@@ -16,11 +16,12 @@ from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
 from manifests.placement import ASPECT_RATIOS, nearest_ratio
 from manifests.pluralize import count_of, counted, one_or_more
-from manifests.sheet import CellIssue, Checked, Table, campaign_of, check_table
+from manifests.sheet import CellIssue, CellProblem, Checked, Table, campaign_of, check_table
 from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
+from tasks.intake.finding_lines import UNUSABLE, are_of_one_model, error_lines
 from tasks.intake.hosted_limits import hosted_check
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -160,12 +161,19 @@ def raise_for_errors(intake: Intake, accept_good_rows: bool) -> None:
     if not checked.problems:
         raise SheetProblemsError(f"The sheet {intake.table.name} has no rows. Add a row with a prompt.", intake)
     lines = [f"The sheet {intake.table.name} has {count_of(len(checked.problems), 'error')}:"]
-    lines += [f"  {problem.sentence}" for problem in checked.problems[:SHOWN_PROBLEMS]]
+    lines += [f"  {line}" for line in _shown(checked.problems)]
     raise SheetProblemsError("\n".join([*lines, _how_to_continue(intake)]), intake)
 
 
+def _shown(problems: Sequence[CellProblem]) -> list[str]:
+    if are_of_one_model(problems):
+        return error_lines(problems)
+    return [problem.sentence for problem in problems[:SHOWN_PROBLEMS]]
+
+
 def _how_to_continue(intake: Intake) -> str:
-    more = len(intake.checked.problems) - SHOWN_PROBLEMS
+    problems = intake.checked.problems
+    more = 0 if are_of_one_model(problems) else len(problems) - SHOWN_PROBLEMS
     validate = f"`reelmill validate {shlex.quote(str(intake.table.path))}`"
     rest = f"{counted(more, 'more error{s} {are}')} not shown. List all errors with {validate}. " if more > 0 else ""
     skip = "To skip the rows with errors, add --accept-good-rows."
@@ -186,7 +194,7 @@ def card_check(
         models = brief.models or (default_card,)
         for column, name in (*(("model", each) for each in models), *(("fallback", each) for each in brief.fallbacks)):
             if isinstance(card := cards.get(name), HostedCard) and (reason := card.unusable_on(day)):
-                yield CellIssue(column, name, f"cannot run: {reason}")
+                yield CellIssue(column, name, f"{UNUSABLE}{reason}")
             elif card is not None:
                 yield from _retirement_notices(card, day, column)
                 yield from _card_issues(brief, card, cards, column)
@@ -235,7 +243,7 @@ def _unknown_model(name: str, cards: Mapping[str, GeneratorCard], default_card: 
     if ended := [cards[card].retired for card in near if _has_ended(cards[card])]:
         near = [card for card in near if not _has_ended(cards[card])]
         if not near:
-            return f"cannot run: {ended[0]}"
+            return f"{UNUSABLE}{ended[0]}"
     if near:
         listed = " or ".join(
             filter(None, (", ".join(near[: SHOWN_MODELS - 1]), *near[SHOWN_MODELS - 1 : SHOWN_MODELS]))

@@ -13,6 +13,8 @@ from manifests.errors import ModelError
 from manifests.sheet import check_table
 from models.hosted import FORMATS, format_of
 from models.registry import hosted_cards, load_cards
+from tasks.intake.finding_lines import error_lines
+from tasks.intake.hosted_limits import hosted_check
 from tasks.intake.intake import card_check
 from tasks.plan import licence
 from tasks.plan.licence import clearance_of, refuse_unsupported
@@ -123,3 +125,13 @@ def test_every_hosted_card_that_can_run_has_a_wire_format():
 def test_a_model_without_a_protocol_names_the_reason():
     with pytest.raises(ModelError, match=r"^haiper cannot run: Haiper closed in February 2025. Use "):
         format_of(hosted_card("haiper"))
+
+
+def test_an_ended_model_of_all_rows_is_one_error_without_warnings(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("prompt,model,seed\n" + "a red ball rolls,sora-2,7\n" * 5)
+    checked = check_table(read_table(path), [card_check(CARDS, "starter"), hosted_check(CARDS, "starter")])
+    assert not [each for each in checked.warnings if each.column == "seed"]
+    first, rest = error_lines(checked.problems)
+    assert "OpenAI shut down the Sora API" in first
+    assert rest == "The same error occurs 4 more times, in rows 3, 4, 5, 6."

@@ -173,8 +173,11 @@ def _show_clearance(card: GeneratorCard, clearance: Clearance) -> None:
         say(f"Retired: {card.retired}")
     for notice in clearance.notices:
         say(notice)
-    if not clearance.reasons:
+    if not clearance.reasons and isinstance(card, LocalCard):
         say("Publishing: free")
+    elif not clearance.reasons:
+        if not card.retired:
+            say("Publishing: no attestation is needed")
     elif clearance.attestation:
         say(f"Publishing: attested (terms {clearance.terms}): {clearance.attestation.statement}")
     else:
