@@ -22,21 +22,18 @@ def short_price(card: HostedCard) -> str:
     """Return ``0.12 USD/s``, ``0.08–0.15 USD/s`` or ``0.30 USD/clip``; ``price_lines`` has all prices."""
     if not card.costs_money:
         return "free"
-    if card.prices is None:
-        return "not known"
-    table = card.prices
-    amounts, unit = (table.per_second, "s") if table.per_second else (table.per_clip, "clip")
-    if not amounts:
-        return "not known"
-    low, high = min(amounts.values()), max(amounts.values())
-    return f"{_amount(low)}{'' if low == high else f'–{_amount(high)}'} {table.currency}/{unit}"
+    for amounts, unit in _of_sizes(card):
+        low, high = min(amounts), max(amounts)
+        currency = card.prices.currency if card.prices else ""
+        return f"{_amount(low)}{'' if low == high else f'–{_amount(high)}'} {currency}/{unit}"
+    return "not known"
 
 
 def price_lines(card: HostedCard) -> list[str]:
     """Return all prices, with their date and source."""
     if not card.costs_money:
         return ["A job costs nothing."]
-    if card.prices is None:
+    if card.prices is None or not (card.prices.per_second or card.prices.per_clip):
         return ["Not known; see the provider's own price list."]
     return [*_amounts(card.prices), _origin(card.prices)]
 
@@ -89,6 +86,16 @@ def time_text(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+def _of_sizes(card: HostedCard) -> Iterator[tuple[list[Decimal], str]]:
+    """Yield the prices of the card's own resolutions, and what they are for: a second or a clip."""
+    resolutions = {size.resolution for size in card.sizes.values()}
+    if card.prices is None:
+        return
+    a_second = [amount for name, amount in card.prices.per_second.items() if name in resolutions or name == "any"]
+    a_clip = [amount for name, amount in card.prices.per_clip.items() if name.partition("/")[0] in resolutions]
+    yield from ((amounts, unit) for amounts, unit in ((a_second, "s"), (a_clip, "clip")) if amounts)
+
+
 def _amounts(prices: PriceTable) -> Iterator[str]:
     for resolution, amount in prices.per_second.items():
         yield f"{_at(resolution)}{_amount(amount)} {prices.currency} a second"
@@ -101,7 +108,7 @@ def _amounts(prices: PriceTable) -> Iterator[str]:
 
 def _origin(prices: PriceTable) -> str:
     state = "confirmed by a bill" if prices.confirmed else "not confirmed by a bill"
-    return f"As of {prices.as_of}, {state}; source: {prices.source}"
+    return f"As of {prices.as_of}, {state}; source: {prices.source.rstrip('.')}"
 
 
 def _at(resolution: str) -> str:

@@ -48,6 +48,7 @@ def campaign(
     action: Literal["run"] | Action = "run",
     until: float | None = None,
     budget_s: float | None = None,
+    budget: str | None = None,
     settings: dict[str, Any] | None = None,
 ) -> str:
     """Run the campaign of a sheet, or resume a campaign in the catalogue; return its id.
@@ -65,12 +66,13 @@ def campaign(
             ``reopen`` also a cancellation; ``pause`` and ``cancel`` change the status without running.
         until: time at which no new work is started, in seconds since 1970.
         budget_s: device seconds after which no new work is started.
+        budget: money that this run may spend, such as ``50 USD``; None for the setting, empty for no limit.
         settings: overrides by setting name.
 
     Raises:
         ReelmillError: the error that stopped the run; finished work is kept.
     """
-    overrides = checked_overrides(settings)
+    overrides = checked_overrides(settings) | ({} if budget is None else {"budget": budget})
     with alerting_failures(f"The campaign {sheet or campaign_id}", advice="Fix the cause and start it again."):
         chosen = settings_of(campaign_id, **overrides) if campaign_id else load_settings(**overrides)
         prepare_logs(chosen)
@@ -122,7 +124,7 @@ def run_campaign(
             pool,
             until=until,
             budget_s=budget_s,
-            budget_money=settings.budget_money or None,
+            budget=settings.money_limit,
             prices=prices_of(settings, cards_of(resources)),
             review_url=settings.review_url,
             flow_run_id=flow_run_id(),

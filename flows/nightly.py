@@ -10,6 +10,7 @@ from manifests.nightly.budget import Budget, budget_of
 from manifests.nightly.night import Night, night_of
 from manifests.nightly.night_report import DRY_RUN, NOTHING_TO_DO, NightReport
 from manifests.sheet import CellProblem, Checked
+from models.registry import hosted_cards
 from tasks.intake.intake import Intake
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
@@ -108,10 +109,26 @@ def register_night(settings: Settings, resources: Resources, run: NightRun) -> N
     """Register the campaign of the run with all its variants; an existing campaign is not changed.
 
     Raises:
+        SettingsError: a provider bills its clips, and the budget covers only device time.
         ReelmillError: see ``register``.
     """
+    _check_money(settings, resources, run)
     campaign = run.work.campaign
     register(settings, resources, Intake(run.intake.table, Checked(campaign.briefs), campaign))
+
+
+def _check_money(settings: Settings, resources: Resources, run: NightRun) -> None:
+    """Check that a budget in money covers provider jobs: that of a nightly run is converted to device time."""
+    budget = run.limits.budget
+    if settings.money_limit or budget.device_s is None or budget.price_h is None:
+        return
+    names = {name for brief in run.work.campaign.briefs for name in brief.models or (settings.model,)}
+    for name, card in hosted_cards(cards_of(resources)).items():
+        if name in names and card.costs_money:
+            raise SettingsError(
+                f"The budget of this nightly run covers only device time, but {name} is billed by its provider. Set "
+                "REELMILL_BUDGET, such as '20 USD', which covers both in each run."
+            )
 
 
 def budget_left_s(resources: Resources, run: NightRun) -> float | None:

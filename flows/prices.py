@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 
 from flows.settings import Settings
+from manifests.costs.money import Money
 from manifests.costs.prices import Prices
 from manifests.errors import OverBudgetError, SettingsError
 from manifests.pluralize import count_of
 from models.card import GeneratorCard
+from tasks.plan.brief_prices import BriefPrice
+from tasks.plan.plan import Plan
 
 
 def prices_of(settings: Settings, cards: Mapping[str, GeneratorCard]) -> Prices:
@@ -18,33 +21,76 @@ def prices_of(settings: Settings, cards: Mapping[str, GeneratorCard]) -> Prices:
 
 FEWER = "Generate fewer clips with --sample, or raise"
 RAISE = "Raise"
+WITHOUT = "start without a budget (--budget '')"
 
 
-def check_budget(settings: Settings, prices: Prices, clips: int, estimate: float | None, advice: str = RAISE) -> None:
-    """Check that the estimated cost of clips is not over the budget of a run.
+def check_budget(budget: Money | None, plan: Plan, advice: str = RAISE) -> None:
+    """Check that a run can keep its budget, and that the price of its clips is not over it.
 
-    If the estimate is not known, because no clip was generated with a model yet, the run is not refused; it
-    stops when the budget is spent.
+    If a device time is not known, because no clip was generated with a model yet, the run is not refused; it stops
+    when the budget is spent.
 
     Args:
-        clips: number of clips that the estimate is for.
-        estimate: None if it is not known.
         advice: FEWER before a campaign is registered; later, --sample would change nothing.
 
     Raises:
-        SettingsError: there is a budget, but no price.
-        OverBudgetError: the estimate is over the budget.
+        SettingsError: the budget cannot be kept: a price is missing, or is in another currency.
+        OverBudgetError: the price is over the budget.
     """
-    budget = settings.budget_money
-    if not budget or not clips:
+    if budget is None or not plan.to_make:
         return
-    if not prices.are_known:
+    _check_devices(budget, plan)
+    _check_providers(budget, plan)
+    [price] = [total for total in plan.totals if total.currency == budget.currency] or [budget._replace(micros=0)]
+    if price.micros > budget.micros:
+        about = "at most " if plan.is_at_most else "about " if any(map(_is_local, plan.prices)) else ""
+        raise OverBudgetError(
+            f"{count_of(plan.to_make, 'clip')} would cost {about}{price.short}, which is over the budget of {budget}. "
+            f"{advice} the budget with --budget or REELMILL_BUDGET."
+        )
+
+
+def _check_devices(budget: Money, plan: Plan) -> None:
+    """Check that device time can be counted: also the clips of providers are scored on devices of ours."""
+    prices = plan.costs.prices
+    if not prices.are_known and any(map(_is_local, plan.prices)):
         raise SettingsError(
-            f"The budget of {prices.text(budget)} needs prices. Set REELMILL_DEVICE_PRICES to the price of an hour "
+            f"The budget of {budget} needs prices. Set REELMILL_DEVICE_PRICES to the price of an hour "
             "for each device, such as '{\"H200\": 3.5}', or use --budget-hours."
         )
-    if estimate is not None and estimate > budget:
-        raise OverBudgetError(
-            f"{count_of(clips, 'clip')} would cost about {prices.text(estimate)}, which is over the budget of "
-            f"{prices.text(budget)}. {advice} the budget with --budget-money or REELMILL_BUDGET_MONEY."
+    if prices.are_known and not prices.currency:
+        raise SettingsError(
+            f"The prices of device hours have no currency, so the budget of {budget} cannot be compared with them. Set "
+            f"REELMILL_CURRENCY to their currency, such as {budget.currency}."
         )
+    if prices.are_known and prices.currency != budget.currency:
+        raise SettingsError(_other_currency("Device time", prices.currency, budget, plan))
+
+
+def _check_providers(budget: Money, plan: Plan) -> None:
+    """Check that the price of every provider job is known, and in the currency of the budget."""
+    for line in plan.prices:
+        if not line.provider:
+            continue
+        if line.total is None:
+            raise SettingsError(
+                f"The price of {line.card} is not known, so the budget of {budget} cannot be kept. Add `prices` to its "
+                f"card, use another model, or {WITHOUT}."
+            )
+        if line.total.micros and line.total.currency != budget.currency:
+            raise SettingsError(_other_currency(line.card, line.total.currency, budget, plan))
+
+
+def _other_currency(what: str, currency: str, budget: Money, plan: Plan) -> str:
+    """Return how to get one currency: providers decide theirs, but the prices of device hours are ours to set."""
+    billed = sorted({line.total.currency for line in plan.prices if line.provider and line.total and line.total.micros})
+    head = f"{what} costs {currency}, but the budget is {budget}, and amounts are never converted."
+    if len(billed) > 1:
+        return f"{head} Split the sheet by model, so that each campaign has one currency, or {WITHOUT}."
+    if billed and plan.costs.prices.are_known and plan.costs.prices.currency != billed[0]:
+        return f"{head} Set REELMILL_DEVICE_PRICES and REELMILL_CURRENCY in {billed[0]}, and enter the budget in it."
+    return f"{head} Enter it in {currency} with --budget or REELMILL_BUDGET."
+
+
+def _is_local(line: BriefPrice) -> bool:
+    return not line.provider

@@ -107,6 +107,11 @@ def providers_in(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def without_accounts(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the accounts of providers, for a child that submits no jobs."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(PREFIX[:-1])}
+
+
 def _parts_of(variable: str) -> tuple[str, str]:
     """Return the provider and the field that a variable names."""
     rest = variable.upper().removeprefix(PREFIX).lower()

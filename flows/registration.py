@@ -2,16 +2,17 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from adapters.bucket import LocalBucket
+from adapters.catalogue import VariantRow
 from flows.prices import FEWER, check_budget, prices_of
 from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
+from manifests.brief import GENERIC, Brief
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
 from manifests.goals.goal import goal_of
 from manifests.goals.want import satisfied_goals
@@ -30,7 +31,7 @@ from tasks.plan.expand import check_cap, expand, sample
 from tasks.plan.fallback import without_fallback
 from tasks.plan.good_clips import good_clips
 from tasks.plan.licence import refuse_unattested_use, refuse_unsupported
-from tasks.plan.plan import Plan, estimate, make_plan
+from tasks.plan.plan import Plan, make_plan
 from tasks.plan.remaining import release_dead_leases
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
@@ -94,10 +95,10 @@ def register(
     owner = "" if shares else campaign.campaign_id
     briefs, cards = intake.checked.briefs, cards_of(resources)
     planned = expand(briefs, cards, settings.model, settings.profile, owner)
-    if settings.budget_money:
+    if settings.money_limit:
         asked = expand(briefs, cards, settings.model, settings.profile, owner)
         chosen = asked if sample_size is None else sample(asked, sample_size)
-        check_plan(settings, plan_of(settings, resources, chosen, satisfied_by(resources, intake)))
+        check_plan(settings, plan_of(settings, resources, chosen, satisfied_by(resources, intake), wanting_in(briefs)))
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
@@ -110,12 +111,17 @@ def register(
 
 
 def plan_of(
-    settings: Settings, resources: Resources, planned: Iterable[PlannedVariant], satisfied: Collection[str] = ()
+    settings: Settings,
+    resources: Resources,
+    planned: Iterable[PlannedVariant],
+    satisfied: Collection[str] = (),
+    wanting: Collection[str] = (),
 ) -> Plan:
     """Count what a run of planned variants would generate, and estimate what it costs.
 
     Args:
         satisfied: goals that have as many good clips as they want.
+        wanting: ids of briefs that stop when enough clips have passed.
     """
     catalogue, cards = catalogue_of(resources), cards_of(resources)
     return make_plan(
@@ -126,7 +132,13 @@ def plan_of(
         settings.shard_size,
         satisfied,
         costs_of(settings, resources),
+        wanting,
     )
+
+
+def wanting_in(briefs: Iterable[Brief]) -> frozenset[str]:
+    """Return the ids of the briefs that stop when enough clips have passed."""
+    return frozenset(brief.brief_id for brief in briefs if brief.want)
 
 
 def satisfied_by(resources: Resources, intake: Intake) -> frozenset[str]:
@@ -151,19 +163,18 @@ def rates_of(settings: Settings, resources: Resources) -> dict[str, float]:
     return catalogue_of(resources).progress.device_rates(profile_of)
 
 
-def check_plan(settings: Settings, plan: Plan) -> None:
-    """Check that the estimated cost of a plan is not over the budget.
+def check_plan(settings: Settings, plan: Plan, advice: str = FEWER) -> None:
+    """Check that a run can keep its budget, and that the price of a plan is not over it.
 
     Raises:
-        SettingsError: there is a budget, but no price.
-        OverBudgetError: the estimate is over the budget.
+        SettingsError: the budget cannot be kept: a price is missing, or is in another currency.
+        OverBudgetError: the price is over the budget.
     """
-    prices = plan.costs.prices
-    check_budget(settings, prices, plan.to_make, plan.money, FEWER)
-    if settings.budget_money and plan.to_make and plan.money is None:
+    check_budget(settings.money_limit, plan, advice)
+    if settings.money_limit and plan.unpriced:
         log.warning(
             "The cost of these clips cannot be estimated yet, so the budget of %s is checked only during the run.",
-            prices.text(settings.budget_money),
+            settings.money_limit,
         )
 
 
@@ -202,31 +213,51 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     check_disks(settings, resources, variants)
     check_delivery(resources)
     names = sorted({variant.card for variant in variants})
-    if settings.budget_money:
-        check_estimate(settings, resources, Counter(variant.card for variant in variants))
-    refuse_unsupported(resources, names)
-    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, rows)}
-    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
-        log.warning("%s", warning)
+    if settings.money_limit:
+        check_remaining(settings, resources, campaign_id, rows)
+    check_readiness(resources, campaign_id, rows)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         check_weights(resources, names, {variant.profile for variant in variants})
 
 
-def check_estimate(settings: Settings, resources: Resources, clips: Mapping[str, int]) -> None:
-    """Check that the estimated cost of a registered campaign's clips is not over the budget of a run.
+def check_readiness(resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:
+    """Check that the models of variants that are not started yet can be used.
 
-    Args:
-        clips: number of clips by model card.
+    Variants with an open provider job are left out: their clips are paid for, and are fetched from a model that has
+    been retired meanwhile.
 
     Raises:
-        SettingsError: there is a budget, but no price.
-        OverBudgetError: the estimate is over the budget.
+        ModelError: names the model, the reason and what to set.
     """
-    costs, rates = costs_of(settings, resources), rates_of(settings, resources)
-    money = [estimate(card_of(resources, name), clips[name], rates.get(name), costs).money for name in clips]
-    known = [each for each in money if each is not None]
-    check_budget(settings, costs.prices, sum(clips.values()), sum(known) if len(known) == len(money) else None)
+    catalogue = catalogue_of(resources)
+    adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
+    starting = [row for row in rows if row.variant_id not in adopted]
+    refuse_unsupported(resources, sorted({row.variant.card for row in starting}))
+    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, starting)}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
+        log.warning("%s", warning)
+
+
+def check_remaining(settings: Settings, resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:
+    """Check the budget of a run of a registered campaign, as ``check_plan`` does.
+
+    Variants with an open provider job are left out: an earlier run pays for it, and this one adopts it.
+
+    Args:
+        rows: the variants that the run would generate.
+
+    Raises:
+        SettingsError, OverBudgetError: see ``check_plan``.
+    """
+    catalogue = catalogue_of(resources)
+    wanting = wanting_in(catalogue.campaigns.briefs(campaign_id))
+    adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
+    brief_id = min(wanting, default="")  # which variants may stop early decides only the words "at most"
+    planned = [
+        PlannedVariant(brief_id, GENERIC, row.variant, row.variant_id) for row in rows if row.variant_id not in adopted
+    ]
+    check_budget(settings.money_limit, plan_of(settings, resources, planned, (), wanting))
 
 
 def check_disks(settings: Settings, resources: Resources, variants: Iterable[Variant]) -> None:

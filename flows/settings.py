@@ -5,9 +5,9 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as Unparsed
 
 from adapters import proxies
 from flows.provider_settings import PREFIX, ProviderSettings, check_name, providers_in
+from manifests.costs.money import Money
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
@@ -175,10 +176,12 @@ class Settings(BaseSettings):
     whole words of it, or `cpu`; `reelmill status CAMPAIGN` shows the names. These prices replace the estimates in model
     cards."""
     currency: str = Field("", max_length=12)
-    """Currency of all prices, such as `EUR`; shown with costs."""
-    budget_money: float = Field(0.0, ge=0, allow_inf_nan=False)
-    """Money that one run may spend on device time; 0 sets no limit. A run whose estimate is higher is refused, and no
-    clips are started after the budget is spent. A device without a price counts as the most expensive one."""
+    """Currency of `device_prices` and of the other prices of device hours, such as `EUR`. Prices of providers have
+    their own."""
+    budget: str = ""
+    """Money that one run may spend on device time and provider jobs, such as `50 USD`; without a currency, that of
+    `currency`. Empty sets no limit. A run whose estimate is higher is refused, and no clips are started when what is
+    spent and reserved reaches the budget. A device without a price counts as the most expensive one."""
     sweep_cron: str = "30 6 * * *"
     """Cron schedule of the sweeper."""
     timezone: str = "UTC"
@@ -212,6 +215,31 @@ class Settings(BaseSettings):
     def device_names(self) -> tuple[str, ...]:
         """The devices of ``device``; empty for all devices of the machine that does the work."""
         return () if self.device == "auto" else tuple(self.device.split(","))
+
+    @property
+    def money_limit(self) -> Money | None:
+        """The budget of a run; None for no limit."""
+        return Money.parse(self.budget, self.currency) if self.budget else None
+
+    @field_validator("currency")
+    @classmethod
+    def _as_code(cls, currency: str) -> str:
+        """Return ISO codes in capitals, so that prices of devices and of providers can be compared."""
+        currency = currency.strip()
+        return currency.upper() if re.fullmatch("[A-Za-z]{3}", currency) else currency
+
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, budget: str, info: ValidationInfo) -> str:
+        budget = budget.strip()
+        try:
+            if budget:
+                Money.parse(budget, info.data.get("currency", ""))
+        except ValueError as error:
+            raise PydanticCustomError(
+                "money", "{text} {problem}", {"text": repr(budget), "problem": str(error).rstrip(".")}
+            ) from None
+        return budget
 
     @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
     @classmethod
@@ -298,9 +326,20 @@ class _Variables(EnvSettingsSource):
 
     EMPTY_MEANS_OFF = ("stock_until",)
     """Settings for which the empty text is a value, although it is not their default."""
+    REPLACED: ClassVar[dict[str, str]] = {
+        "budget_money": "Set REELMILL_BUDGET to an amount with its currency, such as '50 USD'."
+    }
+    """Settings of earlier versions, and what to set instead."""
 
     def __call__(self) -> dict[str, Any]:
-        """Return the values by setting name."""
+        """Return the values by setting name.
+
+        Raises:
+            SettingsError: a variable of an earlier version is set, which would otherwise be ignored.
+        """
+        for name, new in self.REPLACED.items():
+            if os.environ.get(f"{self.env_prefix}{name}".upper()):
+                raise SettingsError(f"REELMILL_{name.upper()} was replaced. {new}")
         empty = {name.lower() for name, value in os.environ.items() if not value}
         empty_values = {
             name: ""

@@ -72,7 +72,7 @@ class PlanError(ReelmillError):
 
 
 class OverBudgetError(PlanError):
-    """The estimated cost is over the budget. Raise the budget with --budget-money, or generate fewer clips."""
+    """The estimated cost is over the budget. Raise the budget with --budget, or generate fewer clips."""
 
 
 class TooManyVariantsError(PlanError):

@@ -89,7 +89,7 @@ class PriceTable(Record):
         least: lowest price of a clip.
         unit: price of one of the provider's own units (credit, token), with which reported costs are converted.
         as_of: date of the prices.
-        source: where they are from.
+        source: their source.
         confirmed: whether a bill has confirmed them.
     """
 
@@ -144,7 +144,7 @@ class HostedCard(GeneratorCard):
         max_prompt_chars: longest prompt, in UTF-16 units; None if it is not known.
         options: fixed members of the request's body.
         prices: None if the provider does not bill single clips or its prices are not known.
-        costs_money: whether a job costs money; False for a server of one's own.
+        costs_money: whether a job costs money; False for self-hosted servers.
         billed_on_failure: whether failed jobs are billed.
         limits_of_account: what the account allows, as far as it is known.
         poll_s: seconds between two polls of a job.

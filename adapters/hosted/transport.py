@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 import httpx2
 
 from adapters.hosted.errors import NotSentError, UnclearError
+from adapters.hosted.timed_network import TimedNetwork, use_network
 from adapters.proxies import check_proxy, is_loopback
 from manifests.errors import ProviderError, SettingsError
 from manifests.hosted.wire import Answer, Part, Wire
@@ -35,7 +36,7 @@ class Timeouts(NamedTuple):
 
     Attributes:
         read, write: without a single byte.
-        total: of the whole answer, which a server could otherwise send byte by byte.
+        total: of the whole request with its answer, which a server could otherwise send byte by byte.
     """
 
     connect: float = 10.0
@@ -52,7 +53,7 @@ class Transport:
     """Connections to one provider; threads may share it.
 
     Requests that start a job use a new connection each: if the provider closes an idle connection at the moment at
-    which it is used again, nobody knows whether the request was read.
+    which it is used again, it is not known whether the request was read.
     """
 
     def __init__(self, base_url: str, *, plain_http: bool = False, timeouts: Timeouts = TIMEOUTS) -> None:
@@ -68,7 +69,10 @@ class Transport:
         check_proxy(base_url)
         self._plain_http = plain_http
         self._timeouts = timeouts
+        self._network = TimedNetwork()
         self._clients = tuple(_client(base_url, timeouts, keep) for keep in (0, CONNECTIONS))
+        for client in self._clients:
+            use_network(client, self._network)
 
     def send(self, wire: Wire, headers: Mapping[str, str], max_body: int = MAX_BODY) -> Answer:
         """Send a request once and return its answer, whatever its status; redirects are not followed.
@@ -84,6 +88,7 @@ class Transport:
         check_address(wire.url, plain_http=self._plain_http)
         client = self._clients[0 if wire.method == "POST" else 1]
         request = _request(client, wire, headers)
+        self._network.begin(self._timeouts.total)
         try:
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
             try:

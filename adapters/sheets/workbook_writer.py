@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def cell_of(tab: Any, text: str, fill: PatternFill | None = None, font: Font | N
     return styled(tab, cell_value(text) if text else None, fill, font)
 
 
-def styled(tab: Any, value: str | float | None, fill: PatternFill | None = None, font: Font | None = None) -> Any:
+def styled(
+    tab: Any, value: str | float | Decimal | None, fill: PatternFill | None = None, font: Font | None = None
+) -> Any:
     """Return a styled cell; text in it must be escaped already."""
     cell = WriteOnlyCell(tab, value)
     if fill:

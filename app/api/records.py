@@ -70,6 +70,27 @@ class ErrorOut(BaseModel):
     error: str = Field(description="What is wrong and how to fix it, for people")
 
 
+class MoneyOut(BaseModel):
+    """An amount of one currency. Amounts of different currencies are never added."""
+
+    micros: int = Field(description="Millionths of the currency's unit")
+    currency: str = Field(description="ISO 4217 code; empty for device time if the setting `currency` is not set")
+
+
+class ProviderJobsOut(BaseModel):
+    """Jobs of one provider with one model in one currency."""
+
+    provider: str
+    card: str
+    currency: str = Field(description="Empty for jobs without a price")
+    spent_micros: int = Field(description="Cost of jobs that have ended, failed and lost ones included")
+    estimated_micros: int = Field(description="The part of it that the provider has not reported")
+    reserved_micros: int = Field(description="Expected cost of open jobs")
+    wasted_micros: int = Field(description="The part of the cost for jobs that have failed or were lost")
+    jobs: dict[str, int] = Field(description="Number of jobs by state")
+    unknown: int = Field(description="Number of jobs that may have been billed, and whose cost is not known")
+
+
 class CampaignOut(BaseModel):
     """A campaign with the number of its clips by state."""
 
@@ -83,7 +104,16 @@ class CampaignOut(BaseModel):
     priority: int = Field(description="-100 to 100; 0 is normal")
     device_seconds: float = Field(description="All device time that the campaign has caused")
     cost: float | None = Field(description="Cost of the device time; null if the price of a device is not known")
-    currency: str = Field(description="Currency of the cost; empty if the setting `currency` is not set")
+    currency: str = Field(description="Currency of that cost; empty if the setting `currency` is not set")
+    spent: list[MoneyOut] = Field(description="Cost of device time and provider jobs, one amount for each currency")
+    estimated: list[MoneyOut] = Field(description="The part of `spent` that a provider has not reported")
+    reserved: list[MoneyOut] = Field(description="Expected cost of open provider jobs")
+    wasted: list[MoneyOut] = Field(description="The part of `spent` for provider jobs that have failed or were lost")
+    is_cost_complete: bool = Field(description="Whether the cost of all device time and of all jobs is known")
+    provider_jobs: list[ProviderJobsOut]
+    cost_per_published_clip: list[MoneyOut] = Field(
+        description="`spent` divided by the number of published clips; empty if there are none"
+    )
 
 
 class ClipOut(BaseModel):
@@ -145,6 +175,10 @@ class ClipDetail(ClipOut):
     comments: list[CommentOut]
     children: list[str]
     generation: dict[str, Any]
+    provider: str = Field(description="Account of the provider that generated the clip; empty for devices of ours")
+    cost_micros: int | None = Field(description="What the provider has billed, in millionths; null if it is not known")
+    currency: str = Field(description="Currency of `cost_micros`; empty if it is not known")
+    cost_is_estimate: bool = Field(description="The provider has not reported the cost, so it is the expected one")
 
 
 class CredentialOut(BaseModel):

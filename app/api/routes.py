@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from adapters.catalogue import DecisionResult, GalleryRow
+from adapters.catalogue import CampaignRow, DecisionResult, GalleryRow
 from app.api.clip_query import ClipQuery, Cursor
 from app.api.errors import READ, READ_ONE, WRITE, WRITE_ONE, errors
 from app.api.json_body import json_body
@@ -36,7 +36,8 @@ from app.dashboard.routes.clip import checks_of, credential_of
 from app.dashboard.routes.decisions import record_decision, regenerate_clips, undo_decisions
 from app.dashboard.routes.media import TYPES, Kind, download_response
 from app.dashboard.templating import page
-from app.report.cost import cost_json
+from app.report.spending import Spending, cost_json, spending_of
+from manifests.states import State
 from tasks.plan.thresholds import threshold_of
 from tasks.runtime.campaign_status import stage_of
 
@@ -71,21 +72,28 @@ FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
 @does(Work.COUNTS)
 def campaigns(deps: PageDeps, person: Viewer) -> list[CampaignOut]:
     """List campaigns, newest first."""
-    used, prices = deps.catalogue.device_use.by_campaign(), deps.session.prices
+    used, jobs = deps.catalogue.device_use.by_campaign(), deps.catalogue.provider_jobs.money_by_campaign()
     return [
-        CampaignOut(
-            campaign_id=row.campaign_id,
-            name=row.name,
-            created_at=row.created_at,
-            review=row.settings.get("review", "auto"),
-            states=deps.catalogue.progress.tally(row.campaign_id),
-            standing=row.standing,
-            status=stage_of(deps.catalogue, row),
-            priority=row.priority,
-            **cost_json(used.get(row.campaign_id, []), prices),
+        _campaign(
+            deps, row, spending_of(used.get(row.campaign_id, []), deps.session.prices, jobs.get(row.campaign_id, []))
         )
         for row in deps.catalogue.campaigns.all()
     ]
+
+
+def _campaign(deps: Deps, row: CampaignRow, spending: Spending) -> CampaignOut:
+    states = deps.catalogue.progress.tally(row.campaign_id)
+    return CampaignOut(
+        campaign_id=row.campaign_id,
+        name=row.name,
+        created_at=row.created_at,
+        review=row.settings.get("review", "auto"),
+        states=states,
+        standing=row.standing,
+        status=stage_of(deps.catalogue, row),
+        priority=row.priority,
+        **cost_json(spending, deps.session.prices, states.get(State.PUBLISHED, 0)),
+    )
 
 
 @router.get("/clips", responses=errors(*READ))
@@ -236,6 +244,10 @@ def _detail(deps: Deps, variant_id: str) -> ClipDetail:
         comments=_comments(deps, variant_id),
         children=deps.catalogue.gallery.children(variant_id),
         generation=row.variant._asdict(),
+        provider=row.clip.provider if row.clip else "",
+        cost_micros=row.clip.cost_micros if row.clip else None,
+        currency=row.clip.currency if row.clip else "",
+        cost_is_estimate=bool(row.clip and row.clip.cost_is_estimate),
     )
 
 

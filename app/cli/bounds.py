@@ -1,7 +1,9 @@
-"""Limits of a run: an end time and a budget of device hours."""
+"""Limits of a run: an end time, and budgets of device hours and of money."""
 
 import math
+import re
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -39,6 +41,19 @@ def bounds_of(until: str | None, budget_hours: float | None, zone: str) -> Bound
         _moment(until, zone) if until is not None else None,
         _seconds(budget_hours) if budget_hours is not None else None,
     )
+
+
+def with_whole_budgets(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with ``--budget 50 USD`` as one option, as in ``--budget '50 USD'``."""
+    joined: list[str] = []
+    for word in words:
+        before, last = joined[-2:-1], joined[-1:]
+        amounts = [amount for amount in last if re.fullmatch(r"(--budget=)?[\d.]+", amount)]
+        if amounts and re.fullmatch("[A-Za-z]{3}", word) and (before == ["--budget"] or "=" in amounts[0]):
+            joined[-1] += f" {word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _moment(text: str, zone: str) -> float:

@@ -135,7 +135,9 @@ def _left_sentence(session: Session, campaign_id: str, unfinished: int) -> str:
         f"{counted(number, 'variant{s} {are} not finished')}. Unless another process is working on "
         f"{one_or_more(number, 'it', 'them')}, re-run the same command to resume."
     )
-    return " ".join(filter(None, [f"{waiting.why}." if waiting else "", rest if number > 0 else ""]))
+    run = own_run(session.catalogue, campaign_id)
+    why = str(run.detail.get("why", "")) if run and run.outcome == LEFT else (waiting.why if waiting else "")
+    return " ".join(filter(None, [f"{why}." if why else "", rest if number > 0 else ""]))
 
 
 def files_of(session: Session, campaign_id: str, folder: Path) -> dict[str, Path | None]:
@@ -210,10 +212,28 @@ def _show_device_use(report: CampaignReport, prices: Prices) -> None:
     for device, kinds in by_device.items():
         parts = sorted(kinds.items(), key=lambda item: item[1], reverse=True)
         say(f"{device}: {', '.join(f'{kind} {seconds_text(seconds)}' for kind, seconds in parts)}.")
-    if report.cost is not None and report.device_use:
-        each = report.cost_of_a_passing_clip
-        share = f", {prices.text(each)} per passed clip" if each is not None else ""
-        say(f"Cost: {prices.text(report.cost)}{share}.")
+    _show_spending(report)
+
+
+def _show_spending(report: CampaignReport) -> None:
+    """Print the provider jobs and all money; nothing if no price is known."""
+    spending = report.spending
+    if spending.lines:
+        say()
+        show_table(
+            ["provider", "model", "jobs", "spent", "estimated", "reserved"], [line[:6] for line in spending.lines]
+        )
+        for line in spending.lines:
+            if line.notes:
+                say(f"{line.provider}, {line.card}: {line.notes}.", indent=2)
+        say()
+    if spending.text:
+        published, passing = spending.each_text(report.published), spending.each_text(report.passing)
+        share = f", {published} per published clip" if published else f", {passing} per passed clip" if passing else ""
+        say(f"Cost: {spending.text}{share}.")
+    if spending.lines and not spending.is_complete:
+        has_price = spending.devices is not None
+        say("Some costs are not known." if has_price else "Device time has no price, so its cost is not included.")
 
 
 def _show_reasons(report: CampaignReport) -> None:

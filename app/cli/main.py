@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
+from app.cli.bounds import with_whole_budgets
 from app.cli.commands import (
     accounts,
     alerts,
@@ -16,7 +17,9 @@ from app.cli.commands import (
     clock,
     credentials,
     doctor,
+    jobs,
     nights,
+    providers,
     review,
     serve_models,
     sheets,
@@ -87,6 +90,8 @@ app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=MODELS)(serve_models.serve_models)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
+app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
+app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)
 app.command(rich_help_panel=OPERATIONS)(doctor.doctor)
 app.command(rich_help_panel=OPERATIONS)(clock.clock)
 app.command(rich_help_panel=OPERATIONS)(credentials.signer)
@@ -110,7 +115,7 @@ def main() -> None:
     prepare_proxies()
     make_output_readable()
     debug = "--debug" in sys.argv
-    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
+    sys.argv[1:] = with_whole_budgets([word for word in sys.argv[1:] if word != "--debug"])
     try:
         app()
     except SystemExit as ended:

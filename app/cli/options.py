@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from adapters.catalogue.work.steering import MAX_PRIORITY, MIN_PRIORITY
+from manifests.costs.money import Money
 
 CAMPAIGN_HELP = "Campaign name or id. The first characters of an id are enough."
 PRIORITY_HELP = "Priority; the default is 0, and higher priorities run first."
@@ -66,12 +67,25 @@ BudgetHours = Annotated[
     float | None,
     typer.Option("--budget-hours", metavar="HOURS", help="Maximum device hours; no new clips are started after that."),
 ]
-BudgetMoney = Annotated[
-    float | None,
+
+
+def _money(text: str | None) -> str | None:
+    """Return the text of an amount; which currency it has by default is known only with the settings."""
+    try:
+        if text:
+            Money.parse(text, "XXX")
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from None
+    return text
+
+
+Budget = Annotated[
+    str | None,
     typer.Option(
-        "--budget-money",
-        metavar="MONEY",
-        min=0,
-        help="Maximum cost of device time; a higher estimate is refused, and no new clips are started after that.",
+        "--budget",
+        metavar="AMOUNT",
+        callback=_money,
+        help="Maximum cost of device time and provider jobs with its currency, such as '50 USD'; a higher estimate is "
+        "refused, and no new clips are started after that. Use '' for no limit.",
     ),
 ]

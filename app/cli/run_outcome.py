@@ -65,5 +65,5 @@ def ending_sentence(row: CampaignRow, outcome: str, left: int, run: RunRow | Non
 def _budget_text(run: RunRow | None) -> str:
     """Return `` of 2 device hours`` or `` of 50.00 EUR``, or both; empty if the run has no budget."""
     hours = [f"{run.budget_s / 3600:g} device hours"] if run and run.budget_s else []
-    money = [run.prices.text(run.budget_money)] if run and run.budget_money else []
+    money = [str(run.budget)] if run and run.budget else []
     return f" of {' or '.join(hours + money)}" if hours or money else ""

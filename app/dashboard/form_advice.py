@@ -10,9 +10,11 @@ _WORDS = (
     (r"choose it with --tab (?:'.*'|\S+)\.", "choose it under Tab."),
     (r"Choose another tab with --tab", "Choose another one under Tab"),
     (
-        r"Generate fewer clips with --sample, or raise the budget with --budget-money or REELMILL_BUDGET_MONEY",
-        "Enter a smaller number of clips, or raise the setting REELMILL_BUDGET_MONEY",
+        r"Generate fewer clips with --sample, or raise the budget with --budget or REELMILL_BUDGET",
+        "Enter a smaller number of clips, or raise the setting REELMILL_BUDGET",
     ),
+    (r"with --budget or REELMILL_BUDGET", "in the setting REELMILL_BUDGET"),
+    (r"start without a budget \(--budget ''\)", "remove the setting REELMILL_BUDGET"),
     (r", or use --budget-hours", ""),
     (r"include hidden rows(?: and columns)? \(--include-hidden\)", "select Include hidden rows and columns"),
 )

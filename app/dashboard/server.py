@@ -44,6 +44,7 @@ from app.dashboard.routes import (
     upload,
 )
 from app.dashboard.routes import decisions as decide
+from app.dashboard.routes import jobs as provider_jobs
 from app.dashboard.templating import HERE
 from app.session import Session
 from flows.runtime.alert_delivery import delivering_alerts
@@ -66,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         signin,
         oidc,
         people,
+        provider_jobs,
         share,
         audit_page,
         metrics,

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets import ClipResult
-from app.report.cost import cost_of, seconds_of
+from app.report.cost import ClipCost, cost_of, seconds_of
 from manifests.brief import Brief
 from manifests.costs.prices import Prices
 from manifests.states import NOT_NEEDED
@@ -48,7 +48,7 @@ def _result(
     members: Sequence[Membership],
     numbers: Mapping[str, int],
     seconds: float | None,
-    cost: float | None,
+    cost: ClipCost,
 ) -> ClipResult:
     brief_ids = tuple(dict.fromkeys(member.brief_id for member in members))
     return ClipResult(
@@ -62,7 +62,9 @@ def _result(
         url=row.url or "",
         credential_sha256=row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",
         device_seconds=seconds,
-        cost=cost,
+        cost=cost.sums,
+        cost_basis=cost.basis,
+        provider=", ".join(cost.providers),
         why="; ".join(reason.sentence for reason in row.reasons) or row.error or "",
         prompt=row.variant.prompt,
     )

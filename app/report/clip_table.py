@@ -11,7 +11,9 @@ from adapters.files.umask import make_shared_folders
 from adapters.sheets.atomic_save import saving
 from adapters.sheets.escaping import escape_formula
 from manifests.brief import Brief
+from manifests.clip import Clip
 from manifests.clip_metadata import METADATA_COLUMNS, clip_metadata, joined
+from manifests.costs.money import Money
 from manifests.states import NOT_NEEDED
 
 
@@ -92,10 +94,22 @@ def _flat(row: VariantRow, decision: str, not_needed: Container[str]) -> dict[st
         **{name: score.get(name) for name in ("prompt_adherence", "prompt_rank", "num_distractors", "scorer")},
         **score.get("checks", {}),
         "device_seconds": row.clip.device_seconds if row.clip else None,
+        **_billed(row.clip),
         "memory_rung": row.clip.rung if row.clip else "",
         "key": row.signed.key if row.signed else "",
         "sha256": row.signed.sha256 if row.signed else "",
         "credential_sha256": row.signed.digests.get(row.signed.sidecar_key, "") if row.signed else "",
         "url": row.url or "",
         "attestation": row.signed.attestation.statement if row.signed and row.signed.attestation else "",
+    }
+
+
+def _billed(clip: Clip | None) -> dict[str, Any]:
+    """Return what a provider has billed for a clip; empty for clips of our devices."""
+    cost = Money(clip.cost_micros, clip.currency).amount if clip and clip.cost_micros is not None else None
+    return {
+        "provider": clip.provider if clip else "",
+        "provider_cost": "" if cost is None else str(cost),
+        "provider_currency": clip.currency if clip else "",
+        "cost_is_estimate": bool(clip and clip.cost_is_estimate),
     }

@@ -11,6 +11,8 @@ from adapters.files.umask import make_shared_folders
 from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
 from app.report.drawable_text import drawable, shortened, wrapped
+from manifests.clip import Clip
+from manifests.costs.money import Money
 from manifests.errors import BucketError, EncodingError
 from manifests.gate import reason_label
 from tasks.runtime.files.shared_staging import SHARED, fetch_staged, is_reachable
@@ -94,9 +96,16 @@ def _caption(cell: Image.Image, row: VariantRow) -> None:
     assert isinstance(font, ImageFont.FreeTypeFont)
     score = row.score.prompt_adherence if row.score else None
     words = ", ".join(reason_label(reason.code) for reason in row.reasons)
-    value = f"   {score:.3f}" if score is not None else ""
+    cost = f"   {_cost_text(row.clip)}" if row.clip and row.clip.cost_micros is not None else ""
+    value = f"{cost}   {score:.3f}" if score is not None else cost
     room = cell.width - font.getlength(value)
     head = shortened(drawable(f"failed: {words}" if row.reasons else row.state, font), font, room) + value
     draw.text((0, FRAME_HEIGHT + 3), head, INK["bad" if row.reasons else "good"], font)
     prompt = wrapped(drawable(row.variant.prompt, font), font, cell.width, PROMPT_LINES)
     draw.text((0, FRAME_HEIGHT + 19), "\n".join(prompt), INK["text"], font)
+
+
+def _cost_text(clip: Clip) -> str:
+    """Return what a provider has billed for a clip."""
+    cost = str(Money(clip.cost_micros or 0, clip.currency))
+    return f"{cost} estimated" if clip.cost_is_estimate else cost

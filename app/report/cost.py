@@ -1,11 +1,39 @@
-"""Device time and cost of clips, runs and campaigns."""
+"""Device time and cost of clips."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 from adapters.catalogue import VariantRow
-from manifests.costs.device_use import UseTotal
+from manifests.clip import Clip
+from manifests.costs.money import Money
 from manifests.costs.prices import Prices
+from manifests.costs.sums import Sums, sums_of, sums_text
+
+DEVICE_TIME, BILLED, ESTIMATED = "device time", "billed", "estimated"
+
+
+class ClipCost(NamedTuple):
+    """What clips have cost.
+
+    Attributes:
+        sums: one amount for each currency; empty if nothing was generated, or if the cost of a clip is not known.
+        basis: what the amounts are from: ``device time``, ``billed`` (the provider's figure) or ``estimated`` (its
+            price), several with ``and`` between them.
+        providers: the providers, in alphabetical order.
+    """
+
+    sums: Sums = ()
+    basis: str = ""
+    providers: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """``0.60 USD (estimated)``; empty if nothing was generated, or if the cost is not known."""
+        is_exact = DEVICE_TIME not in self.basis
+        return sums_text(self.sums, short=not is_exact) + (" (estimated)" if self.basis == ESTIMATED else "")
+
+
+NO_COST = ClipCost()
 
 
 def seconds_of(rows: Iterable[VariantRow], campaign_id: str) -> float | None:
@@ -17,27 +45,29 @@ def seconds_of(rows: Iterable[VariantRow], campaign_id: str) -> float | None:
     return sum(seconds) if seconds else None
 
 
-def cost_of(rows: Iterable[VariantRow], campaign_id: str, prices: Prices) -> float | None:
-    """Return the cost of generated clips; None if none was generated, or if the price of one is unknown."""
-    costs = [
-        prices.cost(row.clip.seconds_for(campaign_id), row.clip.device_kind, row.variant.card)
-        for row in rows
-        if row.clip
-    ]
-    return None if not costs or None in costs else sum(cost for cost in costs if cost is not None)
+def cost_of(rows: Iterable[VariantRow], campaign_id: str, prices: Prices) -> ClipCost:
+    """Return the cost of generated clips: at the provider if one has made them, and of device time otherwise.
+
+    Clips that another campaign has made cost nothing.
+    """
+    clips = [(row.variant.card, row.clip) for row in rows if row.clip]
+    providers = tuple(sorted({clip.provider for _, clip in clips if clip.provider}))
+    costs = [_cost(clip, card, campaign_id, prices) for card, clip in clips]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return ClipCost(providers=providers)
+    bases = dict.fromkeys(sorted(_basis(clip) for _, clip in clips))
+    return ClipCost(sums_of(known), " and ".join(bases), providers)
 
 
-def cost_text(uses: Iterable[UseTotal], prices: Prices) -> str:
-    """Return ``12.34 EUR``; empty if the price of a device is not known."""
-    cost = prices.total(uses)
-    return "" if cost is None else prices.text(cost)
+def _cost(clip: Clip, card: str, campaign_id: str, prices: Prices) -> Money | None:
+    if not clip.provider:
+        cost = prices.cost(clip.seconds_for(campaign_id), clip.device_kind, card)
+        return None if cost is None else prices.money(round(cost, 4))
+    if clip.cost_micros is None:
+        return None
+    return Money(clip.cost_micros if clip.campaign_id in ("", campaign_id) else 0, clip.currency)
 
 
-def cost_json(uses: Iterable[UseTotal], prices: Prices) -> dict[str, Any]:
-    """Return the device time and its cost; the cost is None if the price of a device is not known."""
-    uses = list(uses)
-    return {
-        "device_seconds": sum(use.seconds for use in uses),
-        "cost": prices.total(uses),
-        "currency": prices.currency,
-    }
+def _basis(clip: Clip) -> str:
+    return DEVICE_TIME if not clip.provider else ESTIMATED if clip.cost_is_estimate else BILLED

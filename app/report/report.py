@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
-from app.report.cost import cost_of, seconds_of
+from app.report.cost import NO_COST, ClipCost, cost_of, seconds_of
+from app.report.spending import NOTHING, Spending, spending_of
 from manifests.brief import Brief
 from manifests.costs.device_use import UseTotal
 from manifests.costs.prices import NO_PRICES, Prices
+from manifests.costs.sums import sums_json
 from manifests.gate import reason_label
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
@@ -33,7 +35,7 @@ class BriefReport:
         url, credential_sha256: of the best published clip.
         urls: of all published clips, the best one first.
         device_seconds: device time of its clips; None if none was generated. Clips of other campaigns count 0.
-        cost: price of that time; None if it is not known.
+        cost: of its clips; without amounts if it is not known. Clips of other campaigns cost 0.
         unattested: number of blocked clips, by model card.
         notices: texts that licences require wherever its published clips are shown.
     """
@@ -56,7 +58,7 @@ class BriefReport:
     notices: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     device_seconds: float | None = None
-    cost: float | None = None
+    cost: ClipCost = NO_COST
     quarantine_reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -94,7 +96,8 @@ class CampaignReport:
         notices: texts that licences require wherever the campaign's published clips are shown.
         device_use: that time by kind of work, device and model card.
         cost: price of that time; None if it is not known.
-        currency: of all costs; empty if it is not set.
+        currency: of that price; empty if it is not set.
+        spending: all money that the campaign has caused, provider jobs included.
     """
 
     campaign_id: str
@@ -107,6 +110,7 @@ class CampaignReport:
     device_use: tuple[UseTotal, ...] = ()
     cost: float | None = None
     currency: str = ""
+    spending: Spending = NOTHING
 
     @property
     def published(self) -> int:
@@ -140,9 +144,21 @@ class CampaignReport:
 
     def as_json(self) -> dict[str, object]:
         """Return the report for programs."""
-        briefs = [{**asdict(brief), "status": brief.status} for brief in self.briefs]
+        briefs = [
+            {
+                **asdict(brief),
+                "status": brief.status,
+                "cost": sums_json(brief.cost.sums),
+                "cost_basis": brief.cost.basis,
+                "providers": brief.cost.providers,
+            }
+            for brief in self.briefs
+        ]
+        plain = asdict(self)
+        del plain["spending"]
         return {
-            **asdict(self),
+            **plain,
+            **self.spending.as_json(self.published),
             "seconds_a_passing_clip": self.seconds_a_passing_clip,
             "cost_of_a_passing_clip": self.cost_of_a_passing_clip,
             "device_use": [use._asdict() for use in self.device_use],
@@ -163,7 +179,8 @@ class CampaignReport:
                 notice=" ".join(brief.notices),
                 urls=brief.urls,
                 device_seconds=brief.device_seconds,
-                cost=brief.cost,
+                cost=brief.cost.sums,
+                cost_basis=brief.cost.basis,
             )
             for brief in self.briefs
         }
@@ -227,6 +244,7 @@ def report_of(
         device_use=tuple(used),
         cost=prices.total(used),
         currency=prices.currency,
+        spending=spending_of(used, prices, catalogue.provider_jobs.money(head.campaign_id)),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
     )

@@ -15,6 +15,7 @@ from adapters.files.umask import open_without_links
 from adapters.listener import listen, port_of
 from adapters.process_lifetime import end_with_parent
 from adapters.proxies import check_proxy, open_url
+from flows.provider_settings import without_accounts
 from manifests.errors import ReelmillError
 from tasks.runtime.logs.redaction import redact
 
@@ -108,7 +109,7 @@ def _start(listener: socket.socket, log: Path, password: str) -> subprocess.Pope
         output.truncate()
         return subprocess.Popen(  # noqa: S603
             server_command(listener),
-            env={**DEFAULTS, **isolated_environment(), **protection(port_of(listener), password)},
+            env={**DEFAULTS, **without_accounts(isolated_environment()), **protection(port_of(listener), password)},
             pass_fds=[listener.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=output,

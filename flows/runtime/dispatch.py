@@ -89,7 +89,7 @@ def _render(
 
 
 class Round:
-    """All shards once: those of local cards on devices, and those of hosted cards beside them.
+    """All shards once: those of local cards on devices, and at the same time, those of hosted cards in their lanes.
 
     Attributes:
         reports: reports of the shards that ended.

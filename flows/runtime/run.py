@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.work.runs import LOST
+from manifests.costs.money import Money
 from manifests.costs.prices import NO_PRICES, Prices
 from manifests.errors import ReelmillError
 from tasks.alerts import alerts
@@ -96,7 +97,7 @@ def run_of(
     *,
     until: float | None = None,
     budget_s: float | None = None,
-    budget_money: float | None = None,
+    budget: Money | None = None,
     prices: Prices = NO_PRICES,
     review_url: str = "",
     flow_run_id: str = "",
@@ -113,7 +114,7 @@ def run_of(
         current_owner(),
         until=until,
         budget_s=budget_s,
-        budget_money=budget_money,
+        budget=budget,
         prices=prices,
         detail=detail,
     )

@@ -54,5 +54,17 @@ class Money(NamedTuple):
 
     def __str__(self) -> str:
         """Return ``0.30 USD``: two decimals, or as many as the amount has."""
-        decimals = max(2, len(str(self.micros % MICROS + MICROS)[1:].rstrip("0")))
-        return f"{self.amount:,.{decimals}f} {self.currency}"
+        decimals = max(2, len(str(abs(self.micros) % MICROS + MICROS)[1:].rstrip("0")))
+        return f"{self.amount:,.{decimals}f} {self.currency}".rstrip()
+
+    def divided(self, number: int) -> Self:
+        """Return the share of each of ``number`` equal parts, rounded to a micro-unit."""
+        micros = (Decimal(self.micros) / number).to_integral_value(rounding="ROUND_HALF_UP")
+        return self._replace(micros=int(micros))
+
+    @property
+    def short(self) -> Self:
+        """The amount with two decimals, or with four if it is below 1, because a clip may cost less than a cent."""
+        step = MICROS // 100 if not 0 < abs(self.micros) < MICROS else MICROS // 10_000
+        rounded = (Decimal(self.micros) / step).to_integral_value(rounding="ROUND_HALF_EVEN")
+        return self._replace(micros=int(rounded) * step)

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, Self
 
 from manifests.costs.device_use import UseTotal
+from manifests.costs.money import MICROS, Money
 
 HOUR_S = 3600.0
 
@@ -63,8 +64,12 @@ class Prices:
         return sum(seconds / HOUR_S * (highest if price is None else price) for seconds, price in prices)
 
     def text(self, money: float) -> str:
-        """Return ``12.34 EUR``; amounts below 1 have four decimals, because a clip may cost less than a cent."""
-        return f"{money:,.{2 if money >= 1 or money == 0 else 4}f} {self.currency}".rstrip()
+        """Return ``12.34 EUR``; amounts below 1 have up to four decimals, because a clip may cost less than a cent."""
+        return str(self.money(money).short)
+
+    def money(self, amount: float) -> Money:
+        """Return a cost in whole micro-units, so that it can be added to others."""
+        return Money(round(amount * MICROS), self.currency)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""

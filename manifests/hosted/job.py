@@ -82,7 +82,7 @@ class Refused(NamedTuple):
     Attributes:
         code: the provider's own code.
         message: the provider's sentence, at most 500 characters.
-        retry_after_s: when the same request may be sent again, if the provider says so.
+        retry_after_s: when the same request may be sent again; None if the provider does not state it.
         may_retry: the provider did not take the job, or did not bill it, and the same request may be sent again.
     """
 
@@ -154,7 +154,7 @@ class Finding(NamedTuple):
 
     Attributes:
         accepted: the job, if it was found.
-        is_absent: the provider surely has no such job; False if this cannot be told.
+        is_absent: the provider surely has no such job; False if this is not known.
         look_again_s: look a second time after this many seconds before the job counts as absent; 0 for at once.
     """
 

@@ -38,7 +38,7 @@ class AccountPausedError(CatalogueError):
     def __init__(self, provider: str, cause: str, why: str) -> None:
         super().__init__(
             f"The account {provider!r} is paused: {why.rstrip('.') or cause}. Fix the cause, then run "
-            f"`reelmill jobs resume {provider}`."
+            f"`reelmill providers resume {provider}`."
         )
         self.provider, self.cause, self.why = provider, cause, why
 

@@ -155,6 +155,7 @@ class JobTotal(NamedTuple):
         reserved_micros: expected cost of open jobs.
         jobs: number of jobs by state.
         unknown: number of jobs that may have been billed, and whose cost is not known.
+        wasted_micros: the part of ``spent_micros`` for jobs that have failed or were lost.
     """
 
     provider: str
@@ -165,6 +166,7 @@ class JobTotal(NamedTuple):
     reserved_micros: int
     jobs: Mapping[str, int]
     unknown: int = 0
+    wasted_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,8 +212,8 @@ def account_paused(catalogue: Catalogue, provider: str, why: str) -> bool:
         catalogue,
         f"{ACCOUNT}:{provider}:{since}",
         ACCOUNT,
-        f"{why}. No jobs are submitted to it; other models continue. Fix the cause, then run `reelmill jobs resume "
-        f"{provider}`.",
+        f"{why}. No jobs are submitted to it; other models continue. Fix the cause, then run "
+        f"`reelmill providers resume {provider}`.",
         None,
         {"provider": provider},
     )

@@ -31,7 +31,6 @@ USUAL_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     "kling": ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY"),
     "luma": ("LUMAAI_API_KEY", "LUMA_API_KEY"),
-    "openai": ("OPENAI_API_KEY",),
     "runway": ("RUNWAYML_API_SECRET",),
     "vertex": ("GOOGLE_APPLICATION_CREDENTIALS",),
 }
@@ -82,7 +81,11 @@ def check_provider(
 
 def check_others(resources: Resources, used: Collection[str], variables: Collection[str] = ()) -> Finding:
     """Name the providers without an account, accounts without a provider, and keys that only other programs read."""
-    others = [name for name in sorted(_by_provider(resources)) if name not in used]
+    others = [
+        name
+        for name, cards in sorted(_by_provider(resources).items())
+        if name not in used and any(card.costs_money and not card.retired for card in cards)
+    ]
     message = f"No key is set for {', '.join(others)}." if others else "Each provider has an account."
     hints = "".join(
         f" {variable} is set, but Reelmill reads {key_variable(name)}."

@@ -21,6 +21,7 @@ from manifests.sheet.reading import DETECT, ReadingOptions
 from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
+from tasks.intake.hosted_limits import hosted_check
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
 from tasks.intake.remote_pictures import RemotePictures
@@ -86,7 +87,7 @@ def validate_sheet(
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
     clips = ContinuedClips(path.parent, confined=confined, staged=staged)
-    checks = [check(cards, default_card) for check in (card_check, pictures.check, clips.check)]
+    checks = [check(cards, default_card) for check in (card_check, hosted_check, pictures.check, clips.check)]
     checked = check_table(
         table,
         [*checks, lengths.check] if lengths else checks,

@@ -50,7 +50,7 @@ class PromptLengths:
     def check(self, brief: Brief) -> Iterator[CellIssue]:
         """Yield a warning for each model and scorer that does not read all of a prompt."""
         for column, templates in (("prompt", brief.prompts), ("negative_prompt", brief.negative_prompts)):
-            texts = [text for template in templates for text in _filled(template, brief) if text]
+            texts = [text for template in templates for text in filled_prompts(template, brief) if text]
             for limit, role in self._limits(brief, column):
                 yield from self._issues(brief.row, column, texts, limit, role)
 
@@ -125,7 +125,7 @@ def _end(lost: str) -> str:
     return shown(lost) if len(words) <= 12 else f"{' '.join(words[:8])} … {' '.join(words[-3:])}"
 
 
-def _filled(template: str, brief: Brief) -> Iterator[str]:
+def filled_prompts(template: str, brief: Brief) -> Iterator[str]:
     """Yield a template with the values of its columns, or with the longest values if there are many combinations."""
     names = placeholders(template)
     values = [brief.values(name) or ("",) for name in names]

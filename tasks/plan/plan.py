@@ -1,15 +1,19 @@
 """Preview of a run: counts and estimates before anything is generated."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from manifests.costs.money import Money
 from manifests.costs.prices import HOUR_S
+from manifests.costs.sums import Sums
 from manifests.goals.goal import combination_goal
 from manifests.goals.want import is_not_needed
 from manifests.states import FINISHED, NOT_NEEDED, State
-from manifests.variant import PlannedVariant
+from manifests.variant import PlannedVariant, Variant
 from models.card import GeneratorCard
+from models.hosted_card import HostedCard
+from tasks.plan.brief_prices import BriefPrice, Shape, brief_prices, totals_of
 from tasks.plan.costs import NO_COSTS, Costs
 
 LOOK_UP = 5000
@@ -17,19 +21,27 @@ LOOK_UP = 5000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Device time and money for the variants still to generate.
+    """Time and money for the variants still to generate with one model.
 
     Attributes:
-        device_seconds: None if no rate is known.
-        money: None if no rate or no price is known.
-        basis: source of the rate.
+        device_seconds: None if no rate is known; 0 if a provider generates the clips.
+        money: cost of that device time; None if no rate or no price is known.
+        basis: source of the rate, or why the time is not known.
         price_h: price of a device hour; None if it is not known.
+        provider: account that is billed; empty if devices of ours generate the clips.
+        queue_seconds: time until a provider has finished all clips, if it is known; None for devices of ours.
+        prices_as_of: date of the provider's prices (ISO 8601); empty if there are none.
+        are_confirmed: whether a bill has confirmed the provider's prices.
     """
 
     device_seconds: float | None
     money: float | None
     basis: str
     price_h: float | None = None
+    provider: str = ""
+    queue_seconds: float | None = None
+    prices_as_of: str = ""
+    are_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ class Plan:
         by_card: number of variants to generate by card.
         estimates: by card.
         costs: the prices of the estimates.
+        prices: what the clips to generate cost, by brief and card.
     """
 
     asked: int
@@ -57,6 +70,7 @@ class Plan:
     by_card: Mapping[str, int]
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     costs: Costs = NO_COSTS
+    prices: tuple[BriefPrice, ...] = ()
 
     @property
     def generated(self) -> int:
@@ -71,9 +85,27 @@ class Plan:
 
     @property
     def money(self) -> float | None:
-        """Sum over the cards; None if the cost of any card is unknown."""
+        """Cost of the device time; None if that of any card is unknown."""
         money = [estimate.money for estimate in self.estimates.values()]
         return None if None in money else sum(each for each in money if each is not None)
+
+    @property
+    def totals(self) -> Sums:
+        """Cost of all clips whose price is known: one amount for each currency."""
+        return totals_of(self.prices)
+
+    @property
+    def unpriced(self) -> dict[str, int]:
+        """Number of clips whose price is not known, by card."""
+        numbers: Counter[str] = Counter()
+        for line in self.prices:
+            numbers[line.card] += line.clips if line.total is None else 0
+        return dict(+numbers)
+
+    @property
+    def is_at_most(self) -> bool:
+        """Whether a brief stops early when enough clips have passed, so that the totals may not be reached."""
+        return any(line.is_at_most for line in self.prices)
 
 
 def make_plan(
@@ -84,6 +116,7 @@ def make_plan(
     shard_size: int,
     satisfied: Collection[str] = (),
     costs: Costs = NO_COSTS,
+    wanting: Collection[str] = (),
 ) -> Plan:
     """Count the variants without keeping them: only the ids of up to millions of variants stay in memory.
 
@@ -92,12 +125,13 @@ def make_plan(
         measured: device seconds per clip by card, from the clips of this catalogue.
         satisfied: goals that have as many good clips as they want; their other variants are skipped.
         costs: prices, and the devices that this catalogue has used.
+        wanting: ids of briefs that stop when enough clips have passed.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
-    counts = _Counts(satisfied)
+    counts = _Counts(satisfied, cards)
     seen: set[bytes] = set()
-    shared: set[str] = set()
+    shared: dict[str, str] = {}
     for item in planned:
         by_brief[item.brief_id] += 1
         key = bytes.fromhex(item.variant_id)
@@ -105,34 +139,43 @@ def make_plan(
             seen.add(key)
             pending.append(item)
         elif satisfied and not _is_satisfied(item, satisfied):
-            shared.add(item.variant_id)
+            shared[item.variant_id] = item.brief_id
         if len(pending) == LOOK_UP:
             counts.add(pending, states_of)
             pending = []
     counts.add(pending, states_of)
     counts.restore(shared)
-    by_card: Counter[str] = Counter()
-    for shape_group, number in counts.by_shape_group.items():
-        by_card[str(shape_group[0])] += number
+    by_card, by_group = counts.totals()
+    estimates = {name: estimate(cards[name], number, measured.get(name), costs) for name, number in by_card.items()}
+    providers = {name: found.provider for name, found in estimates.items() if found.provider}
+    device_prices = {name: _price_of_clip(found, by_card[name], costs) for name, found in estimates.items()}
     return Plan(
         asked=sum(by_brief.values()),
         distinct=len(seen),
         skipped=dict(counts.skipped),
-        to_make=sum(by_card.values()),
-        shards=sum(-(-number // shard_size) for number in counts.by_shape_group.values()),
+        to_make=by_card.total(),
+        shards=sum(-(-number // shard_size) for number in by_group.values()),
         by_brief=dict(by_brief),
         by_card=dict(by_card),
-        estimates={name: estimate(cards[name], number, measured.get(name), costs) for name, number in by_card.items()},
+        estimates=estimates,
         costs=costs,
+        prices=brief_prices(counts.to_make, providers, device_prices, wanting),
     )
 
 
+def _price_of_clip(found: Estimate, clips: int, costs: Costs) -> Money | None:
+    """Return the cost of one clip on devices of ours; None if it is not known."""
+    return None if found.money is None else costs.prices.money(found.money / clips)
+
+
 class _Counts:
-    def __init__(self, satisfied: Collection[str]) -> None:
+    def __init__(self, satisfied: Collection[str], cards: Mapping[str, GeneratorCard]) -> None:
         self._satisfied = satisfied
+        self._cards = cards
+        self._shapes: dict[tuple[object, ...], Shape] = {}
         self.skipped: Counter[str] = Counter()
-        self.by_shape_group: defaultdict[tuple[object, ...], int] = defaultdict(int)
-        self._not_needed: dict[str, tuple[object, ...]] = {}
+        self.to_make: Counter[tuple[str, Shape]] = Counter()
+        self._not_needed: dict[str, Shape] = {}
 
     def add(self, items: list[PlannedVariant], states_of: Callable[[list[str]], Mapping[str, str]]) -> None:
         states = states_of([item.variant_id for item in items]) if items else {}
@@ -142,16 +185,35 @@ class _Counts:
                 self.skipped[state] += 1
             elif _is_satisfied(item, self._satisfied):
                 self.skipped[NOT_NEEDED] += 1
-                self._not_needed[item.variant_id] = item.variant.shape_group
+                self._not_needed[item.variant_id] = self._shape_of(item.variant)
             else:
-                self.by_shape_group[item.variant.shape_group] += 1
+                self.to_make[item.brief_id, self._shape_of(item.variant)] += 1
 
-    def restore(self, variant_ids: Iterable[str]) -> None:
-        """Count variants as needed after all: another of their briefs lacks clips."""
-        for group in filter(None, (self._not_needed.pop(key, None) for key in variant_ids)):
-            self.skipped[NOT_NEEDED] -= 1
-            self.by_shape_group[group] += 1
+    def restore(self, brief_ids: Mapping[str, str]) -> None:
+        """Count variants as needed after all: another of their briefs, named by variant id, lacks clips."""
+        for variant_id, brief_id in brief_ids.items():
+            if shape := self._not_needed.pop(variant_id, None):
+                self.skipped[NOT_NEEDED] -= 1
+                self.to_make[brief_id, shape] += 1
         self.skipped = +self.skipped
+
+    def totals(self) -> tuple[Counter[str], Counter[tuple[object, ...]]]:
+        """Return the number of variants by card, and by shape group."""
+        by_card: Counter[str] = Counter()
+        by_group: Counter[tuple[object, ...]] = Counter()
+        for (_, shape), number in self.to_make.items():
+            by_card[shape.card] += number
+            by_group[shape.group] += number
+        return by_card, by_group
+
+    def _shape_of(self, variant: Variant) -> Shape:
+        """Return the shape of a variant; the price is looked up once for each group."""
+        group = variant.shape_group
+        if (found := self._shapes.get((*group, variant.fps))) is None:
+            card = self._cards[variant.card]
+            price = card.price_of(variant) if isinstance(card, HostedCard) else None
+            found = self._shapes[*group, variant.fps] = Shape(variant.card, group, price)
+        return found
 
 
 def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:
@@ -165,9 +227,29 @@ def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:
 def estimate(card: GeneratorCard, number: int, measured: float | None, costs: Costs = NO_COSTS) -> Estimate:
     """Estimate time and money for ``number`` clips; this machine's rate takes precedence over the card's."""
     rate = card.rates[0] if card.rates else None
+    if isinstance(card, HostedCard):
+        return _hosted_estimate(card, number)
     seconds = measured if measured is not None else (rate.seconds_a_clip if rate else None)
     if seconds is None:
         return Estimate(None, None, "device time unknown until this machine generates a clip with this model")
     price = costs.hour(card.name, rate.machine if rate else "")
     basis = "measured here" if measured is not None else f"measured on {rate.machine}" if rate else ""
     return Estimate(number * seconds, None if price is None else number * seconds / HOUR_S * price, basis, price)
+
+
+def _hosted_estimate(card: HostedCard, number: int) -> Estimate:
+    """Estimate the time at a provider: its rate, shared by the jobs that the account may have at a time."""
+    queue, basis = None, f"how long {card.provider} takes is not known"
+    if card.rates:
+        queue = number * card.rates[0].seconds_a_clip / min(number, card.limits_of_account.concurrency)
+        basis = f"{card.rates[0].seconds_a_clip:g} s a clip, measured at {card.rates[0].machine}"
+    table = card.prices
+    return Estimate(
+        0.0,
+        0.0,
+        basis,
+        provider=card.provider,
+        queue_seconds=queue,
+        prices_as_of=table.as_of.isoformat() if table else "",
+        are_confirmed=bool(table and table.confirmed),
+    )

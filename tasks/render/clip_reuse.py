@@ -6,16 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from adapters.catalogue import Catalogue, Lease
 from manifests.clip import Clip
 from manifests.variant import Variant
 from tasks.runtime.files.staging import ORIGINAL, SOUND, Staging, disk_full_errors, is_intact, is_own_file
 from tasks.runtime.resources import Resources
-
-FREE: dict[str, Any] = {"cost_micros": None, "currency": "", "cost_is_estimate": False}
-"""A clip that is used again costs nothing."""
 
 
 def reused_clips(resources: Resources, catalogue: Catalogue, leases: Iterable[Lease]) -> dict[str, Clip]:
@@ -49,7 +45,8 @@ def _staged(resources: Resources, clip: Clip, variant_id: str) -> Iterator[Clip]
     source = staging.located(clip)
     if clip.machine != resources.machine or not is_intact(source.path, clip.sha256) or not is_own_file(source.poster):
         return
-    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0, **FREE))
+    cost_micros = 0 if clip.provider else None  # a clip that is used again costs nothing
+    target = staging.located(replace(clip, variant_id=variant_id, device_seconds=0.0, cost_micros=cost_micros))
     with disk_full_errors(staging.folder(variant_id)):
         _link(source.path, target.path)
         _link(source.poster, target.poster)

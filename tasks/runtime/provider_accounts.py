@@ -78,9 +78,12 @@ def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> Prov
     """Return the account with which a card is used.
 
     Raises:
-        SettingsError: there is none, and the card costs money; a server without a price may need no key.
+        SettingsError: its key cannot be read. Or there is no account, and the card costs money; a server without a
+            price may need no key.
     """
     found = next((each for each in accounts if each.provider == card.provider), None)
+    if found is not None and found.problem:
+        raise SettingsError(found.problem)
     if found is None and card.costs_money:
         name = f"REELMILL_PROVIDER_{card.provider.upper()}_KEY"
         raise SettingsError(f"The card {card.name} needs a key of its provider. Set {name} or {name}_FILE.")

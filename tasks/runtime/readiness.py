@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from adapters.catalogue import Catalogue
 from adapters.proxies import is_loopback
+from manifests.brief import Brief
 from manifests.errors import ModelError
 from models.hosted_card import HostedCard
 from models.registry import hosted_cards
@@ -78,6 +79,14 @@ def problems_of(
     for name in names:
         if name in cards and (found := readiness_of(resources, cards[name], pauses)).problem:
             yield name, found
+
+
+def problems_in_briefs(
+    resources: Resources, briefs: Iterable[Brief], default_card: str, pauses: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return why hosted models of a sheet cannot be used, one sentence for each model."""
+    names = {name for brief in briefs for name in brief.models or (default_card,)}
+    return [found.problem for _, found in problems_of(resources, sorted(names), pauses)]
 
 
 def refuse_unready(resources: Resources, names: Collection[str], pauses: Mapping[str, str] | None = None) -> list[str]:

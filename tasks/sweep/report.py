@@ -38,6 +38,14 @@ KINDS: Mapping[str, Kind] = {
     "expired-lease": Kind("expired lease{s}", "ended"),
     "dead-worker": Kind("dead worker{s} on this machine", "removed together with {their} leases"),
     "lost-run": Kind("run{s} without a heartbeat", "marked as lost"),
+    "uncertain-job": Kind(
+        "provider job{s} of which it is not known whether the provider has taken {them}",
+        "",
+        "List {them} with `reelmill jobs list`, then run `reelmill jobs adopt` or `reelmill jobs discard`",
+    ),
+    "overdue-job": Kind(
+        "overdue provider job{s}", "", "Resume the campaign{s} with `reelmill resume`, which asks the provider again"
+    ),
     "missing": Kind(
         "published file{s} missing from the bucket",
         "",

@@ -26,6 +26,7 @@ PAGES = [
     "/calibration",
     "/calibration?campaign={stock}",
     "/people",
+    "/jobs",
     "/audit",
     "/audit?verify=true",
     "/api/docs",

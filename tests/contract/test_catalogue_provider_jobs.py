@@ -317,3 +317,16 @@ def test_a_catalogue_of_the_revision_before_is_migrated_with_its_data(catalogue_
         assert (run.budget_money, str(run.budget)) == (2.5, "2.50 ")
         [lease] = samples.take(catalogue, ids[:1])
         assert reserve(catalogue, lease).attempt == 1
+
+
+def test_money_is_summed_by_campaign_and_by_run(catalogue: Catalogue):
+    catalogue.campaigns.add(samples.campaign(), {})
+    run_id = catalogue.runs.begin(SPRING, "pool", "driver")
+    for state in (JobState.DONE, JobState.LOST, JobState.SUBMITTED):
+        job_in(catalogue, state, run_id=run_id)
+    job_in(catalogue, JobState.DONE, card="another-card")
+    first, second = catalogue.provider_jobs.money(SPRING)
+    assert catalogue.provider_jobs.money_by_campaign() == {SPRING: [first, second]}
+    [of_run] = catalogue.provider_jobs.money_of_runs([run_id, "other"])[run_id]
+    assert (of_run.spent_micros, of_run.wasted_micros, of_run.reserved_micros) == (600_000, 300_000, 300_000)
+    assert catalogue.provider_jobs.money_of_runs(["other"]) == {}

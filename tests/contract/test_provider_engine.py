@@ -27,6 +27,8 @@ from models.hosted import kling
 from tasks.render.hosted import lane
 from tasks.runtime import resources as resources_module
 from tasks.runtime.lease_owner import current_owner
+from tasks.sweep import unsettled_jobs
+from tasks.sweep.context import Sweep, SweepOptions
 
 UNCLEAR = {
     "closed during the POST, not taken": Fault("close", takes=False),
@@ -38,7 +40,7 @@ UNCLEAR = {
     "503, not taken": unavailable(takes=False),
     "503, taken": unavailable(takes=True),
     "redirect, taken": redirect()._replace(takes=True),
-    "200 with a body that nobody knows, taken": Fault(body=b"<html>", takes=True),
+    "200 with an unreadable body, taken": Fault(body=b"<html>", takes=True),
 }
 
 
@@ -164,6 +166,19 @@ def test_an_unknown_word_is_followed_to_the_deadline_and_named(tmp_path):
     assert vendor.count("submit") == 1
 
 
+def test_the_sweep_names_jobs_that_nobody_follows(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsettled_jobs, "SETTLING_S", 0.0)
+    faults = scripted(submit=[Fault("close", takes=True)], poll=[Fault(word="DREAMING")] * 1000)
+    with VendorServer("runway", faults) as vendor:
+        changes = paid("none", deadline_s=0.2)
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **changes)
+        world.run()
+    sweep = Sweep(world.resources, [], SweepOptions())
+    unsettled_jobs.report_unsettled(sweep)
+    found = sweep.notes.report(dry_run=False).needs_person
+    assert {kind: each.count for kind, each in found.items()} == {"uncertain-job": 1, "overdue-job": 1}
+
+
 def test_an_expired_address_is_renewed(tmp_path):
     with VendorServer("runway", scripted(file=[expired(), expired()])) as vendor:
         world = World(tmp_path, vendor.base_url, "runway", **paid("none"))
@@ -228,7 +243,7 @@ def test_a_refused_account_is_paused_with_one_alert(tmp_path, cause):
     assert set(world.states) == {State.PLANNED}
     assert world.catalogue.provider_accounts.get("vendor").paused_cause == cause
     for report in (first, second):
-        assert "reelmill jobs resume vendor" in report.problems[0]
+        assert "reelmill providers resume vendor" in report.problems[0]
     alerts = world.catalogue.alerts.all(10)
     assert [alert.kind for alert in alerts] == ["provider-account"]
     assert all(job.cost_micros == 0 for job in world.jobs)
@@ -323,7 +338,8 @@ def test_a_job_whose_process_died_while_submitting_is_searched_for(tmp_path, was
         report = world.run()
     assert (report.passed, report.problems) == (1, ())
     assert vendor.billed == {"a red ball": 1}
-    assert (world.jobs[0].job_id == job_id) and len(world.jobs) == (1 if was_taken else 2)
+    assert world.jobs[0].job_id == job_id
+    assert len(world.jobs) == (1 if was_taken else 2)
     assert world.rows[0].tries <= 1
 
 

@@ -1,8 +1,10 @@
 """Campaigns of hosted cards, from the sheet to published clips, against a provider on loopback."""
 
+from collections import Counter
+
 import pytest
 from hosted_world import jobs_of, use_cards, write_card, write_sheet
-from vendor_server import VendorServer
+from vendor_server import Fault, VendorServer, always
 
 from flows.campaign import campaign
 from flows.runtime.resources import resources_of
@@ -21,7 +23,7 @@ def catalogue():
 
 @pytest.fixture
 def no_device(monkeypatch):
-    """Fail if a device is opened; the scorer looks for one by itself."""
+    """Fail if a device is opened; the scorer still looks for one."""
 
     def open_devices(_resources):
         raise AssertionError("a device was opened")
@@ -44,3 +46,43 @@ def test_a_campaign_of_a_hosted_card_ends_with_published_clips(tmp_path, home, f
     jobs = jobs_of(catalogue(), campaign_id)
     assert len(jobs) == 8
     assert all(job.state is JobState.DONE and job.fetched_at for job in jobs)
+
+
+def test_local_and_hosted_cards_run_in_one_campaign(tmp_path, home, fake_models, monkeypatch):
+    with VendorServer("openai_videos") as vendor:
+        use_cards(monkeypatch, write_card(tmp_path / "cards", "hosted", vendor.base_url), "starter")
+        sheet = tmp_path / "s.csv"
+        sheet.write_text(
+            "brief_id,prompt,placements,variants,duration_s,model\n"
+            "a,a red ball,1:1,2,1,hosted\nb,a red circle on a white background,1:1,2,,starter\n"
+        )
+        campaign_id = campaign(sheet=str(sheet), settings={"device": "cpu"})
+    rows = catalogue().variants.of_campaign(campaign_id)
+    assert Counter((row.variant.card, row.state) for row in rows) == {
+        ("hosted", State.PUBLISHED): 2,
+        ("starter", State.PUBLISHED): 2,
+    }
+    assert vendor.billed == {"a red ball": 2}
+
+
+def test_a_paused_account_leaves_its_clips_and_the_others_are_published(tmp_path, home, fake_models, monkeypatch):
+    refused = always(submit=Fault(refusal="auth"))
+    with VendorServer("kling", refused) as vendor:
+        cards = write_card(tmp_path / "cards", "hosted", vendor.base_url, "kling", reconcile="external_id")
+        use_cards(monkeypatch, cards, "starter")
+        sheet = tmp_path / "s.csv"
+        sheet.write_text(
+            "brief_id,prompt,placements,variants,duration_s,model\n"
+            "a,a red ball,1:1,2,1,hosted\nb,a red circle on a white background,1:1,2,,starter\n"
+        )
+        campaign_id = campaign(sheet=str(sheet), settings={"device": "cpu"})
+    rows = catalogue().variants.of_campaign(campaign_id)
+    assert Counter((row.variant.card, row.state) for row in rows) == {
+        ("hosted", State.PLANNED): 2,
+        ("starter", State.PUBLISHED): 2,
+    }
+    (run,) = catalogue().runs.all(campaign_id)
+    assert run.outcome == "left"
+    assert "reelmill providers resume vendor" in run.detail["why"]
+    kinds = Counter(alert.kind for alert in catalogue().alerts.all(20))
+    assert kinds["provider-account"] == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import reelmill
+from priced_cards import priced_card
 
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
@@ -107,3 +108,18 @@ def test_a_wrong_option_is_reported_in_one_line(home, capsys, words, sentence):
     assert ended.code == 1
     assert sentence in ended.err
     assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_a_budget_of_device_time_does_not_cover_a_provider_and_the_advice_works(home, capsys, tmp_path, monkeypatch):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "hosted.json").write_text(priced_card().model_dump_json())
+    monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(tmp_path / "cards")]))
+    sheet = tmp_path / "stock.csv"
+    sheet.write_text(EXAMPLE.read_text())
+    words = ("stock", sheet, "--until", "", "--budget-money", 10, "--price-hour", 2, "--model", "hosted")
+    refused = reelmill(capsys, *words)
+    assert refused.code == 1
+    assert "covers only device time, but hosted is billed by its provider. Set REELMILL_BUDGET" in refused.err
+    monkeypatch.setenv("REELMILL_BUDGET", "0.01 USD")
+    assert "is over the budget of 0.01 USD" in reelmill(capsys, *words).err
+    assert campaigns() == []

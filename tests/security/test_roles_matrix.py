@@ -86,6 +86,11 @@ MATRIX: dict[str, tuple[int, int, int, int]] = {
     "POST /people/tokens/drop": (401, 403, 403, 303),
     "POST /people/shares": (401, 403, 403, 404),
     "POST /people/shares/drop": (401, 403, 403, 303),
+    "GET /jobs": (303, 403, 200, 200),
+    "POST /jobs/{job_id}/adopt": (401, 403, 403, 404),
+    "POST /jobs/{job_id}/discard": (401, 403, 403, 404),
+    "POST /jobs/{job_id}/cancel": (401, 403, 403, 404),
+    "POST /providers/{provider}/resume": (401, 403, 403, 404),
     "GET /share/{secret}": (404, 404, 404, 404),
     "GET /share/{secret}/media/{variant_id}/{kind}": (404, 404, 404, 404),
     "GET /audit": (303, 403, 403, 200),
@@ -129,9 +134,11 @@ def client_as(app, session: Session, person: str | None, path: str) -> TestClien
 def ask(client: TestClient, method: str, path: str, secret: str = "none") -> int:
     values = {
         "campaign_id": samples.campaign().campaign_id,
+        "job_id": "f" * 32,
         "kind": "poster",
         "name": "clips",
         "key": "0" * 32,
+        "provider": "nobody",
         "secret": secret,
         "variant_id": samples.planned(1, start=50)[0].variant_id,
     }

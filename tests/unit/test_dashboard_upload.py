@@ -66,3 +66,10 @@ def test_a_link_cannot_reach_the_network_of_the_server(client, host):
     answer = send(client, f"https://{host}/sheet.csv")
     assert answer.status_code == 400
     assert "is not on the public internet" in answer.text
+
+
+def test_a_hosted_model_without_a_key_is_named_before_the_run(client, monkeypatch):
+    monkeypatch.delenv("REELMILL_PROVIDER_ARK_KEY", raising=False)
+    answer = send(client, name="hosted.csv", content=b"prompt,model\na red cup,seedance-2.5\n")
+    page = client.get(answer.headers["location"]).text
+    assert "seedance-2.5 needs a key of its provider. Set REELMILL_PROVIDER_ARK_KEY" in page

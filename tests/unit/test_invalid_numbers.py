@@ -54,6 +54,7 @@ def test_a_word_instead_of_a_number_is_reported_in_plain_words(words, capsys):
         (("plan", "x.csv", "--max-variants", "-3"), "-3 is too small. Enter a number of at least 1."),
         (("run", "x.csv", "--priority", "1000"), "1000 is too large. Enter a number from -100 to 100."),
         (("review", "--port", "99999"), "99999 is too large. Enter a number from 1 to 65535."),
+        (("run", "x.csv", "--budget", "ten"), "'ten' is not an amount of money. Enter a number and a currency, for"),
         (("run", "x.csv", "--budget-hours", "two"), "'two' is not a number. Enter a number."),
     ],
 )

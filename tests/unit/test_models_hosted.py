@@ -100,7 +100,8 @@ def test_programs_get_state_and_price_and_no_key(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("prices", "text"),
     [
-        ({"per_second": {"720p": "0.05", "1080p": "0.125"}}, "0.05–0.125 USD/s"),
+        ({"per_second": {"720p": "0.05", "1080p": "0.125"}}, "0.05 USD/s"),
+        ({"per_second": {"720p": "0.05", "any": "0.125"}}, "0.05–0.125 USD/s"),
         ({"per_clip": {"720p/5": "0.2", "720p/10": "0.40"}}, "0.20–0.40 USD/clip"),
         ({"per_second": {"any": "1"}}, "1.00 USD/s"),
         ({}, "not known"),

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flows.prices import FEWER, check_budget, prices_of
+from flows.prices import prices_of
 from flows.settings import load_settings
 from manifests.costs.device_use import UseTotal
 from manifests.costs.prices import NO_PRICES, Prices
-from manifests.errors import OverBudgetError, SettingsError
+from manifests.errors import SettingsError
 from models.card import Rate
 from models.registry import load_cards
 from tasks.plan.costs import Costs
@@ -101,17 +101,3 @@ def test_the_prices_of_settings_and_cards():
 def test_invalid_prices_are_refused(prices):
     with pytest.raises(SettingsError, match="device_prices"):
         load_settings(device_prices=prices)
-
-
-def test_a_budget_refuses_a_higher_estimate():
-    settings = load_settings(budget_money=10)
-    check_budget(settings, PRICES, 5, 10.0)
-    check_budget(settings, PRICES, 5, None)
-    check_budget(settings, NO_PRICES, 0, None)
-    check_budget(load_settings(), NO_PRICES, 5, 99.0)
-    with pytest.raises(OverBudgetError, match=r"5 clips would cost about 10\.01 EUR.*budget of 10\.00 EUR\. Raise the"):
-        check_budget(settings, PRICES, 5, 10.01)
-    with pytest.raises(OverBudgetError, match="Generate fewer clips with --sample, or raise the budget"):
-        check_budget(settings, PRICES, 1, 11.0, FEWER)
-    with pytest.raises(SettingsError, match=r"The budget of 10\.00 needs prices. Set REELMILL_DEVICE_PRICES"):
-        check_budget(settings, NO_PRICES, 5, None)

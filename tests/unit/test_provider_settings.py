@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.provider_settings import without_accounts
 from flows.runtime.logs import secrets_of
 from flows.runtime.parameters import checked_overrides
 from flows.runtime.renderer_resources import renderer_resources
@@ -241,3 +242,8 @@ def test_a_variable_of_the_environment_is_read_in_any_case(monkeypatch):
 def test_settings_without_providers_have_no_accounts():
     assert Settings().providers == {}
     assert accounts() == {}
+
+
+def test_the_server_of_prefect_gets_no_account():
+    environment = {"REELMILL_PROVIDER_RUNWAY_KEY": KEY, "REELMILL_PROVIDERS": "{}", "REELMILL_HOME": "/h", "PATH": "/b"}
+    assert without_accounts(environment) == {"REELMILL_HOME": "/h", "PATH": "/b"}

@@ -59,11 +59,12 @@ def test_a_stale_page_is_reported_and_written(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["reference", "--check"])
     with pytest.raises(SystemExit) as ended:
         reference.main()
-    assert ended.value.code == "Stale: settings.md, commands.md, columns.md, families.md. Run `make reference`."
+    pages = "settings.md, commands.md, columns.md, families.md, providers.md"
+    assert ended.value.code == f"Stale: {pages}. Run `make reference`."
     monkeypatch.setattr(sys, "argv", ["reference"])
     reference.main()
     assert reference.stale_pages() == []
-    names = ("settings", "commands", "columns", "families")
+    names = ("settings", "commands", "columns", "families", "providers")
     assert capsys.readouterr().out == "".join(f"Wrote docs/{name}.md\n" for name in names)
 
 

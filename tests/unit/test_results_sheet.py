@@ -5,6 +5,7 @@ import pytest
 from sheets.making import lines
 
 from adapters.sheets import Outcome, read_table, write_results
+from manifests.costs.money import Money
 from manifests.sheet import Table, check_table
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
@@ -20,7 +21,8 @@ DONE = Outcome(
     "Name the licence.",
     ("https://cdn.example/a.mp4", "https://cdn.example/b.mp4"),
     12.3456,
-    0.01,
+    (Money(10_000, "EUR"),),
+    "device time",
 )
 FAILED = Outcome("failed", 0, 0, None, "", "", '=cmd|" /C calc"!A0')
 
@@ -47,6 +49,8 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "Reelmill credential SHA-256",
         "Reelmill device seconds",
         "Reelmill cost",
+        "Reelmill currency",
+        "Reelmill cost basis",
         "Reelmill why",
         "Reelmill notice",
     )
@@ -63,6 +67,8 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "ab" * 32,
         12.35,
         0.01,
+        "EUR",
+        "device time",
         "1 × adherence",
         "Name the licence.",
     )
@@ -73,6 +79,8 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "failed",
         0,
         0,
+        None,
+        None,
         None,
         None,
         None,
@@ -97,7 +105,7 @@ def test_writing_results_twice_gives_one_set_of_results(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
     write_results(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
     table = read_table(tmp_path / "twice.xlsx")
-    assert len(table.columns) == len(set(table.columns)) == 14
+    assert len(table.columns) == len(set(table.columns)) == 16
     assert table.rows[0].cells[3] == "published"
 
 

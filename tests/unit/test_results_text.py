@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.sheets import ClipResult, Outcome, read_table, results_path, write_results
 from adapters.sheets.results.outcome import CLIPS, RESULTS
+from manifests.costs.money import Money
 from manifests.sheet import check_table
 from manifests.sheet.reading import ReadingOptions
 
@@ -23,13 +24,29 @@ CASE_19 = (
     "عربي,a blue cup zooming in on a white background كوب أزرق,y\n"
     "🔥fire,a yellow bottle rotating on a black background 👨‍👩‍👧‍👦,z\n"
 )
-DONE = Outcome(
-    "published", 1, 1, 0.31256, "https://x/1", "ab" * 32, '=why, "so"; it\nis | so', "", ("https://x/1",), 9.5, 0.02
+DONE = replace(
+    Outcome("published", 1, 1, 0.31256, "https://x/1", "ab" * 32, '=why, "so"; it\nis | so', "", ("https://x/1",), 9.5),
+    cost=(Money(20_000, "EUR"),),
+    cost_basis="device time",
 )
 PLAIN = replace(DONE, why="=why")
 CLIP = ClipResult((2,), ("春-1",), "0a" * 16, "placements: 16:9; colour: red", "published", 7, url="https://x/1")
 WHY = '\'=why, "so"; it\nis | so'
-CELLS = ["published", "1", "1", "0.3126", "https://x/1", "https://x/1", "ab" * 32, "9.5", "0.02", WHY, ""]
+CELLS = [
+    "published",
+    "1",
+    "1",
+    "0.3126",
+    "https://x/1",
+    "https://x/1",
+    "ab" * 32,
+    "9.5",
+    "0.02",
+    "EUR",
+    "device time",
+    WHY,
+    "",
+]
 PLAIN_CELLS = [*CELLS[:-2], "'=why", ""]
 
 
@@ -97,7 +114,7 @@ def test_a_later_run_replaces_the_results(tmp_path):
     rows = list(csv.reader(io.StringIO(twice.decode())))
     assert rows[0] == ["brief_id", "prompt", "notes", *RESULTS]
     assert rows[2][3:] == CELLS
-    assert [len(row) for row in rows] == [14, 3, 14, 3]
+    assert [len(row) for row in rows] == [16, 3, 16, 3]
 
 
 def test_a_sheet_with_results_gives_the_same_briefs(tmp_path):

@@ -26,13 +26,17 @@ from adapters.sheets import ClipResult, Outcome, read_table, results_path, write
 from adapters.sheets.package.sheet_cells import NewCell, with_cells
 from adapters.sheets.package.xml_splice import readable
 from adapters.sheets.results.outcome import CLIPS, RESULTS
+from manifests.costs.money import Money
 from manifests.sheet import check_table
 from manifests.sheet.reading import ReadingOptions
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
 
 LIBREOFFICE = Path(__file__).parent / "sheets" / "data" / "libreoffice-formatted.xlsx"
-DONE = Outcome("published", 3, 3, 0.31, "https://x/1", "ab" * 32, "=why", "", ("https://x/1", "https://x/2"), 9.5, 0.02)
+EUR = (Money(20_000, "EUR"),)
+DONE = Outcome(
+    "published", 3, 3, 0.31, "https://x/1", "ab" * 32, "=why", "", ("https://x/1", "https://x/2"), 9.5, EUR, "billed"
+)
 FAILED = Outcome("failed", why="no movement: 1")
 CLIP = ClipResult(
     (4,),
@@ -178,6 +182,8 @@ def test_results_are_in_the_rows_of_their_briefs_after_all_columns(tmp_path):
         "ab" * 32,
         9.5,
         0.02,
+        "EUR",
+        "billed",
         "'=why",
         None,
     ]
@@ -186,7 +192,7 @@ def test_results_are_in_the_rows_of_their_briefs_after_all_columns(tmp_path):
     assert [tab[place].fill.fgColor.rgb for place in ("F4", "F5")] == ["FFC6E5B3", "FFF4A6A0"]
     assert (tab["F3"].font.color.rgb, tab["F3"].fill.fgColor.rgb) == ("00FFFFFF", "00305496")
     assert tab.column_dimensions["J"].width == 40
-    assert tab.dimensions == "A1:P7"
+    assert tab.dimensions == "A1:R7"
 
 
 def test_a_tab_lists_one_row_for_each_clip(tmp_path):
@@ -207,6 +213,9 @@ def test_a_tab_lists_one_row_for_each_clip(tmp_path):
         "Credential SHA-256": "cd" * 32,
         "Device seconds": 1.5,
         "Cost": None,
+        "Currency": None,
+        "Cost basis": None,
+        "Provider": None,
         "Why": None,
     }
     assert (lines[1]["Row"], lines[1]["Brief"], lines[1]["Why"]) == ("4|5", "b4|b5", "it does not move")
@@ -228,7 +237,7 @@ def test_a_later_run_updates_the_columns_and_the_list(tmp_path):
     book = openpyxl.load_workbook(twice)
     assert book.sheetnames == ["Kampagne", "Budget", "Hidden", "Clips"]
     assert [cell.value for cell in book["Kampagne"][3]][5:] == list(RESULTS)
-    assert [book["Kampagne"][place].value for place in ("F4", "F5", "O5")] == [None, "published", "'=why"]
+    assert [book["Kampagne"][place].value for place in ("F4", "F5", "Q5")] == [None, "published", "'=why"]
     assert list(book["Clips"].iter_rows(values_only=True)) == [tuple(CLIPS)]
 
 

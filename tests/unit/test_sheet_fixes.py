@@ -249,6 +249,17 @@ CASES = (
         "Write __colours__ in the prompt",
         (csv_of(("prompt",), ("a __colours__ cup",)),),
     ),
+    cell(
+        "fallback", "starter", "Enter another model, or clear the cell", ("fallback", "starter-4step"), ("fallback", "")
+    ),
+    Case(
+        csv_of(("prompt", "model", "min_adherence"), (P, "starter|ltx-video", "0.5")),
+        "Clear the cell, so that each model uses its own threshold, or put the models into separate rows",
+        (
+            csv_of(("prompt", "model", "min_adherence"), (P, "starter|ltx-video", "")),
+            csv_of(("prompt", "model", "min_adherence"), (P, "starter", "0.5"), (P, "ltx-video", "0.3")),
+        ),
+    ),
     prompt("a red circle " * 20, "starter reads only 32", (("prompt",), ("a red circle " * 9,))),
     Case(
         csv_of(("prompt", "model"), ("word " * 110, "ltx-video")),

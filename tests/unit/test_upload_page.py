@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from dashboard_client import SAME_SITE, client_of, session_in
 from openpyxl import Workbook
+from priced_cards import priced_card
 from sheets.making import saved
 from starlette.testclient import TestClient
 
@@ -164,3 +165,19 @@ def test_hidden_rows_can_be_included_if_there_are_no_others(client):
     assert answer.status_code == 400
     assert "has only hidden rows. Unhide them, or select Include hidden rows and columns." in answer.text
     assert "a blue circle" in client.get(place, params={"hidden": "1"}).text
+
+
+def test_prices_are_shown_before_a_run_and_the_advice_names_the_setting(tmp_path):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "hosted.json").write_text(priced_card().model_dump_json())
+    session = session_in(tmp_path / "home", model_folders=(tmp_path / "cards",), budget="1 USD")
+    client = client_of(session, "reviewer")
+    sheet = b"brief_id,prompt,placements,variants,model\nred,a red ball,16:9,10,hosted\n"
+    page = " ".join(client.get(uploaded(client, "s.csv", sheet)).text.split())
+    assert 'id="prices"' in page
+    assert '<td class="number">0.25 USD</td><td class="number">2.50 USD</td>' in page
+    assert "Total: 2.50 USD." in page
+    assert "Unconfirmed prices as of 2026-11-01: hosted." in page
+    assert "10 clips would cost 2.50 USD, which is over the budget of 1.00 USD." in page
+    assert "Enter a smaller number of clips, or raise the setting REELMILL_BUDGET." in page
+    assert "--budget" not in page

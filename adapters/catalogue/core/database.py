@@ -1,8 +1,9 @@
 """A database connection pool, its transactions, and the base of the catalogue's parts."""
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TypeVar
 
@@ -29,6 +30,9 @@ class Database:
         self.access = access
         self.engine = with_access(engine, access)
         self._writer = writing(self.engine)
+        # SQLite has one writer. A thread that finds the database locked sleeps up to 0.1 s between two tries, so that
+        # the threads of a process take turns here instead.
+        self._turns: AbstractContextManager[object] = threading.RLock() if self.dialect == "sqlite" else nullcontext()
 
     @property
     def url(self) -> str:
@@ -69,7 +73,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that writes, and commit it at the end; then remember the new end of the log."""
-        with our_errors(self.engine), self._writer.begin() as connection:
+        with self._turns, our_errors(self.engine), self._writer.begin() as connection:
             connection.info.pop(_LOG_END, None)
             yield connection
             end = connection.info.pop(_LOG_END, None)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select, text
 
 from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.tables import device_use, provider_jobs, runs
@@ -17,6 +17,7 @@ from manifests.hosted.job_errors import BudgetReachedError, CurrencyError, Unkno
 from manifests.hosted.provider_job import JobTotal
 
 _FREE = frozenset({JobState.REFUSED, JobState.CANCELLED})
+_WASTED = frozenset({JobState.FAILED, JobState.LOST})
 _MONEY_LOCKS = 7_335_138
 """Namespace of PostgreSQL's advisory locks on the money of a run."""
 _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_micros)
@@ -25,10 +26,18 @@ _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_m
 
 def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list[JobTotal]:
     """Return money and number of jobs by provider, card and currency."""
+    return job_totals_by(connection, literal(""), *conditions).get("", [])
+
+
+def job_totals_by(
+    connection: Connection, key: ColumnElement[str], *conditions: ColumnElement[bool]
+) -> dict[str, list[JobTotal]]:
+    """Return money and number of jobs by provider, card and currency, for each value of a column."""
     by = (provider_jobs.c.provider, provider_jobs.c.card, provider_jobs.c.currency)
     cost = provider_jobs.c.cost_micros
     query = (
         select(
+            key.label("key"),
             *by,
             provider_jobs.c.state,
             func.count().label("jobs"),
@@ -38,24 +47,31 @@ def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list
             func.sum(provider_jobs.c.reserved_micros).label("reserved"),
         )
         .where(*conditions)
-        .group_by(*by, provider_jobs.c.state)
-        .order_by(*by)
+        .group_by("key", *by, provider_jobs.c.state)
+        .order_by("key", *by)
     )
-    grouped: defaultdict[tuple[str, str, str], list[Any]] = defaultdict(list)
+    grouped: defaultdict[tuple[str, str, str, str], list[Any]] = defaultdict(list)
     for row in connection.execute(query):
-        grouped[row.provider, row.card, row.currency].append(row)
-    return [_total(key, rows) for key, rows in grouped.items()]
+        grouped[row.key, row.provider, row.card, row.currency].append(row)
+    totals: defaultdict[str, list[JobTotal]] = defaultdict(list)
+    for (value, *rest), rows in grouped.items():
+        totals[value].append(_total(tuple(rest), rows))
+    return dict(totals)
 
 
-def _total(key: tuple[str, str, str], rows: list[Any]) -> JobTotal:
+def _total(key: tuple[str, ...], rows: list[Any]) -> JobTotal:
     ended = [row for row in rows if row.state not in BUSY]
+    provider, card, currency = key
     return JobTotal(
-        *key,
+        provider,
+        card,
+        currency,
         spent_micros=sum(int(row.spent) for row in rows),
         estimated_micros=sum(int(row.estimated or 0) for row in rows),
         reserved_micros=sum(int(row.reserved) for row in rows if row.state in BUSY),
         jobs={row.state: row.jobs for row in rows},
         unknown=sum(row.jobs - row.known for row in ended if row.state not in _FREE),
+        wasted_micros=sum(int(row.spent) for row in ended if row.state in _WASTED),
     )
 
 

@@ -13,8 +13,8 @@ from manifests.errors import NotFoundError
 from manifests.hosted.job_errors import AccountBusyError, AccountPausedError
 from manifests.hosted.provider_job import JobLimits, ProviderAccount
 
-RESUMED = "provider account resumed"
-"""Action of the entry about an account that a person has resumed."""
+PAUSED, RESUMED = "provider account paused", "provider account resumed"
+"""Actions of the entries about accounts that a person has paused or resumed."""
 _MINUTE_S, _DAY_S = 60.0, 86_400.0
 _table = provider_accounts.c
 
@@ -41,12 +41,19 @@ class ProviderAccounts(CataloguePart):
             _ensure(connection, provider)
             _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
 
-    def pause(self, provider: str, cause: str, why: str) -> bool:
-        """Submit no jobs to an account until a person resumes it; return False if it was paused already."""
+    def pause(self, provider: str, cause: str, why: str, actor: str = "") -> bool:
+        """Submit no jobs to an account until a person resumes it; return False if it was paused already.
+
+        Args:
+            actor: the person who pauses it, with an audit entry; empty if its provider's answer is the reason.
+        """
         values = {"paused_at": database_now(), "paused_cause": str(cause), "paused_why": clean(why)}
         with self._db.writing() as connection:
             _ensure(connection, provider)
-            return _set(connection, provider, _table.paused_at.is_(None), **values) == 1
+            is_new = _set(connection, provider, _table.paused_at.is_(None), **values) == 1
+            if is_new and actor:
+                append(connection, actor, PAUSED, [(provider, {"why": clean(why)})])
+        return is_new
 
     def slow_down(self, provider: str, seconds: float) -> None:
         """Submit no jobs to an account for this many seconds; an account that is slowed down for longer stays so."""
@@ -82,10 +89,7 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
     if row is None:
-        raise NotFoundError(
-            f"No job was submitted to an account {provider[:80]!r}. List the jobs and their accounts with "
-            "`reelmill jobs list`."
-        )
+        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill providers list`.")
     return _account(row)
 
 

@@ -21,7 +21,7 @@ from adapters.catalogue.work.job_changes import (
     refused,
     write,
 )
-from adapters.catalogue.work.job_money import job_totals
+from adapters.catalogue.work.job_money import job_totals, job_totals_by
 from adapters.catalogue.work.job_reservations import reserve_job
 from adapters.catalogue.work.job_rows import job_from, lock_job, unknown_job
 from manifests.costs.money import Money
@@ -267,6 +267,16 @@ class ProviderJobs(CataloguePart):
         ]
         with self._db.reading() as connection:
             return job_totals(connection, *conditions)
+
+    def money_by_campaign(self) -> dict[str, _Totals]:
+        """Return money and number of jobs of every campaign that has any, by campaign id."""
+        with self._db.reading() as connection:
+            return job_totals_by(connection, _job.campaign_id)
+
+    def money_of_runs(self, run_ids: Collection[str]) -> dict[str, _Totals]:
+        """Return money and number of jobs of these runs, by run id; runs without jobs are left out."""
+        with self._db.reading() as connection:
+            return job_totals_by(connection, _job.run_id, _job.run_id.in_(run_ids))
 
     def _end(
         self,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.sheets.package.hyperlinks import number_of_hyperlinks
@@ -24,7 +25,7 @@ from manifests.sheet.table import letter
 MAX_COLUMN = 16_384
 _PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 
-Value = str | int | float | None
+Value = str | int | float | Decimal | None
 
 
 class NewCell(NamedTuple):
@@ -46,7 +47,7 @@ def cell_xml(row: int, column: int, cell: NewCell, prefix: str = "") -> str:
         return f"<{head}/>"
     if isinstance(cell.value, str):
         return f'<{head} t="inlineStr"><{p}is><{p}t xml:space="preserve">{content(cell.value)}</{p}t></{p}is></{p}c>'
-    return f"<{head}><{p}v>{cell.value!r}</{p}v></{p}c>"
+    return f"<{head}><{p}v>{cell.value}</{p}v></{p}c>"
 
 
 def row_xml(row: int, cells: Mapping[int, NewCell], prefix: str = "") -> str:

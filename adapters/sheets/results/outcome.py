@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.sheets.escaping import cell_value, escape_formula
 from adapters.sheets.results.link import MAX_LINKS, target_of
+from manifests.costs.sums import Sums, sums_text
 from manifests.states import NOT_NEEDED
 
 MAX_CELL = 32_000
@@ -20,6 +22,8 @@ RESULTS = {
     "Reelmill credential SHA-256": 24,
     "Reelmill device seconds": 10,
     "Reelmill cost": 8,
+    "Reelmill currency": 8,
+    "Reelmill cost basis": 12,
     "Reelmill why": 60,
     "Reelmill notice": 60,
 }
@@ -37,15 +41,19 @@ CLIPS = {
     "Credential SHA-256": 24,
     "Device seconds": 10,
     "Cost": 8,
+    "Currency": 8,
+    "Cost basis": 12,
+    "Provider": 12,
     "Why": 60,
 }
 """Headers of the list of clips with their widths. None of them is that of a prompt, so it is never read as a sheet."""
-EARLIER_CLIPS = tuple(name for name in CLIPS if name != "Filled-in prompt")
+_WITHOUT_MONEY = tuple(name for name in CLIPS if name not in ("Currency", "Cost basis", "Provider"))
+EARLIER_CLIPS = (_WITHOUT_MONEY, tuple(name for name in _WITHOUT_MONEY if name != "Filled-in prompt"))
 """Headers of the list of clips in copies that earlier versions have written."""
 
 _BETWEEN = " | "
 
-Value = str | int | float | None
+Value = str | int | float | Decimal | None
 
 
 class Result(NamedTuple):
@@ -75,7 +83,8 @@ class Outcome:
         notice: notice that a licence requires wherever the clips are shown; empty if none is required.
         urls: URLs of all published clips, the best one first.
         device_seconds: device time of the row's clips; None if none was generated.
-        cost: price of that time; None if no price is known.
+        cost: of the row's clips, one amount for each currency; empty if it is not known.
+        cost_basis: ``device time``, ``billed`` or ``estimated``.
     """
 
     status: str
@@ -88,7 +97,8 @@ class Outcome:
     notice: str = ""
     urls: tuple[str, ...] = ()
     device_seconds: float | None = None
-    cost: float | None = None
+    cost: Sums = ()
+    cost_basis: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -103,7 +113,8 @@ class Outcome:
             Result(_listed(self.urls)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
-            Result(_rounded(self.cost, 4)),
+            *_money(self.cost),
+            Result(self.cost_basis),
             Result(self.why),
             Result(self.notice),
         )
@@ -119,7 +130,9 @@ class ClipResult:
         state: state of the variant, such as published, or ``not needed`` if no run generates it.
         score: prompt_adherence, -1..1; None if it was not scored.
         device_seconds: device time; None if it was not generated.
-        cost: price of that time; None if no price is known.
+        cost: one amount for each currency; empty if it is not known.
+        cost_basis: ``device time``, ``billed`` or ``estimated``.
+        provider: the account that was billed; empty for device time.
         why: why it failed; empty if it passed.
         prompt: the prompt with the values of its columns.
     """
@@ -134,7 +147,9 @@ class ClipResult:
     url: str = ""
     credential_sha256: str = ""
     device_seconds: float | None = None
-    cost: float | None = None
+    cost: Sums = ()
+    cost_basis: str = ""
+    provider: str = ""
     why: str = ""
     prompt: str = ""
 
@@ -154,7 +169,9 @@ class ClipResult:
             Result(self.url, link=target_of(self.url)),
             Result(self.credential_sha256),
             Result(_rounded(self.device_seconds, 2)),
-            Result(_rounded(self.cost, 4)),
+            *_money(self.cost),
+            Result(self.cost_basis),
+            Result(self.provider),
             Result(self.why),
         )
 
@@ -194,6 +211,15 @@ def shortened(text: str) -> str:
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
+
+
+def _money(sums: Sums) -> tuple[Result, Result]:
+    """Return the cells of an amount and its currency; amounts of several currencies are a text."""
+    paid = [amount for amount in sums if amount.micros] or list(sums[:1])
+    currencies = ", ".join(amount.currency for amount in paid)
+    if len(paid) > 1:
+        return Result(sums_text(paid)), Result(currencies)
+    return Result(paid[0].amount if paid else None), Result(currencies)
 
 
 def _listed(urls: tuple[str, ...]) -> str:

@@ -168,7 +168,7 @@ def _is_ours(table: Table, title: str) -> bool:
         found = read_table(table.path, ReadingOptions(tab=title))
     except SheetError:
         return False
-    return found.columns in (tuple(CLIPS), EARLIER_CLIPS)
+    return found.columns in (tuple(CLIPS), *EARLIER_CLIPS)
 
 
 def _kept(table: Table) -> list[int]:

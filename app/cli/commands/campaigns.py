@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,8 +19,8 @@ from app.cli.options import (
     CAMPAIGN_HELP,
     AsJson,
     BucketOption,
+    Budget,
     BudgetHours,
-    BudgetMoney,
     CampaignName,
     Encoding,
     Endpoint,
@@ -35,17 +35,18 @@ from app.cli.options import (
     Tab,
     Until,
 )
-from app.cli.output import say, say_json, seconds_text, states_text, warn
+from app.cli.output import say, say_json, states_text, warn
+from app.cli.plan_text import plan_json, plan_sentence, show_plan_details
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
-from app.report.cost import cost_json, cost_text
 from app.report.report import report_of
+from app.report.spending import cost_json, spending_of
 from app.session import Session
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips
+from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet, submit
 from manifests.errors import ModelError, ReelmillError
-from manifests.pluralize import count_of, counted
+from manifests.pluralize import counted
 from manifests.sheet.reading import ReadingOptions
 from manifests.states import UNFINISHED, State
 from manifests.variant import PlannedVariant
@@ -61,7 +62,6 @@ from tasks.runtime.campaign_status import FAILED, stage_of, status_of
 from tasks.runtime.readiness import ReadyState, pauses_of, problems_of, unknown_providers
 from tasks.runtime.steering import resume_campaign
 
-SHOWN_BRIEFS = 40
 TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
 
 
@@ -74,14 +74,14 @@ def plan(
     tab: Tab = None,
     include_hidden: IncludeHidden = False,
     encoding: Encoding = None,
-    budget_money: BudgetMoney = None,
+    budget: Budget = None,
     prompts: Annotated[
         bool, typer.Option("--prompts", help=f"List the prompts after filling in; at most {MAX_PROMPTS:,}.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
-    session = Session.open(model=model, max_variants=max_variants, budget_money=budget_money)
+    session = Session.open(model=model, max_variants=max_variants, budget=budget)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
@@ -100,6 +100,7 @@ def plan(
         session.resources,
         _noting(asked, listed) if prompts else asked,
         satisfied_by(session.resources, intake),
+        wanting_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)
@@ -107,7 +108,7 @@ def plan(
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
-        say_json({**head, **_plan_json(preview), "waiting": waiting, **more})
+        say_json({**head, **plan_json(preview), "waiting": waiting, **more})
     else:
         fits = preview.asked <= session.settings.max_variants  # otherwise, check_cap below reports the error
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, reading)
@@ -138,7 +139,7 @@ def run(
     priority: Priority = None,
     until: Until = None,
     budget_hours: BudgetHours = None,
-    budget_money: BudgetMoney = None,
+    budget: Budget = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -152,7 +153,7 @@ def run(
         "bucket_endpoint": endpoint,
         "max_variants": max_variants,
         "review": review,
-        "budget_money": budget_money,
+        "budget": budget,
     }
     session = Session.open(**overrides)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
@@ -200,8 +201,9 @@ def status(
         return
     rows = [(row, catalogue.progress.tally(row.campaign_id)) for row in catalogue.campaigns.all()]
     stages = {row.campaign_id: stage_of(catalogue, row) for row, _ in rows}
-    used, prices = catalogue.device_use.by_campaign(), session.prices
-    uses = {row.campaign_id: used.get(row.campaign_id, []) for row, _ in rows}
+    used, jobs, prices = catalogue.device_use.by_campaign(), catalogue.provider_jobs.money_by_campaign(), session.prices
+    names = [row.campaign_id for row, _ in rows]
+    spent = {name: spending_of(used.get(name, []), prices, jobs.get(name, [])) for name in names}
     if as_json:
         say_json(
             [
@@ -210,14 +212,14 @@ def status(
                     "name": row.name,
                     "states": states,
                     "status": stages[row.campaign_id],
-                    **cost_json(uses[row.campaign_id], prices),
+                    **cost_json(spent[row.campaign_id], prices, states.get(State.PUBLISHED, 0)),
                     **standing_json(row),
                 }
                 for row, states in rows
             ]
         )
     elif rows:
-        has_prices = prices.are_known
+        has_prices = prices.are_known or bool(jobs)
         show_table(
             ["campaign", "status", "priority", "variants", "states", *(["cost"] if has_prices else [])],
             [
@@ -227,7 +229,7 @@ def status(
                     row.priority,
                     sum(states.values()),
                     states_text(states),
-                    *([cost_text(uses[row.campaign_id], prices)] if has_prices else []),
+                    *([spent[row.campaign_id].text] if has_prices else []),
                 )
                 for row, states in rows
             ],
@@ -270,7 +272,7 @@ def resume(
     priority: Priority = None,
     until: Until = None,
     budget_hours: BudgetHours = None,
-    budget_money: BudgetMoney = None,
+    budget: Budget = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -278,13 +280,13 @@ def resume(
 
     Generates planned variants, then signs and publishes approved clips.
     """
-    session, campaign_id = Session.of_campaign(campaign, budget_money=budget_money)
+    session, campaign_id = Session.of_campaign(campaign, budget=budget)
     bounds = bounds_of(until, budget_hours, session.settings.timezone)
     if not if_active:
         resume_campaign(session.catalogue, campaign_id, actor_name(), reopen)
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
-    outcome = run_campaign(session, campaign_id, as_json, {"budget_money": budget_money}, bounds)
+    outcome = run_campaign(session, campaign_id, as_json, {"budget": budget}, bounds)
     close_campaign(session, campaign_id, None, out, as_json, outcome)
 
 
@@ -320,13 +322,6 @@ def _retried_text(retried: Retried) -> str:
         f"{counted(same_seed, 'variant{s} {are} retried')} with the same seed, "
         f"{counted(new_seed, 'variant{s}')} with a new seed."
     )
-
-
-def _plan_json(preview: Plan) -> dict[str, Any]:
-    plain = asdict(preview)
-    del plain["costs"]
-    currency = preview.costs.prices.currency
-    return {**plain, "device_seconds": preview.device_seconds, "money": preview.money, "currency": currency}
 
 
 def _warn_of_licences(session: Session, campaign_id: str) -> None:
@@ -366,9 +361,9 @@ def _run_command(
 
 
 def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) -> None:
-    say(_plan_sentence(preview, command))
+    say(plan_sentence(preview, command))
     say(reading_line(intake))
-    _show_plan_details(intake, preview)
+    show_plan_details(intake, preview)
     folders = session.settings.model_folders
     cards = [get_card(name, folders).with_profile(session.settings.profile) for name in preview.by_card]
     scorers = [get_scorer_card(name, folders) for name in {card.scorer: None for card in cards}]
@@ -381,37 +376,3 @@ def _show_plan(session: Session, intake: Intake, preview: Plan, command: str) ->
         *waiting_sentences(preview.by_card, clearances_of(session.resources)),
     ):
         warn(f"Warning: {sentence}")
-
-
-def _plan_sentence(preview: Plan, command: str) -> str:
-    """Return what a run would generate, how long it would take, and how to start it."""
-    counts = f"{count_of(preview.to_make, 'clip')} to generate, {preview.generated:,} already generated."
-    if not preview.to_make:
-        return counts
-    seconds = preview.device_seconds
-    price = f", cost {preview.costs.prices.text(preview.money)}" if preview.money is not None else ""
-    time = "unknown" if seconds is None else f"{seconds_text(seconds)}{price}"
-    start = f" Start with `{command}`." if command else ""
-    return f"{counts} Estimated device time: {time}.{start}"
-
-
-def _show_plan_details(intake: Intake, preview: Plan) -> None:
-    briefs = list(preview.by_brief.items())
-    say()
-    show_table(["brief", "variants"], briefs[:SHOWN_BRIEFS])
-    if len(briefs) > SHOWN_BRIEFS:
-        say(f"and {count_of(len(briefs) - SHOWN_BRIEFS, 'more brief')}")
-    say(
-        f"\nCampaign {intake.campaign.campaign_id}: {count_of(preview.asked, 'variant')} requested"
-        f"{f', {preview.distinct:,} distinct' if preview.distinct < preview.asked else ''}, "
-        f"{count_of(preview.shards, 'shard')} to generate."
-    )
-    if preview.skipped:
-        say(f"Skipped: {states_text(preview.skipped)}.")
-    for name, estimate in preview.estimates.items():
-        seconds = estimate.device_seconds
-        time = "" if seconds is None else f", {seconds_text(seconds)}"
-        if estimate.money is not None and estimate.price_h is not None:
-            prices = preview.costs.prices
-            time += f", cost {prices.text(estimate.money)} at {prices.text(estimate.price_h)} an hour"
-        say(f"{name}: {count_of(preview.by_card[name], 'clip')}{time} ({estimate.basis}).")

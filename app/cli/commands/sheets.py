@@ -18,7 +18,7 @@ from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
-from tasks.runtime.readiness import problems_of
+from tasks.runtime.readiness import problems_in_briefs
 
 
 def init(
@@ -58,7 +58,7 @@ def validate(
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     too_many = _too_many(checked, session.settings.max_variants)
-    unready = _unready(session, checked)
+    unready = problems_in_briefs(session.resources, checked.briefs, session.settings.model)
     rows = intake.row_count
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
@@ -90,12 +90,6 @@ def validate(
         say(_summary(rows, len(checked.briefs), errors, len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows) or too_many:
         raise typer.Exit(1)
-
-
-def _unready(session: Session, checked: Checked) -> list[str]:
-    """Return why hosted models of a sheet cannot be used yet, one sentence each."""
-    names = {name for brief in checked.briefs for name in brief.models or (session.settings.model,)}
-    return [found.problem for _, found in problems_of(session.resources, sorted(names))]
 
 
 def _too_many(checked: Checked, max_variants: int) -> str:

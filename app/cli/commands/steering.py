@@ -14,7 +14,7 @@ from app.cli.options import CAMPAIGN_HELP, PRIORITY_HELP, AsJson, CampaignName
 from app.cli.output import say, say_json, seconds_text
 from app.cli.run_outcome import standing_text
 from app.cli.table import show_table
-from app.report.cost import cost_json, cost_text
+from app.report.spending import cost_json, spending_of
 from app.session import Session
 from manifests.nightly.night import zone_of
 from manifests.pluralize import count_of, counted
@@ -101,22 +101,23 @@ def runs(
     rows = catalogue.runs.all(campaign_id, limit=limit)
     live = {run.run_id for run in catalogue.runs.live()}
     session.settle()
-    uses, prices = catalogue.device_use.of_runs([run.run_id for run in rows]), session.prices
+    run_ids = [run.run_id for run in rows]
+    uses, jobs = catalogue.device_use.of_runs(run_ids), catalogue.provider_jobs.money_of_runs(run_ids)
+    prices = session.prices
+    spent = {key: spending_of(uses.get(key, []), prices, jobs.get(key, [])) for key in run_ids}
+    has_prices = prices.are_known or bool(jobs)
     if as_json:
         say_json(
-            [
-                {**asdict(run), "outcome": _outcome(run, live), **cost_json(uses.get(run.run_id, []), prices)}
-                for run in rows
-            ]
+            [{**_run_json(run), "outcome": _outcome(run, live), **cost_json(spent[run.run_id], prices)} for run in rows]
         )
     elif rows:
         zone = session.settings.timezone
         show_table(
-            ["run", "campaign", "started", "outcome", "clips", "device time", *(["cost"] if prices.are_known else [])],
+            ["run", "campaign", "started", "outcome", "clips", "device time", *(["cost"] if has_prices else [])],
             [
                 (
                     *_cells(run, live, zone),
-                    *([cost_text(uses.get(run.run_id, []), prices)] if prices.are_known else []),
+                    *([spent[run.run_id].text] if has_prices else []),
                 )
                 for run in rows
             ],
@@ -145,6 +146,10 @@ def _found(reference: str) -> tuple[Catalogue, CampaignRow]:
     return catalogue, catalogue.campaigns.get(reference)
 
 
+def _run_json(run: RunRow) -> dict[str, Any]:
+    return {**asdict(run), "budget": run.budget._asdict() if run.budget else None}
+
+
 def _outcome(run: RunRow, live: set[str]) -> str:
     """Return how a run ended, or ``running``, or ``silent`` if its heartbeat has stopped."""
     return run.outcome or ("running" if run.run_id in live else "silent")
@@ -166,5 +171,5 @@ def _detail(run: RunRow, zone: str) -> str:
     shards = [f"{count_of(run.working, 'shard')} running, {run.waiting:,} waiting"] if not run.ended_at else []
     until = [f"until {datetime.fromtimestamp(run.until, zone_of(zone)):%Y-%m-%d %H:%M}"] if run.until else []
     budget = [f"budget {run.budget_s / 3600:g} device hours"] if run.budget_s else []
-    money = [f"budget {run.prices.text(run.budget_money)}"] if run.budget_money else []
+    money = [f"budget {run.budget}"] if run.budget else []
     return ", ".join(shards + until + budget + money)

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from adapters.catalogue import CampaignRow, Catalogue
-from app.report.cost import cost_text
+from app.report.spending import NOTHING, Spending, spending_of
 from manifests.costs.prices import Prices
 from manifests.goals.want import good_in
 from manifests.states import NOT_NEEDED, UNDELIVERED, UNFINISHED, State, done_in, unfinished_in
@@ -27,7 +27,7 @@ class CampaignStats:
     Attributes:
         states: number of clips by state.
         device_seconds: all device time that the campaign has caused.
-        cost: cost of that time as text; empty if nothing was used, or if the price of a device is not known.
+        spending: all money that the campaign has caused.
         has_failed: whether the last run failed, so that nothing continues it without a person.
         eta_s: seconds until all clips are generated, at the pace of the last minutes; None if nothing was generated.
     """
@@ -35,9 +35,9 @@ class CampaignStats:
     row: CampaignRow
     states: dict[str, int]
     device_seconds: float
-    cost: str
     eta_s: float | None
     has_failed: bool = False
+    spending: Spending = NOTHING
 
     @property
     def total(self) -> int:
@@ -82,6 +82,16 @@ class CampaignStats:
         """Number of published clips."""
         return self.states.get(State.PUBLISHED, 0)
 
+    @property
+    def cost(self) -> str:
+        """All money as text; empty if nothing was used, or if no price is known."""
+        return self.spending.text
+
+    @property
+    def cost_of_each(self) -> str:
+        """Cost of each published clip as text; empty if there are none, or if no price is known."""
+        return self.spending.each_text(self.published)
+
 
 class StatsCache:
     """Cache results by key for CACHE_FACTOR times their computing time; concurrent requests compute a result once."""
@@ -121,10 +131,10 @@ class _Slot:
 def stats_of(catalogue: Catalogue, prices: Prices, row: CampaignRow) -> CampaignStats:
     """Compute the statistics of a campaign."""
     states = catalogue.progress.tally(row.campaign_id)
-    uses = catalogue.device_use.of_campaign(row.campaign_id)
+    uses, jobs = catalogue.device_use.of_campaign(row.campaign_id), catalogue.provider_jobs.money(row.campaign_id)
     left = unfinished_in(states)
     pace = catalogue.campaign_stats.pace(row.campaign_id) if left else 0.0
     has_failed = stage_of(catalogue, row) == FAILED
-    seconds = sum(use.seconds for use in uses)
-    cost = cost_text(uses, prices) if uses else ""
-    return CampaignStats(row, states, seconds, cost, left / pace if pace else None, has_failed)
+    spending = spending_of(uses, prices, jobs)
+    eta_s = left / pace if pace else None
+    return CampaignStats(row, states, spending.device_seconds, eta_s, has_failed, spending)

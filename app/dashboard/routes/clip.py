@@ -23,6 +23,8 @@ from app.dashboard.filters import parse_query
 from app.dashboard.not_needed import not_needed_of
 from app.dashboard.routes.media import published_key, published_path
 from app.dashboard.templating import page
+from manifests.clip import Clip
+from manifests.costs.money import Money
 from manifests.errors import CredentialError
 from manifests.gate import LIMITS, Gate
 from manifests.states import State
@@ -208,6 +210,16 @@ def _settings(row: VariantRow) -> dict[str, Any]:
     facts = {name: clip[name] for name in CLIP_FACTS if clip.get(name)}
     if "size" in facts:
         facts["size"] = f"{facts['size'] / 1000:,.0f} kB"
+    if row.clip and row.clip.provider:
+        facts |= {"provider": row.clip.provider, "provider job": row.clip.job_id, "cost": _cost_text(row.clip)}
     if facts.get("codec") == "hevc":
         facts["codec"] = HEVC_NOTE
     return inputs | {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
+
+
+def _cost_text(clip: Clip) -> str:
+    """Return what a provider has billed for a clip."""
+    if clip.cost_micros is None:
+        return "not known"
+    cost = Money(clip.cost_micros, clip.currency)
+    return f"{cost} (estimated: the provider has not reported it)" if clip.cost_is_estimate else str(cost)

@@ -21,7 +21,8 @@ from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips
+from app.report.plan_prices import price_notes, shown_prices, total_text
+from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet
 from manifests.errors import (
     OverBudgetError,
@@ -47,6 +48,7 @@ from tasks.intake.sheet_store import (
 )
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import Plan
+from tasks.runtime.readiness import pauses_of, problems_in_briefs
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN_ROWS = 200
@@ -168,7 +170,13 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         total=intake.row_count,
         plan=plan,
         problem=unread or problem,
+        unready=problems_in_briefs(
+            deps.session.resources, intake.checked.briefs, deps.session.settings.model, pauses_of(deps.catalogue)
+        ),
         over_budget=_over_budget(deps, plan),
+        priced=shown_prices(plan) if plan else (),
+        plan_total=total_text(plan) if plan else "",
+        price_notes=list(price_notes(plan)) if plan else [],
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
         chosen=chosen,
@@ -297,7 +305,13 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Plan | None, str]:
         campaign_id = intake.campaign.campaign_id
         owner = "" if shares_clips(session.settings, session.resources, campaign_id) else campaign_id
         planned = expand(briefs, session.cards, session.settings.model, session.settings.profile, owner)
-        plan = plan_of(session.settings, session.resources, planned, satisfied_by(session.resources, intake))
+        plan = plan_of(
+            session.settings,
+            session.resources,
+            planned,
+            satisfied_by(session.resources, intake),
+            wanting_in(briefs),
+        )
         check_cap(briefs, session.settings.max_variants)
     except PlanError as error:
         return None, str(error)

@@ -7,8 +7,6 @@ MOST_S = 60.0
 MOST_RETRY_AFTER_S = 300.0
 """Longest wait that a provider may ask for; then it is asked again."""
 JITTER = 0.1
-EARLY = 0.9
-"""The first poll is sent after this share of the shortest time that recent jobs took."""
 MOST_FIRST_POLL_S = 120.0
 
 
@@ -33,11 +31,11 @@ def asked_delay(retry_after_s: float | None, number: int) -> float:
     return min(max(retry_after_s, FIRST_S), MOST_RETRY_AFTER_S)
 
 
-def first_poll(poll_s: float, shortest_s: float) -> float:
+def first_poll(poll_s: float, quick_s: float) -> float:
     """Return the delay before a job's first poll.
 
     Args:
         poll_s: the card's seconds between two polls.
-        shortest_s: the shortest time that recent jobs of the card took.
+        quick_s: the time that the quicker ones of recent jobs took.
     """
-    return max(jittered(poll_s), min(shortest_s * EARLY, MOST_FIRST_POLL_S))
+    return max(jittered(poll_s), min(quick_s - poll_s, MOST_FIRST_POLL_S))

@@ -1,6 +1,7 @@
 """A job of the lane, from its lease to its outcome, and what happens to it next."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class Flight:
         word: the last status word that was recorded.
         recorded_at: when, by the monotonic clock.
         polls: number of polls by this process.
+        accepted_at: when the provider accepted it from this process, by the monotonic clock.
     """
 
     job: Job
@@ -45,8 +47,9 @@ class Flight:
     renewals: int = 0
     waits: bool = False
     word: str = ""
-    recorded_at: float = 0.0
+    recorded_at: float = field(default_factory=time.monotonic)
     polls: int = 0
+    accepted_at: float | None = None
 
     @property
     def known_job(self) -> ProviderJob:
@@ -110,7 +113,7 @@ Next = Later | ToFetch | Staged | FailedFor | PutBack
 
 
 class Halt(NamedTuple):
-    """Why no more jobs are submitted to this card.
+    """Why the lane does not submit further jobs to this card.
 
     Attributes:
         error: raised when the lane ends.
@@ -135,6 +138,6 @@ class LaneControl:
     invalid: int = 0
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
-        """Submit no more jobs."""
+        """Stop submitting jobs."""
         if self.halt is None or (abandon and not self.halt.abandon):
             self.halt = Halt(problem, error, abandon)

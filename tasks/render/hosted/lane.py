@@ -6,6 +6,7 @@ fetch and judge clips, and the writer records outcomes in batches, as it does fo
 
 import queue
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -54,6 +55,8 @@ WAKE_S = 1.0
 LOOK_S = 1.0
 """Seconds until other jobs are looked for again after none could be chosen."""
 MAX_FLIGHTS = 256
+SPARE = 4
+"""Variants that are leased before there is a place for them, so that a free place does not wait for a lease."""
 STUCK_S = 20.0
 """Seconds without room in the account after which its jobs are examined."""
 BUDGET = "budget"
@@ -117,6 +120,7 @@ class Lane:
         )
         self._flights: set[Flight] = set()
         self._at_provider: set[Flight] = set()
+        self._ready: deque[Flight] = deque()
         self._problems: list[Problem] = []
         self._failure: BaseException | None = None
         self._turn = GO
@@ -159,6 +163,7 @@ class Lane:
         if self._must_stop():
             return False
         has_leased = self._lease_more()
+        self._start_ready()
         wait_s = self._schedule.start_due()
         if not self._flights and not has_leased:
             return self._may_submit() and self._selection.wait()
@@ -187,7 +192,7 @@ class Lane:
 
     def _lease_more(self) -> bool:
         """Lease as many variants as can be submitted now, or adopted; return whether there were some to try."""
-        number = self._adoptable or self._places()
+        number = self._adoptable or self._wanted()
         is_early = not self._adoptable and time.monotonic() < self._choose_at
         if number <= 0 or is_early or not self._turn.may_work or not (self._adoptable or self._may_submit()):
             return False
@@ -200,6 +205,21 @@ class Lane:
             self._choose_at = time.monotonic() + LOOK_S
         self._begin(jobs, leases)
         return bool(jobs)
+
+    def _wanted(self) -> int:
+        """Return how many variants to lease now: for the free places, and a few more."""
+        missing = self._places() - len(self._ready)
+        spare = 0 if self._provider.limits.per_minute else min(SPARE, self._concurrency)
+        return missing + spare if missing >= 0 and self._places() > 0 else 0
+
+    def _start_ready(self) -> None:
+        """Begin with as many leased variants as there are places; release them if jobs are not submitted any longer."""
+        if not self._may_submit():
+            self._flights.difference_update(self._ready)
+            self._release(self._ready)
+            self._ready.clear()
+        for _ in range(min(self._places(), len(self._ready))):
+            self._continue(self._ready.popleft(), Later(Step.BEGIN))
 
     def _places(self) -> int:
         """Return how many more jobs the account may allow this lane now; the catalogue decides."""
@@ -239,8 +259,10 @@ class Lane:
             self._flights.add(flight)
             if clip or self._is_staged(lease):
                 self._continue(flight, Staged())
-            else:
+            elif flight.provider_job is not None:
                 self._continue(flight, Later(Step.BEGIN))
+            else:
+                self._ready.append(flight)
 
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
@@ -292,6 +314,8 @@ class Lane:
     def _release(self, flights: Iterable[Flight]) -> None:
         """Release leases; the jobs of the variants stay open, and the next run adopts them."""
         released = list(flights)
+        if not released:
+            return
         self._catalogue.leases.release(flight.lease for flight in released)
         for flight in released:
             self._ended.put(NotLeased(flight.job))
@@ -305,7 +329,8 @@ class Lane:
 
     def _check_stuck(self) -> None:
         """Stop if all places of the account are taken by jobs that nobody follows."""
-        if time.monotonic() - self._moved_at < STUCK_S or not all(flight.waits for flight in self._flights):
+        is_waiting = bool(self._at_provider) and all(flight.waits for flight in self._at_provider)
+        if time.monotonic() - self._moved_at < STUCK_S or not is_waiting:
             return
         self._moved_at = time.monotonic()
         busy = self._catalogue.provider_jobs.list(BUSY, provider=self._provider.card.provider, limit=MAX_FLIGHTS)

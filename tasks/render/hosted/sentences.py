@@ -51,7 +51,7 @@ def invalid_text(card: HostedCard, refusal: Refused, number: int) -> str:
     """Return that several requests in a row were refused."""
     return (
         f"{card.provider} has refused {number} requests of the card {card.name} in a row as invalid{_said(refusal)}. "
-        "No more are sent. Check the card, then run `reelmill retry CAMPAIGN --failed`."
+        "Reelmill stops sending them. Check the card, then run `reelmill retry CAMPAIGN --failed`."
     )
 
 
@@ -86,7 +86,7 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
         return f"{jobs} done, but not fetched{why}. Run the same command again to fetch them without paying again"
     if kind is ProblemKind.FULL:
         return f"all places of the account {provider} are taken by unsettled jobs. Show them with `reelmill jobs list`"
-    return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill jobs resume {provider}`"
+    return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill providers resume {provider}`"
 
 
 def _said(refusal: Refused) -> str:

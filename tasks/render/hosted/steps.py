@@ -39,6 +39,9 @@ FULL_S = 1.0
 """Seconds until the account is asked for room again, if other hosts have its places."""
 RECORD_S = 30.0
 """Seconds between two records of an unchanged status."""
+CHANGED_S = 5.0
+"""Seconds between two records of a changed status: those of quick jobs are not worth a transaction."""
+SOONER = 0.97
 MAX_NOT_SENT = 5
 """Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
 MAX_GONE = 3
@@ -152,9 +155,10 @@ class JobSteps:
         if isinstance(answer, Accepted):
             flight.provider_job = self._stored(job.job_id, answer)
             flight.delays = self._control.invalid = 0
+            flight.accepted_at, flight.polls = time.monotonic(), 0
             if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
                 return PutBack()
-            return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.shortest_s))
+            return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
         if isinstance(answer, Unclear):
             flight.provider_job = self._jobs.uncertain(job.job_id, answer.why)
             return Later(Step.RECONCILE, backoff(flight.delays))
@@ -235,17 +239,20 @@ class JobSteps:
 
     def _record_word(self, flight: Flight, word: str) -> None:
         now = time.monotonic()
-        if word and (word != flight.word or now - flight.recorded_at > RECORD_S):
+        if word and now - flight.recorded_at > (RECORD_S if word == flight.word else CHANGED_S):
             self._jobs.polled(flight.known_job.job_id, word)
             flight.word, flight.recorded_at = word, now
 
     def _done(self, flight: Flight, status: JobStatus) -> Next:
-        """Store cost and facts first: the file can be fetched again, but they may be told only once."""
+        """Store cost and facts first: the file can be fetched again, but they may be reported only once."""
         assert status.file is not None
         job = flight.known_job
         flight.provider_job = self._jobs.done(job.job_id, status.cost, _facts(status), status.file.expires_in_s)
-        if job.state is not JobState.DONE and job.submitted_at is not None:
-            self._provider.pace.add(max(0.0, time.time() - job.submitted_at))
+        if flight.accepted_at is not None:
+            seconds = time.monotonic() - flight.accepted_at
+            # A job that was done at its first poll may have been done much earlier.
+            self._provider.pace.add(seconds if flight.polls > 1 else seconds * SOONER)
+            flight.accepted_at = None
         return ToFetch(status.file)
 
     def _failed(self, flight: Flight, status: JobStatus) -> Next:

@@ -1,0 +1,238 @@
+"""`reelmill jobs`: list the jobs of providers, and decide about uncertain ones."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.commands.review import actor_name
+from app.cli.options import CAMPAIGN_HELP, AsJson
+from app.cli.output import say, say_json
+from app.cli.table import show_table
+from app.session import Session
+from manifests.errors import ReelmillError
+from manifests.hosted.job import JobState
+from manifests.hosted.provider_job import ProviderJob
+from manifests.nightly.night import zone_of
+from manifests.pluralize import any_of
+from tasks.runtime.provider_jobs import (
+    cancel_at_provider,
+    checked_ref,
+    is_overdue,
+    jobs_for_people,
+    money_text,
+    state_text,
+)
+
+jobs = typer.Typer(no_args_is_help=True, help="List the jobs of providers, and decide about uncertain ones.")
+
+OVERDUE, ALL = "overdue", "all"
+STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
+SHORT = 12
+"""Digits of a job's id in the list; they are enough to name it."""
+Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job. The first characters are enough.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
+
+@jobs.command("list")
+def list_jobs(
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="STATE", help=f"{any_of(STATES)}; default: jobs that a person has to decide."),
+    ] = None,
+    campaign: Annotated[str | None, typer.Option("--campaign", metavar="CAMPAIGN", help=CAMPAIGN_HELP)] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="NUMBER", min=1, help="Number of jobs to list, newest first.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List provider jobs; without --state, those about which a person has to decide.
+
+    A job is uncertain if it is not known whether the provider has taken it, overdue if it has not ended in time, and
+    lost if the provider no longer has its file.
+    """
+    session = Session.open()
+    campaign_id = session.catalogue.campaigns.get(campaign).campaign_id if campaign else None
+    found = _jobs(session, state, campaign_id, limit)
+    if as_json:
+        say_json([_as_json(job) for job in found])
+    elif found:
+        _show_list(found, session.settings.timezone)
+    elif state is None:
+        say("No job needs a decision. List all with `reelmill jobs list --state all`.")
+    else:
+        say("No such jobs.")
+
+
+@jobs.command()
+def show(job: Job, as_json: AsJson = False) -> None:
+    """Show all that is known about a job."""
+    session = Session.open()
+    found = session.catalogue.provider_jobs.get(job)
+    if as_json:
+        say_json(_as_json(found))
+        return
+    zone = session.settings.timezone
+    for name, value in _facts(found, zone):
+        if value:
+            say(f"{name}: {value}")
+    if advice := _advice(found):
+        say(f"\n{advice}")
+
+
+@jobs.command()
+def adopt(
+    job: Job,
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The provider's reference of the job.")],
+    as_json: AsJson = False,
+) -> None:
+    """Record that the provider has taken an uncertain job, so that the next run fetches its clip."""
+    session = Session.open()
+    found = session.catalogue.provider_jobs.get(job)
+    adopted = session.catalogue.provider_jobs.adopt(found.job_id, checked_ref(reference), actor_name())
+    if as_json:
+        say_json(_as_json(adopted))
+        return
+    say(
+        f"{adopted.job_id} is submitted as {adopted.vendor_ref}. Fetch its clip with `reelmill resume "
+        f"{adopted.campaign_id}`."
+    )
+
+
+@jobs.command()
+def discard(
+    job: Job,
+    billed: Annotated[
+        bool, typer.Option("--billed", help="The provider has billed the job; its clip is given up.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record that the provider has not taken a job, or give up its clip.
+
+    The variant may then be submitted again. Check the provider's list of jobs first: if it has taken the job after
+    all, the clip is billed twice.
+    """
+    session = Session.open()
+    found = session.catalogue.provider_jobs.get(job)
+    if not yes and not typer.confirm(_discard_question(found, billed), err=True):
+        raise ReelmillError("Nothing was changed.")
+    discarded = session.catalogue.provider_jobs.discard(found.job_id, actor_name(), is_billed=billed)
+    if as_json:
+        say_json(_as_json(discarded))
+        return
+    say(f"{discarded.job_id} is {discarded.state} ({money_text(discarded)}). The next run may submit its clip again.")
+
+
+@jobs.command()
+def cancel(job: Job, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Ask the provider to cancel a submitted job, if it is known to have a request for that."""
+    session = Session.open()
+    found = session.catalogue.provider_jobs.get(job)
+    question = f"Cancel {found.job_id} at {found.provider}? It may be billed nevertheless."
+    if not yes and not typer.confirm(question, err=True):
+        raise ReelmillError("Nothing was changed.")
+    cancel_at_provider(session.resources, found, actor_name())
+    if as_json:
+        say_json(_as_json(session.catalogue.provider_jobs.get(found.job_id)))
+        return
+    say(f"{found.provider} was asked to cancel {found.job_id}. The next run records what became of it.")
+
+
+def _jobs(session: Session, state: str | None, campaign_id: str | None, limit: int) -> list[ProviderJob]:
+    """Return the jobs to list.
+
+    Raises:
+        ReelmillError: there is no such state.
+    """
+    if state is None:
+        return jobs_for_people(session.catalogue, campaign_id, limit)
+    if state not in STATES:
+        raise ReelmillError(f"There is no state {state!r}. Use {any_of(STATES)}.")
+    every = session.catalogue.provider_jobs
+    if state == OVERDUE:
+        return [job for job in every.overdue(limit) if campaign_id in (None, job.campaign_id)]
+    return every.list(None if state == ALL else JobState(state), campaign_id, limit=limit)
+
+
+def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
+    show_table(
+        ["job", "campaign", "model", "submitted", "state", "money"],
+        [
+            (
+                job.job_id[:SHORT],
+                job.campaign_id,
+                job.card,
+                _time(job.submitted_at, zone),
+                state_text(job),
+                money_text(job),
+            )
+            for job in found
+        ],
+    )
+    reasons = [(job.job_id[:SHORT], job.error) for job in found if job.error]
+    for index, (job_id, reason) in enumerate(reasons):
+        say(f"{'' if index else chr(10)}{job_id}: {reason}", indent=2)
+    say("\n`reelmill jobs show JOB` shows the details and what can be decided.")
+
+
+def _facts(job: ProviderJob, zone: str) -> list[tuple[str, str]]:
+    return [
+        ("Job", job.job_id),
+        ("State", state_text(job)),
+        ("Why", job.error),
+        ("Provider", f"{job.provider}, {job.base_url}"),
+        ("The provider's reference", job.vendor_ref),
+        ("The provider's status", job.word),
+        ("Cause", ", ".join(part for part in (job.cause, job.code) if part)),
+        ("Model", job.card),
+        ("Campaign", job.campaign_id),
+        ("Variant", f"{job.variant_id}, attempt {job.attempt}"),
+        ("Money", money_text(job)),
+        ("Submitted", _time(job.submitted_at, zone) if job.submitted_at else "not sent"),
+        ("Last polled", _time(job.polled_at, zone)),
+        ("Due", _time(job.due_at, zone)),
+        ("Searched", f"{job.looks} times" if job.looks else ""),
+        ("Ended", _time(job.ended_at, zone)),
+        ("Fetched", _time(job.fetched_at, zone)),
+        ("Decided by", job.closed_by.removeprefix("person:")),
+    ]
+
+
+def _advice(job: ProviderJob) -> str:
+    """Return what a person can do about a job; empty if there is nothing."""
+    short = job.job_id[:SHORT]
+    if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
+        return (
+            f"Look for the job at {job.provider}, by its time and prompt. If it is there: `reelmill jobs adopt {short} "
+            f"REFERENCE`. If it is not: `reelmill jobs discard {short}`."
+        )
+    if job.state == JobState.LOST and not job.closed_by:
+        return (
+            f"The clip is lost. To generate it again, which is billed again: `reelmill jobs discard {short} --billed`."
+        )
+    if job.state == JobState.SUBMITTED and is_overdue(job):
+        return f"`reelmill resume {job.campaign_id}` polls it again. To give it up: `reelmill jobs cancel {short}`."
+    return ""
+
+
+def _discard_question(job: ProviderJob, billed: bool) -> str:
+    if billed:
+        return f"Give up {job.job_id}? Its cost ({money_text(job)}) counts as spent."
+    return (
+        f"Has {job.provider} surely not taken {job.job_id} ({money_text(job)})? If it has, the clip is billed twice. "
+        "Discard the job?"
+    )
+
+
+def _time(at: float | None, zone: str) -> str:
+    return f"{datetime.fromtimestamp(at, zone_of(zone)):%Y-%m-%d %H:%M}" if at else ""
+
+
+def _as_json(job: ProviderJob) -> dict[str, Any]:
+    """Return a job for programs, without the addresses that the provider returned, which may be signed."""
+    plain = asdict(job)
+    del plain["links"]
+    return {**plain, "state": str(job.state), "overdue": is_overdue(job), "advice": _advice(job)}

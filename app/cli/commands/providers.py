@@ -1,0 +1,67 @@
+"""`reelmill providers`: accounts at the providers of hosted models."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.commands.review import actor_name
+from app.cli.options import AsJson
+from app.cli.output import say, say_json
+from app.cli.table import show_table
+from app.provider_rows import check_provider_name, provider_rows, resume_account
+from app.session import Session
+from manifests.hosted.provider_job import ProviderAccount
+from tasks.runtime.readiness import key_variable
+
+providers = typer.Typer(no_args_is_help=True, help="List, pause and resume accounts at providers.")
+Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Name of a provider, as in `reelmill models`.")]
+
+
+@providers.command("list")
+def list_providers(as_json: AsJson = False) -> None:
+    """List the providers of the model cards, with their keys, jobs and money."""
+    rows = provider_rows(Session.open())
+    if as_json:
+        say_json(rows)
+        return
+    show_table(
+        ["provider", "key", "state", "in progress", "reserved", "spent"],
+        [(row["provider"], row["key"], row["state"], row["busy"], row["reserved"], row["spent"]) for row in rows],
+    )
+    for row in rows:
+        if row["paused_why"]:
+            say(f"\n{row['provider']} is paused: {row['paused_why']}", indent=2)
+    if missing := [row["provider"] for row in rows if row["key"] != "set"]:
+        say(f"\nSet the key of {missing[0]} with {key_variable(missing[0])}, and so on. See docs/providers.md.")
+
+
+@providers.command()
+def pause(
+    provider: Name,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded and shown.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Pause an account: no job is submitted to it. Jobs in progress are finished."""
+    session = Session.open()
+    check_provider_name(session, provider)
+    why = reason.strip() or f"paused by {actor_name().removeprefix('person:')}"
+    changed = session.catalogue.provider_accounts.pause(provider, "person", why, actor_name())
+    if as_json:
+        return say_json({**_as_json(session.catalogue.provider_accounts.get(provider)), "changed": changed})
+    status = "is paused. Jobs in progress are finished" if changed else "is already paused"
+    say(f"{provider} {status}. Resume it with `reelmill providers resume {provider}`.")
+
+
+@providers.command()
+def resume(provider: Name, as_json: AsJson = False) -> None:
+    """Resume an account that was paused or slowed down; the next run submits jobs again."""
+    session = Session.open()
+    changed = resume_account(session, provider, actor_name())
+    if as_json:
+        return say_json({**_as_json(session.catalogue.provider_accounts.get(provider)), "changed": changed})
+    say(f"{provider} is active." if changed else f"{provider} was not paused.")
+
+
+def _as_json(account: ProviderAccount) -> dict[str, Any]:
+    return {**asdict(account), "limits": account.limits._asdict(), "paused": account.is_paused}

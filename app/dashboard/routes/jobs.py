@@ -1,0 +1,83 @@
+"""Jobs of providers: those that a person has to decide, those in progress, and paused accounts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from app.dashboard.auth.roles import Admin, Reviewer
+from app.dashboard.capacity.route import LimitedRoute
+from app.dashboard.capacity.work import Work, does
+from app.dashboard.deps import PageDeps
+from app.dashboard.templating import page
+from app.provider_rows import provider_rows, resume_account
+from manifests.errors import ReelmillError
+from manifests.hosted.job import BUSY, JobState
+from tasks.runtime.provider_jobs import cancel_at_provider, checked_ref, jobs_for_people, money_text, state_text
+
+router = APIRouter(route_class=LimitedRoute)
+SHOWN = 100
+
+
+@router.get("/jobs")
+@does(Work.REPORTS)
+def jobs(request: Request, deps: PageDeps, person: Reviewer) -> HTMLResponse:
+    """Show the jobs to decide, the jobs in progress, and the accounts."""
+    to_decide = jobs_for_people(deps.catalogue, limit=SHOWN)
+    listed = {job.job_id for job in to_decide}
+    in_progress = [job for job in deps.catalogue.provider_jobs.list(BUSY, limit=SHOWN) if job.job_id not in listed]
+    return page(
+        request,
+        "jobs.html",
+        to_decide=to_decide,
+        in_progress=in_progress,
+        accounts=provider_rows(deps.session),
+        unsettled=(JobState.UNCERTAIN, JobState.SUBMITTING),
+        submitted=JobState.SUBMITTED,
+        money=money_text,
+        state=state_text,
+        shown=SHOWN,
+    )
+
+
+@router.post("/jobs/{job_id}/adopt")
+def adopt(job_id: str, deps: PageDeps, person: Admin, reference: Annotated[str, Form()] = "") -> Response:
+    """Record that the provider has taken an uncertain job."""
+    job = deps.catalogue.provider_jobs.get(job_id)
+    deps.catalogue.provider_jobs.adopt(job.job_id, checked_ref(reference), person.actor)
+    return _back()
+
+
+@router.post("/jobs/{job_id}/discard")
+def discard(
+    job_id: str,
+    deps: PageDeps,
+    person: Admin,
+    billed: Annotated[str, Form()] = "",
+    sure: Annotated[str, Form()] = "",
+) -> Response:
+    """Record that the provider has not taken a job, or give up its clip."""
+    job = deps.catalogue.provider_jobs.get(job_id)
+    if sure != "1":
+        raise ReelmillError("Check the provider's list of jobs first, then tick the box and send the form again.")
+    deps.catalogue.provider_jobs.discard(job.job_id, person.actor, is_billed=billed == "1")
+    return _back()
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(job_id: str, deps: PageDeps, person: Admin) -> Response:
+    """Ask the provider to cancel a submitted job."""
+    job = deps.catalogue.provider_jobs.get(job_id)
+    cancel_at_provider(deps.session.resources, job, person.actor)
+    return _back()
+
+
+@router.post("/providers/{provider}/resume")
+def resume(provider: str, deps: PageDeps, person: Admin) -> Response:
+    """Resume a paused account."""
+    resume_account(deps.session, provider, person.actor)
+    return _back()
+
+
+def _back() -> Response:
+    return RedirectResponse("/jobs", 303)
