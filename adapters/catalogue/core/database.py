@@ -31,7 +31,6 @@ class Database:
         self.access = access
         self.engine = with_access(engine, access)
         self._writer = writing(self.engine)
-        self._turn: AbstractContextManager[object] = threading.Lock() if self.dialect == "sqlite" else nullcontext()
         self._together = GroupCommit(self.writing)
         # SQLite has one writer. A thread that finds the database locked sleeps up to 0.1 s between two tries, so that
         # the threads of a process take turns here instead.

@@ -1,9 +1,9 @@
 """Reserve a provider job: its row, its money and its place in the account, before a byte is sent."""
 
-from sqlalchemy import Connection, Float, cast, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from adapters.catalogue.core.rows import Lease, clean
-from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs, variants
+from adapters.catalogue.core.tables import IS_OPEN, provider_jobs, variants
 from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
 from adapters.catalogue.work.job_rows import job_from
 from adapters.catalogue.work.provider_accounts import check_account, lock_account
@@ -23,9 +23,9 @@ def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLi
     lock_money(connection, new.run_id)
     _check_lease(connection, new, lease)
     _check_no_open_job(connection, new.variant_id)
-    check_account(connection, account, limits)
+    now = check_account(connection, account, limits)
     check_room(connection, new.run_id, new.price)
-    return _inserted(connection, new, lease.owner)
+    return _inserted(connection, new, lease.owner, now)
 
 
 def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
@@ -53,10 +53,9 @@ def _check_no_open_job(connection: Connection, variant_id: str) -> None:
         raise OpenJobError(job_from(row))
 
 
-def _inserted(connection: Connection, new: NewJob, owner: str) -> ProviderJob:
+def _inserted(connection: Connection, new: NewJob, owner: str, now: float) -> ProviderJob:
     mine = provider_jobs.c.variant_id == new.variant_id
     attempts = select(func.count()).select_from(provider_jobs).where(mine).scalar_subquery()
-    now = connection.execute(select(cast(database_now(), Float))).scalar() or 0.0
     change = insert(provider_jobs).values(
         job_id=new.job_id,
         variant_id=new.variant_id,
