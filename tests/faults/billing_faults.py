@@ -63,14 +63,14 @@ class Chaos:
             return unavailable(takes=self._chance.random() < 0.5)
         if not self._fails():
             return Fault()
-        number = self._chance.randrange(40)
-        if number < 10:
+        number = self._chance.randrange(60)
+        if number < 15:
             return Fault(refusal=self._chance.choice(self.refusals), headers={"Retry-After": "0"})
-        if number == 10:
+        if number == 15:
             self._storm = self._chance.randint(1, STORM)
-        if number == 11:
+        if number == 16:
             return retired()
-        if number == 12:
+        if number == 17:
             return redirect()._replace(takes=self._chance.random() < 0.5)
         return self._chance.choices([fault for _, fault in SUBMIT], [weight for weight, _ in SUBMIT])[0]
 

@@ -26,7 +26,7 @@ from manifests.states import State
 from models.hosted import ark, kling, vertex_veo
 from models.hosted_card import HostedCard
 from models.registry import hosted_cards, load_cards
-from tasks.render.hosted import provider
+from tasks.render.hosted import lane, provider
 
 STOPPED = 3
 """Exit code of a run that ended with one of our errors."""
@@ -37,7 +37,7 @@ TOLD = {"kling": "0.42", "runway": "0.60", "ark": "1.08", "google_omni": "0.2896
 UNITS = {"runway": "0.01", "ark": "0.00001", "google_omni": "0.00001"}
 TELLS_FREE_FAILURES = ("runway",)
 """Protocols whose failed jobs report a cost of 0."""
-KINDS = ("auth", "money", "moderation", "invalid", "rate", "concurrency", "not_found")
+KINDS = ("auth", "money", *("moderation", "invalid", "rate", "concurrency") * 4, "not_found")
 ENDED = (State.PASSED, State.FAILED)
 
 
@@ -46,6 +46,7 @@ class BilledCampaign:
     """A campaign with one variant for each of ``number`` prompts, in a folder.
 
     Attributes:
+        share: of the submissions that fail.
         runs, kills: how often it was run, and killed.
     """
 
@@ -53,6 +54,7 @@ class BilledCampaign:
     protocol: str
     number: int
     seed: int
+    share: float = 0.2
     runs: int = 0
     kills: int = 0
     chaos: Chaos = field(init=False)
@@ -65,7 +67,8 @@ class BilledCampaign:
         contract = self.vendor.contract
         rows = {row["class"] for row in contract.error_rows if "http" in row and row.get("at") not in ("job", "state")}
         failed_word = next(iter(contract.words_of("failed")), "failed")
-        self.chaos = Chaos(self._moments.randrange(2**32), [kind for kind in KINDS if kind in rows], failed_word)
+        refusals = [kind for kind in KINDS if kind in rows]
+        self.chaos = Chaos(self._moments.randrange(2**32), refusals, failed_word, self.share)
         self.vendor.behaviour = self.chaos
 
     @property
@@ -223,6 +226,8 @@ def _work(folder: Path, base_url: str, protocol: str, number: int, changes: dict
     for module in (kling, ark):
         patch.setattr(module, "LOOK_AGAIN_S", 0.05)
     patch.setattr(vertex_veo, "STORAGE", base_url)
+    for name in ("WAKE_S", "LOOK_S"):
+        patch.setattr(lane, name, 0.05)
     patch.setattr(provider, "Downloader", partial(Downloader, stall_s=0.4, total_s=5.0))
     try:
         opened(folder, base_url, protocol, number, changes).run()
