@@ -1,4 +1,4 @@
-"""A provider with a number of slots, in a process of its own, in the form of the OpenAI videos protocol.
+"""A provider with a number of slots, in a separate process, in the form of the OpenAI videos protocol.
 
 It measures itself for how long its slots work. A job works from the moment at which it is taken; while all slots work,
 further jobs are refused with status 429.

@@ -1,6 +1,6 @@
 """500 jobs at a provider with 20 slots that needs 2 s a job: the lane of hosted cards, and one thread for each slot.
 
-Both sides run in a process of their own, one after the other, at the same provider. Our side keeps every promise: each
+Each side runs in a separate process, one after the other, at the same provider. Our side keeps every promise: each
 job is committed before it is sent, and its reference before it is polled; its file is hashed, synced, decoded, checked
 and scored. The other side is what people write: each thread submits, asks for the state every ``POLL_S``, and writes
 the file.
@@ -107,14 +107,14 @@ def run() -> Result:
         held_back_by="A slot is free from the end of its job until the next poll has seen it and the next job is "
         "committed and sent.",
         notes=(
-            "The provider measures the share itself, in a process of its own: seconds of work of all slots, divided by "
+            "The provider measures the share itself, in a separate process: seconds of work of all slots, divided by "
             "the slots and by the time from the first submission to the end of the last job. `cpu_ms_a_clip` is the "
             "processor time of our whole process, all threads, from the start of the shard to its end, without what "
             "the threads spent in `score_frames` (decoding, checks, scoring; the scorer is a stub) and in "
             "`stage_fetched` (probe, poster and hash of the file), which are separate figures. The scorer is opened "
-            "before, and the measurement of the memory is not counted. Catalogue: SQLite, synced. Prefect, signing and publishing are not part of it. "
-            f"`mb_per_100_clips` is a least-squares fit of the resident memory, after garbage collection, from {WARM_UP:.0%} of "
-            "the clips on.",
+            "before, and measuring the memory is not counted. Catalogue: SQLite, synced. Prefect, signing and "
+            "publishing are not part of it. `mb_per_100_clips` is a least-squares fit of the resident memory, after "
+            f"garbage collection, from {WARM_UP:.0%} of the clips on.",
         ),
         series={"line": {"x_name": "clips", "x": ours["clips"], "y_name": "RSS in MB", "y": ours["megabytes"]}},
     )

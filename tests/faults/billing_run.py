@@ -112,7 +112,7 @@ class BilledCampaign:
     def run_and_kill(self, kills: int) -> None:
         """Run it again and again, and kill each run after a random number of submissions.
 
-        A run that ends by itself before, because the provider refuses its key, is not counted as killed.
+        A run that ends before, because the provider refuses its key, is not counted as killed.
         """
         each = max(2, self.number // (kills + 1))
         while self.kills < kills and self.runs < 5 * kills:

@@ -49,7 +49,7 @@ def together(database, works):
     def run(work):
         try:
             return database.write(work)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - compared by the tests
             return error
 
     with ThreadPoolExecutor(len(works) + 1) as pool:
