@@ -30,7 +30,9 @@ from tasks.render.hosted import lane, provider
 
 STOPPED = 3
 """Exit code of a run that ended with one of our errors."""
-MOST_RUNS = 400
+MOST_RUNS = 100
+ATTEMPTS = 60
+"""A variant that is leased when its process is killed has used one, even if it was not submitted."""
 ACCOUNT = (("project", "p"), ("bucket", "bucket"))
 TOLD = {"kling": "0.42", "runway": "0.60", "ark": "1.08", "google_omni": "0.2896"}
 """The cost in the contract's answers, in USD at a unit price of UNITS. The price of the card is the same."""
@@ -213,7 +215,9 @@ def opened(folder: Path, base_url: str, protocol: str, number: int, changes: dic
     """Return the campaign, which is registered once."""
     if folder not in _opened:
         prompts = [f"number {each}" for each in range(number)]
-        _opened[folder] = World(folder, base_url, protocol, prompts=prompts, key="", account=ACCOUNT, **changes)
+        _opened[folder] = World(
+            folder, base_url, protocol, prompts=prompts, key="", account=ACCOUNT, attempts=ATTEMPTS, **changes
+        )
     return _opened[folder]
 
 
