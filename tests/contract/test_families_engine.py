@@ -14,7 +14,7 @@ from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated, Sound
 from models.registry import load_cards, open_generator, open_text_encoder
 
-CARDS = load_cards()
+CARDS = local_cards(load_cards())
 QUICK = ("cogvideox-2b", "ltx-video")
 """Their profiles use two kinds of step caches; tests/unit/test_tuning.py covers each kind."""
 SPEEDS = [

@@ -123,8 +123,8 @@ def test_a_full_disk_is_reported_before_generation(sheet, home, capsys, tmp_path
 
 
 def test_debug_shows_the_traceback(home, sheet, capsys):
-    with pytest.raises(Exception, match="There is no model 'sora'"):
-        reelmill(capsys, "--debug", "plan", sheet, "--model", "sora")
+    with pytest.raises(Exception, match="There is no model 'veo'"):
+        reelmill(capsys, "--debug", "plan", sheet, "--model", "veo")
 
 
 def test_no_secret_is_shown_in_an_error(home, sheet, capsys, monkeypatch):
