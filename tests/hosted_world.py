@@ -90,6 +90,7 @@ class World:
 
     Args:
         folder: holds everything.
+        account: further fields of the account.
         changes: of the card, see ``card_body``.
     """
 
@@ -101,10 +102,11 @@ class World:
         *,
         prompts: Sequence[str] = ("a red ball",),
         key: str = "secret-key",
+        account: tuple[tuple[str, str], ...] = (),
         **changes: Any,
     ) -> None:
         self.card = make_card("hosted", base_url, protocol, **changes)
-        self.account = ProviderAccount("vendor", key)
+        self.account = ProviderAccount("vendor", key, fields=account)
         self.resources = Resources(
             f"sqlite:///{folder}/catalogue.sqlite",
             BucketConfig(str(folder / "bucket")),

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Float, cast, select, update
 
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
-from adapters.catalogue.work.job_rows import lock_job
+from adapters.catalogue.work.job_rows import job_from
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
@@ -38,8 +38,8 @@ def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJo
     if values.get("state", JobState.SUBMITTING) not in BUSY and job.state in BUSY:
         values["ended_at"] = database_now()
     texts = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
-    connection.execute(update(provider_jobs).where(provider_jobs.c.job_id == job.job_id).values(**texts))
-    return lock_job(connection, job.job_id)
+    change = update(provider_jobs).where(provider_jobs.c.job_id == job.job_id).values(**texts)
+    return job_from(connection.execute(change.returning(*provider_jobs.c)).one())
 
 
 def refused(job: ProviderJob, to: JobState) -> JobStateError:

@@ -84,17 +84,18 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     Raises:
         NotFoundError: it does not exist, without ``create``.
     """
-    if create:
-        _ensure(connection, provider)
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
+    if row is None and create:
+        _ensure(connection, provider)
+        row = connection.execute(query).first()
     if row is None:
         raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
 
 
-def check_account(connection: Connection, account: ProviderAccount, limits: JobLimits) -> None:
-    """Check that a locked account allows another job.
+def check_account(connection: Connection, account: ProviderAccount, limits: JobLimits) -> float:
+    """Check that a locked account allows another job; return the time, by the database's clock.
 
     Args:
         limits: of the card, for those that the account does not set.
@@ -114,6 +115,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     for name, limit, seconds in windows:
         if limit is not None and (wait_s := _wait_s(connection, account.provider, limit, seconds, now)) > 0:
             raise AccountBusyError(account.provider, name, wait_s)
+    return now
 
 
 def _busy(connection: Connection, provider: str, now: float) -> int:
