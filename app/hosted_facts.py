@@ -87,7 +87,7 @@ def time_text(seconds: float) -> str:
 
 
 def _of_sizes(card: HostedCard) -> Iterator[tuple[list[Decimal], str]]:
-    """Yield the prices of the card's own resolutions, and what they are for: a second or a clip."""
+    """Yield the prices of the card's resolutions with their unit: a second or a clip."""
     resolutions = {size.resolution for size in card.sizes.values()}
     if card.prices is None:
         return

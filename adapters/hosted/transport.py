@@ -1,4 +1,4 @@
-"""Send requests to a provider: each one once, without redirects and retries.
+"""Send requests to a provider: each one once, without redirects or retries.
 
 What a failed request means for money depends on whether the provider can have received it. httpx2 was observed to
 raise the errors in ``NOT_SENT`` only before the first byte of a request is written; all others count as unclear.

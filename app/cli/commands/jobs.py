@@ -31,7 +31,7 @@ jobs = typer.Typer(no_args_is_help=True, help="List provider jobs and settle unc
 OVERDUE, ALL = "overdue", "all"
 STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
 SHORT = 12
-"""Digits of a job's id in the list; they are enough to name it."""
+"""Digits of a job's id in the list, which identify the job."""
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job. The first characters are enough.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
