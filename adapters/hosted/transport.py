@@ -59,7 +59,7 @@ class Transport:
         """Create the transport; it connects later.
 
         Args:
-            plain_http: whether other hosts than this machine may be reached without TLS.
+            plain_http: whether requests to other machines may be sent without TLS.
 
         Raises:
             SettingsError: the address cannot be used, or its proxy.

@@ -79,7 +79,7 @@ class DeviceWorkers:
             device.close()
 
     def _warm_up(self, device: Device) -> str:
-        """Load the first model, so that the first clip does not wait for it; its job reports errors."""
+        """Load the first model, so that the first clip does not wait for it; the clip's job reports errors."""
         card = next(iter(self._cards.values()))
         try:
             device.generator(card)
