@@ -77,7 +77,7 @@ class Transport:
             headers: those with the key.
 
         Raises:
-            NotSentError: the provider surely has not received the request.
+            NotSentError: the provider certainly did not receive the request.
             UnclearError: it may have received it.
             SettingsError: the address of the request must not be used.
         """
