@@ -75,7 +75,7 @@ def retirement_text(card: HostedCard) -> str:
         return card.retired
     if card.retires:
         return f"offered until {card.retires}"
-    return f"may be retired from {card.may_retire}" if card.may_retire else ""
+    return f"may be retired on or after {card.may_retire}" if card.may_retire else ""
 
 
 def time_text(seconds: float) -> str:
@@ -103,7 +103,7 @@ def _amounts(prices: PriceTable) -> Iterator[str]:
         resolution, _, seconds = what.partition("/")
         yield f"{_at(resolution)}{_amount(amount)} {prices.currency} for {seconds} s"
     if prices.least is not None:
-        yield f"At least {_amount(prices.least)} {prices.currency} for a clip"
+        yield f"at least {_amount(prices.least)} {prices.currency} for a clip"
 
 
 def _origin(prices: PriceTable) -> str:

@@ -74,8 +74,8 @@ def _check_providers(budget: Money, plan: Plan) -> None:
             continue
         if line.total is None:
             raise SettingsError(
-                f"The price of {line.card} is not known, so the budget of {budget} cannot be checked. Add `prices` to the "
-                f"card, use another model, or {WITHOUT}."
+                f"The price of {line.card} is not known, so the budget of {budget} cannot be checked. Add `prices` to "
+                f"the card, use another model, or {WITHOUT}."
             )
         if line.total.micros and line.total.currency != budget.currency:
             raise SettingsError(_other_currency(line.card, line.total.currency, budget, plan))

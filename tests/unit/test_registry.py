@@ -57,7 +57,9 @@ def test_a_users_folder_adds_cards_with_paths_relative_to_it(tmp_path):
 
 
 def test_an_unknown_card_suggests_similar_names():
-    with pytest.raises(UnknownCardError, match=r"named 'startr'\. Did you mean starter, starter-4step, hosted-starter\?$"):
+    with pytest.raises(
+        UnknownCardError, match=r"named 'startr'\. Did you mean starter, starter-4step, hosted-starter\?$"
+    ):
         get_card("startr")
     with pytest.raises(UnknownCardError, match=r"No scorer card is named 'starter'\. Did you mean starter-openclip\?$"):
         open_scorer("starter")

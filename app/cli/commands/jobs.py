@@ -209,8 +209,8 @@ def _advice(job: ProviderJob) -> str:
     short = job.job_id[:SHORT]
     if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
         return (
-            f"Look for the job in the list of jobs on the website of {job.provider}, by its time and prompt. If it is "
-            f"there, run `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
+            f"Look for the job on the website of {job.provider}, by its time and prompt. If it is there, run "
+            f" `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (
