@@ -27,10 +27,7 @@ def refused(ended, sentence: str) -> None:
         (["validate", "nowhere.csv"], "'nowhere.csv' does not exist. Check the name and the folder"),
         (["run", "."], "is a folder"),
         (["plan", "spring.csv", "--model", "veo"], "There is no model 'veo'. List the models with `reelmill models`"),
-        (
-            ["plan", "spring.csv", "--model", "sora"],
-            "sora cannot run: OpenAI shut down the Sora API on 24 September 2026",
-        ),
+        (["plan", "spring.csv", "--model", "sora"], "sora cannot run: OpenAI shut down the Sora API on 24 September"),
         (["models", "show", "startre"], "No model card is named 'startre'. Did you mean starter"),
         (["status", "winter"], "No campaign in the catalogue is called 'winter'"),
         (["retry", "winter", "--failed"], "No campaign in the catalogue is called 'winter'"),

@@ -42,7 +42,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
 
     def pause(self, provider: str, cause: str, why: str, actor: str = "") -> bool:
-        """Submit no jobs to an account until a person resumes it; return False if it was paused already.
+        """Pause an account until a person resumes it; return False if it was already paused.
 
         Args:
             actor: the person who pauses it, with an audit entry; empty if its provider's answer is the reason.
@@ -56,7 +56,7 @@ class ProviderAccounts(CataloguePart):
         return is_new
 
     def slow_down(self, provider: str, seconds: float) -> None:
-        """Submit no jobs to an account for this many seconds; a longer delay is kept."""
+        """Delay submissions to an account by this many seconds; a longer delay is kept."""
         until = cast(database_now(), Float) + seconds
         is_longer = or_(_table.slowed_until.is_(None), _table.slowed_until < until)
         with self._db.writing() as connection:
@@ -64,7 +64,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, is_longer, slowed_until=until)
 
     def resume(self, provider: str, actor: str) -> bool:
-        """Submit jobs again, with an audit entry; return False if the account was neither paused nor slowed down.
+        """Resume an account, with an audit entry; return False if it was neither paused nor slowed down.
 
         Raises:
             NotFoundError: no job was ever submitted to an account of this name.
