@@ -1,4 +1,4 @@
-"""What the cards of hosted models say, in words: for `reelmill models` and docs/providers.md."""
+"""Facts of hosted models' cards as text, for `reelmill models` and docs/providers.md."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,12 +9,12 @@ AUDIO = {"none": "without sound", "switch": "with or without sound", "always": "
 RECONCILE = {
     "external_id": "is found by Reelmill's own reference",
     "list": "is found in the provider's list of jobs",
-    "list_by_time": "is searched in the provider's list by its time; a person decides if that is not clear",
-    "place": "is found by its file, whose address Reelmill has chosen",
+    "list_by_time": "is looked up in the provider's list by its time; a person decides if the result is not clear",
+    "place": "is found by its file, which has a path that Reelmill chose",
     "none": "cannot be found at the provider, so a person decides",
     "free": "is submitted again, because it costs nothing",
 }
-"""What happens with a job of which it is uncertain whether the provider has taken it."""
+"""How an uncertain job is settled."""
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
@@ -34,7 +34,7 @@ def price_lines(card: HostedCard) -> list[str]:
     if not card.costs_money:
         return ["A job costs nothing."]
     if card.prices is None or not (card.prices.per_second or card.prices.per_clip):
-        return ["Not known; see the provider's own price list."]
+        return ["Not known. See the provider's price list."]
     return [*_amounts(card.prices), _origin(card.prices)]
 
 
@@ -50,7 +50,7 @@ def sizes_text(card: HostedCard) -> str:
 
 def seed_text(card: HostedCard) -> str:
     """Return whether the provider uses seeds."""
-    return "used" if card.takes_seed else "not used: the seed is the number of the take"
+    return "used" if card.takes_seed else "not used: it is only the number of the take"
 
 
 def limits_text(card: HostedCard) -> str:
@@ -70,12 +70,12 @@ def retention_text(card: HostedCard) -> str:
 
 
 def retirement_text(card: HostedCard) -> str:
-    """Return since when the model is withdrawn, or when it will or may be; empty if nothing is known."""
+    """Return when the model was, will be or may be retired; empty if nothing is known."""
     if card.retired:
         return card.retired
     if card.retires:
         return f"offered until {card.retires}"
-    return f"may be withdrawn from {card.may_retire}" if card.may_retire else ""
+    return f"may be retired on or after {card.may_retire}" if card.may_retire else ""
 
 
 def time_text(seconds: float) -> str:
@@ -87,7 +87,7 @@ def time_text(seconds: float) -> str:
 
 
 def _of_sizes(card: HostedCard) -> Iterator[tuple[list[Decimal], str]]:
-    """Yield the prices of the card's own resolutions, and what they are for: a second or a clip."""
+    """Yield the prices of the card's resolutions with their unit: a second or a clip."""
     resolutions = {size.resolution for size in card.sizes.values()}
     if card.prices is None:
         return
@@ -103,7 +103,7 @@ def _amounts(prices: PriceTable) -> Iterator[str]:
         resolution, _, seconds = what.partition("/")
         yield f"{_at(resolution)}{_amount(amount)} {prices.currency} for {seconds} s"
     if prices.least is not None:
-        yield f"At least {_amount(prices.least)} {prices.currency} for a clip"
+        yield f"at least {_amount(prices.least)} {prices.currency} for a clip"
 
 
 def _origin(prices: PriceTable) -> str:

@@ -14,12 +14,12 @@ from tasks.runtime.readiness import key_variable
 
 SOUND = {"none": "no", "switch": "can be switched", "always": "always"}
 UNCERTAIN = {
-    "external_id": "found by our reference",
+    "external_id": "found by Reelmill's reference",
     "list": "found in the list of jobs",
     "list_by_time": "searched by time, or a person decides",
     "place": "found by its file",
     "none": "a person decides",
-    "free": "submitted again, free",
+    "free": "submitted again, at no cost",
 }
 
 
@@ -30,19 +30,19 @@ def provider_tables(cards: Iterable[HostedCard]) -> str:
     lines = [
         *_table(_MODEL_COLUMNS, map(_model_row, offered)),
         "",
-        "What the providers do with clips, and how an uncertain job is settled:",
+        "Limits, retention and settlement of uncertain jobs:",
         "",
         *_table(_SERVICE_COLUMNS, map(_service_row, offered)),
         "",
-        "Prices, with their dates and sources. None of them is a quotation:",
+        "Prices, with date and source. The prices are not binding:",
         "",
         *_price_list(offered),
         "",
-        "Retired models, whose cards only name others:",
+        "Retired models:",
         "",
         *(f"- `{card.name}`: {card.retired}" for card in every if card.retired),
         "",
-        "What is not confirmed, because nobody has called these providers from here:",
+        "What is not confirmed, because the cards have not been tested with real accounts:",
         "",
         *_unconfirmed(offered),
     ]
@@ -84,7 +84,8 @@ def _price_list(cards: Sequence[HostedCard]) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for card in cards:
         if card.costs_money and card.prices and (card.prices.per_second or card.prices.per_clip):
-            found.setdefault("; ".join(price_lines(card)), []).append(f"`{card.name}`")
+            *amounts, origin = price_lines(card)
+            found.setdefault(f"{'; '.join(amounts)}. {origin}", []).append(f"`{card.name}`")
     for prices, names in found.items():
         yield f"- {', '.join(names)}: {_cell(prices)}."
 

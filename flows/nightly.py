@@ -109,7 +109,7 @@ def register_night(settings: Settings, resources: Resources, run: NightRun) -> N
     """Register the campaign of the run with all its variants; an existing campaign is not changed.
 
     Raises:
-        SettingsError: a provider bills its clips, and the budget covers only device time.
+        SettingsError: a provider bills its clips, but the budget covers only device time.
         ReelmillError: see ``register``.
     """
     _check_money(settings, resources, run)
@@ -127,7 +127,7 @@ def _check_money(settings: Settings, resources: Resources, run: NightRun) -> Non
         if name in names and card.costs_money:
             raise SettingsError(
                 f"The budget of this nightly run covers only device time, but {name} is billed by its provider. Set "
-                "REELMILL_BUDGET, such as '20 USD', which covers both in each run."
+                "REELMILL_BUDGET, for example to '20 USD', which covers both in each run."
             )
 
 

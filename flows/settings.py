@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Accounts at the providers of hosted models, by the provider's name in the model cards. The environment variables
     of `runway` are `REELMILL_PROVIDER_RUNWAY_KEY`, or `…_KEY_FILE` for a file that contains the key, `…_URL` for the
-    address of a server of your own, and `…_CLIENT_ID`, `…_PROJECT`, `…_LOCATION`, `…_BUCKET`, `…_CONCURRENCY`,
+    address of your own server, and `…_CLIENT_ID`, `…_PROJECT`, `…_LOCATION`, `…_BUCKET`, `…_CONCURRENCY`,
     `…_PER_MINUTE` and `…_PER_DAY`. In `reelmill.toml`, it is the table `[providers.runway]` with `key_file` and so on.
     See docs/providers.md."""
     profile: Literal["exact", "balanced", "fast"] = "exact"

@@ -292,7 +292,7 @@ class Card(Record):
 
 
 class GeneratorCard(Card):
-    """A model that generates clips: on a device of ours, or at a provider.
+    """A model that generates clips: on a local device, or at a provider.
 
     Attributes:
         sizes: by aspect ratio, as ``width:height``.
@@ -400,7 +400,7 @@ class GeneratorCard(Card):
 
 
 class ModelCard(GeneratorCard):
-    """A model that runs on a device of ours.
+    """A model that runs on a local device.
 
     Attributes:
         pipeline: class name in diffusers.

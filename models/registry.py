@@ -60,12 +60,12 @@ def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, GeneratorCard]:
 
 
 def local_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, ModelCard]:
-    """Return the cards of models that run on devices of ours."""
+    """Return the cards of local models."""
     return {name: card for name, card in cards.items() if isinstance(card, ModelCard)}
 
 
 def hosted_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, HostedCard]:
-    """Return the cards of models that a provider runs."""
+    """Return the cards of hosted models."""
     return {name: card for name, card in cards.items() if isinstance(card, HostedCard)}
 
 
@@ -84,14 +84,14 @@ def get_card(name: str, extra_folders: Iterable[Path] = ()) -> GeneratorCard:
 
 
 def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
-    """Return the card of one model that runs on devices of ours, as get_card does.
+    """Return the card of one local model, as get_card does.
 
     Raises:
         ModelError: a provider runs the model.
     """
     card = get_card(name, extra_folders)
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
     return card
 
 
@@ -103,7 +103,7 @@ def get_card_with_weights(name: str, extra_folders: Iterable[Path] = ()) -> Loca
     """
     card = get_any_card(name, extra_folders)
     if not isinstance(card, LocalCard):
-        raise ModelError(f"{name} has no weights on this machine, because its provider runs it.")
+        raise ModelError(f"{name} is a hosted model and has no weights on this machine.")
     return card
 
 

@@ -11,9 +11,15 @@ from manifests.hosted.provider_job import JobLimits, NewJob, ProviderJob
 
 SPRING = samples.campaign().campaign_id
 CENTS_30 = Money.of("0.30", "USD")
-TAKEN = Accepted("vendor-1", {"status": "https://api.example/vendor-1"})
+
+
+def taken(job_id: str) -> Accepted:
+    """Return the provider's answer for a job, with a reference that no other job has."""
+    return Accepted(f"vendor-{job_id}", {"status": f"https://api.example/{job_id}"})
+
+
 CHANGES: dict[str, Callable[[Catalogue, str], ProviderJob]] = {
-    "submitted": lambda c, key: c.provider_jobs.submitted(key, TAKEN),
+    "submitted": lambda c, key: c.provider_jobs.submitted(key, taken(key)),
     "refused": lambda c, key: c.provider_jobs.refused(key, Refused(Cause.INVALID)),
     "not_sent": lambda c, key: c.provider_jobs.not_sent(key, "no connection"),
     "not_taken": lambda c, key: c.provider_jobs.not_taken(key, "not in the list"),
@@ -24,7 +30,7 @@ CHANGES: dict[str, Callable[[Catalogue, str], ProviderJob]] = {
     "lost": lambda c, key: c.provider_jobs.lost(key, "gone"),
     "fetched": lambda c, key: c.provider_jobs.fetched(key),
     "fetch_again": lambda c, key: c.provider_jobs.fetch_again(key),
-    "adopt": lambda c, key: c.provider_jobs.adopt(key, "vendor-1", "person:ann"),
+    "adopt": lambda c, key: c.provider_jobs.adopt(key, taken(key).vendor_ref, "person:ann"),
     "discard": lambda c, key: c.provider_jobs.discard(key, "person:ann"),
     "request_cancel": lambda c, key: c.provider_jobs.request_cancel(key, "person:ann"),
 }
@@ -46,7 +52,7 @@ ALLOWED = {
     "uncertain": "submitted refused not_sent not_taken uncertain lost adopt discard",
     "submitted": "submitted done failed cancelled lost request_cancel",
     "done": "done lost fetched fetch_again discard",
-    "lost": "lost discard",
+    "lost": "lost adopt discard",
     "failed": "failed",
     "refused": "refused",
     "cancelled": "submitted not_sent not_taken cancelled",
@@ -55,8 +61,9 @@ ALLOWED = {
 
 
 def new_job(variant_id: str, price: Money | None = CENTS_30, run_id: str = "", **changes) -> NewJob:
-    values = {"provider": "runway", "card": "runway-gen4.5", "deadline_s": 600.0} | changes
-    fixed = {"protocol": "runway", "base_url": "https://api.example", "request_digest": "d" * 64}
+    values = {"provider": "runway", "card": "runway-gen4.5", "deadline_s": 600.0}
+    values |= {"base_url": "https://api.example"} | changes
+    fixed = {"protocol": "runway", "request_digest": "d" * 64}
     return NewJob(variant_id, SPRING, run_id, price=price, **fixed, **values)
 
 

@@ -193,7 +193,7 @@ def _disclosed(reading: StoreReading) -> Iterator[Finding]:
     """Yield what the signer found in the file from which the clip was made; it does not make the clip invalid."""
     for title, failure in reading.disclosed_failures():
         code, sentence = finding_of(failure)
-        yield Finding(code, f"as its signer states, already in the file “{title}” of the provider, {sentence}")
+        yield Finding(code, f"according to the signer, already in the provider's file “{title}”, {sentence}")
 
 
 def _history(reading: StoreReading) -> Iterator[str]:

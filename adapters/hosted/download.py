@@ -1,4 +1,4 @@
-"""Fetch a provider's result file to a local file: complete and with its hash, or not at all."""
+"""Download a provider's result file: the local file is complete and has a hash, or does not exist."""
 
 import hashlib
 import os
@@ -16,6 +16,7 @@ import httpx2
 from adapters.files.durable import sync_folder
 from adapters.hosted.errors import DownloadError, ExpiredAddressError
 from adapters.hosted.result_address import ResultAddresses
+from adapters.hosted.timed_network import TimedNetwork, use_network
 from adapters.proxies import proxy_of
 from adapters.web.errors import FetchError
 from adapters.web.pinned_network import Deadline, PinnedNetwork, Resolver, resolve
@@ -25,9 +26,9 @@ from manifests.system_errors import DISK_FULL, full_disk_text
 TOTAL_S = 1800.0
 """Time limit of a download."""
 STALL_S = 30.0
-"""Time limit without a single byte."""
+"""Time limit without receiving a byte."""
 TRIES = 3
-"""Connections for one file; each continues where the last one broke, if the server supports it."""
+"""Connections for one file; each continues the last one, if the server supports it."""
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({401, 403, 404, 410})
@@ -54,6 +55,11 @@ class _Stall(Deadline):
         """Return the seconds that a step may take."""
         return min(super().left(most), self._stall_s)
 
+    @property
+    def total_left(self) -> float:
+        """The seconds that the rest of the download may take; raises as ``left`` does."""
+        return super().left()
+
 
 class _Response(NamedTuple):
     status: int
@@ -72,6 +78,7 @@ class Downloader:
         max_bytes: larger files are refused.
         resolver: returns the addresses of a host.
         context: TLS settings; by default, the certificate authorities of the operating system are trusted.
+        is_stopped: whether downloads are to end, because the process ends; a later run fetches the files.
     """
 
     def __init__(
@@ -83,12 +90,14 @@ class Downloader:
         stall_s: float = STALL_S,
         resolver: Resolver = resolve,
         context: ssl.SSLContext | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._addresses = addresses
         self._max_bytes = max_bytes
         self._times = total_s, stall_s
         self._resolver = resolver
         self._context = context
+        self._is_stopped = is_stopped
 
     def fetch(self, url: str, target: Path, headers: Mapping[str, str] | None = None) -> ResultFileFetched:
         """Fetch a file to ``target``, which appears once it is complete and on the disk.
@@ -115,20 +124,32 @@ class Downloader:
             return unfinished.finish(part, target)
 
     def _fetch_once(
-        self, url: httpx2.URL, headers: dict[str, str], unfinished: "_Unfinished", deadline: Deadline
+        self, url: httpx2.URL, headers: dict[str, str], unfinished: "_Unfinished", deadline: _Stall
     ) -> None:
         for _ in range(MAX_REDIRECTS + 1):
             with self._opened(url, {**headers, **unfinished.resume_headers()}, deadline) as response:
                 location = response.headers.get("location", "")
                 if response.status not in _REDIRECTS or not location:
-                    return unfinished.receive(url.host, response)
+                    return unfinished.receive(url.host, self._watched(response, deadline))
             target = self._addresses.checked(_joined(url, location))
             headers = headers if target.host == url.host else {}
             url = target
-        raise DownloadError(f"The file at {url.host} is not fetched, because it redirects too often.")
+        raise DownloadError(f"The file at {url.host} was not downloaded: too many redirects.")
+
+    def _watched(self, response: _Response, deadline: _Stall) -> _Response:
+        """Return a response that ends at the time limit, also through a proxy, and when the process ends."""
+
+        def chunks() -> Iterator[bytes]:
+            for chunk in response.chunks():
+                deadline.left()
+                if self._is_stopped():
+                    raise DownloadError("The download was stopped, because the process ends.", is_transient=True)
+                yield chunk
+
+        return response._replace(chunks=chunks)
 
     @contextmanager
-    def _opened(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
+    def _opened(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
         """Yield the response to one request.
 
         Raises:
@@ -148,14 +169,14 @@ class Downloader:
         except FetchError as error:
             raise _of_guard(url.host, error) from None
         except (httpcore2.TimeoutException, httpx2.TimeoutException):
-            raise _BrokenError(f"{url.host} does not send the file fast enough.") from None
+            raise _BrokenError(f"{url.host} sends the file too slowly.") from None
         except (
             httpcore2.NetworkError,
             httpcore2.ProtocolError,
             httpx2.HTTPError,
             httpx2.StreamError,
         ) as error:
-            raise _BrokenError(f"The connection to {url.host} was broken ({type(error).__name__}).") from None
+            raise _BrokenError(f"The connection to {url.host} failed ({type(error).__name__}).") from None
 
     def _has_proxy(self, url: httpx2.URL) -> bool:
         """Return whether the environment has a proxy for an address.
@@ -172,7 +193,7 @@ class Downloader:
         return has_proxy
 
     @contextmanager
-    def _direct(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
+    def _direct(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
         network = PinnedNetwork(self._resolver, partial(self._addresses.may_connect, url), deadline)
         context = (self._context or _public_context()) if url.scheme == "https" else None
         sent: list[tuple[bytes | str, bytes | str]] = [
@@ -187,13 +208,14 @@ class Downloader:
             yield _Response(response.status, httpx2.Headers(response.headers), response.iter_stream)
 
     @contextmanager
-    def _through_proxy(self, url: httpx2.URL, headers: Mapping[str, str], deadline: Deadline) -> Iterator[_Response]:
-        """Yield the response through the proxy of the environment, which resolves the name; only listed hosts."""
-        with (
-            httpx2.Client(timeout=deadline.left(), verify=self._context or _public_context()) as client,
-            client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response,
-        ):
-            yield _Response(response.status_code, response.headers, response.iter_raw)
+    def _through_proxy(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
+        """Yield the response through the proxy of the environment, which resolves the name; for listed hosts only."""
+        network = TimedNetwork()
+        network.begin(deadline.total_left)
+        with httpx2.Client(timeout=deadline.left(), verify=self._context or _public_context()) as client:
+            use_network(client, network)
+            with client.stream("GET", url, headers=dict(headers), follow_redirects=False) as response:
+                yield _Response(response.status_code, response.headers, response.iter_raw)
 
 
 class _Unfinished:
@@ -212,7 +234,7 @@ class _Unfinished:
         return {"Range": f"bytes={self._size}-", "If-Range": self._tag} if self._size and self._tag else {}
 
     def receive(self, host: str, response: _Response) -> None:
-        """Append what a response contains, or begin again if it is not the rest.
+        """Append the content of a response, or start again if it is not the missing part.
 
         Raises:
             DownloadError: its status or size is refused.
@@ -259,7 +281,7 @@ class _Unfinished:
         found = _RANGE.fullmatch(headers.get("content-range", ""))
         if found is None or int(found[1]) != self._size or (self._total not in (None, int(found[2]))):
             self._tag = ""
-            raise _BrokenError(f"{host} sent another part of the file than the missing one.")
+            raise _BrokenError(f"{host} sent the wrong part of the file.")
         self._total = int(found[2])
         self._check_size(host, self._total)
 
@@ -282,7 +304,7 @@ def store_content(content: bytes, target: Path, max_bytes: int) -> ResultFileFet
 def _check_status(host: str, response: _Response) -> None:
     status = response.status
     if status in _EXPIRED:
-        raise ExpiredAddressError(f"{host} refuses the address of the file, or does not have it any longer ({status}).")
+        raise ExpiredAddressError(f"{host} refuses the address of the file, or no longer has it ({status}).")
     if status not in (200, 206):
         is_busy = status >= 500 or status in _BUSY or status == 416
         raise (_BrokenError if status == 416 else partial(DownloadError, is_transient=is_busy))(
@@ -290,7 +312,7 @@ def _check_status(host: str, response: _Response) -> None:
         )
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise DownloadError(f"{host} sends the file compressed ({encoding[:20]}), which is refused.")
+        raise DownloadError(f"{host} sends the file compressed ({encoding[:20]}), which is not supported.")
 
 
 def _joined(url: httpx2.URL, location: str) -> str:
@@ -304,7 +326,7 @@ def _of_guard(host: str, error: FetchError) -> Exception:
     """Return the error for one of the network guard, whose messages are about cells of a sheet."""
     if error.is_transient:
         return _BrokenError(f"{host} cannot be reached, or sends the file too slowly.")
-    return DownloadError(f"The file at {host} is not fetched, because the host has a private address or none.")
+    return DownloadError(f"The file at {host} was not downloaded: the host has a private address, or none.")
 
 
 @cache

@@ -1,11 +1,11 @@
 """Errors of requests to providers.
 
 ProviderError
-├── NotSentError           the request surely did not reach the provider
+├── NotSentError           the request certainly did not reach the provider
 ├── UnclearError           the provider may have received the request
 ├── TokenError             no access token can be obtained with the key
 └── DownloadError          the result file cannot be fetched
-    └── ExpiredAddressError    its address is not valid any longer
+    └── ExpiredAddressError    its address has expired
 
 No message contains a key, or the address of a result file, which may be signed.
 """
@@ -14,7 +14,7 @@ from manifests.errors import ProviderError
 
 
 class NotSentError(ProviderError):
-    """The request surely did not reach the provider. It may be sent again."""
+    """The request certainly did not reach the provider. It may be sent again."""
 
     transient = True
 
@@ -48,4 +48,4 @@ class DownloadError(ProviderError):
 
 
 class ExpiredAddressError(DownloadError):
-    """The address of the result file is not valid any longer, or the provider has deleted the file."""
+    """The address of the result file has expired, or the provider has deleted the file."""

@@ -1,4 +1,4 @@
-"""Which addresses a provider's result file may be fetched from.
+"""Check the addresses of a provider's result files.
 
 The address is in the provider's answer, so it could lead anywhere: into the network of this machine, or to a server
 that only pretends to be one of the provider.
@@ -35,14 +35,14 @@ class ResultAddresses:
         except (httpx2.InvalidURL, ValueError):
             url = httpx2.URL("")
         if len(text) > MAX_URL or not url.host or url.userinfo:
-            raise DownloadError("The provider returned an invalid address of the file.")
+            raise DownloadError("The provider returned an invalid address for the file.")
         if self.is_own(url):
             return url.copy_with(fragment=None)
         if url.scheme != "https":
-            raise DownloadError(f"The file at {url.host} is not fetched, because its address has no TLS.")
+            raise DownloadError(f"The file at {url.host} was not downloaded: its address does not use https://.")
         if "*" not in self._hosts and not self.is_named(url):
             raise DownloadError(
-                f"The file is at {url.host}, which is not among the hosts of the card. If it belongs to the provider, "
+                f"The file is at {url.host}, which is not a host of the card. If it belongs to the provider, "
                 "add it to `result_hosts` in the card."
             )
         return url.copy_with(fragment=None)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.hosted.errors import TokenError
+from adapters.hosted.timed_network import TimedNetwork, use_network
 from adapters.proxies import is_loopback
 from manifests.hosted.wire import KeyRule
 
@@ -79,7 +80,7 @@ class AccountKey:
 
 
 class _Fields(dict[str, str]):
-    """Fields of an account; those that are missing are empty, and the provider then names them in its refusal."""
+    """Fields of an account; missing ones are empty, and the provider then refuses the request and names them."""
 
     def __missing__(self, _name: str) -> str:
         return ""
@@ -109,7 +110,10 @@ def _google(key_file: str, token_url: str) -> _Token:
             is_refused=True,
         ) from None
     if not token_url and not (urlsplit(url).hostname or "").endswith(GOOGLE_HOST):
-        raise TokenError("The token address in the service account's file is not one of Google.", is_refused=True)
+        raise TokenError(
+            "The token_uri in the service account's file is not a Google address. Download a new key file.",
+            is_refused=True,
+        )
     now = int(time.time())
     claims = {"iss": email, "scope": GOOGLE_SCOPE, "aud": url, "iat": now, "exp": now + 3600}
     signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
@@ -133,22 +137,30 @@ def _obtain(url: str, form: Mapping[str, str]) -> _Token:
     """Return the token in the answer to a form, which costs nothing and may be sent again."""
     host = urlsplit(url).hostname or "the token server"
     if not url.startswith("https://") and not is_loopback(url):
-        raise TokenError("The address of the tokens must begin with https://.", is_refused=True)
+        raise TokenError("The address of the token server must begin with https://.", is_refused=True)
     try:
-        answer = httpx2.post(
-            url,
-            content=urlencode(form).encode(),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            timeout=TIMEOUT_S,
-            trust_env=not is_loopback(url),
-            follow_redirects=False,
-        )
+        status, content = _posted(url, urlencode(form).encode())
     except httpx2.HTTPError as error:
         raise TokenError(f"{host} does not answer ({type(error).__name__}).", is_refused=False) from None
-    if answer.status_code in (400, 401, 403):
-        raise TokenError(f"{host} does not accept the key ({answer.status_code}).", is_refused=True)
+    if status in (400, 401, 403):
+        raise TokenError(f"{host} refused the key ({status}).", is_refused=True)
     try:
-        body = json.loads(answer.content[:MAX_ANSWER]) if answer.status_code == 200 else {}
+        body = json.loads(content) if status == 200 else {}
         return _Token(str(body["access_token"]), time.time() + float(body.get("expires_in", 600)))
     except (ValueError, KeyError, TypeError):
-        raise TokenError(f"{host} returned no token ({answer.status_code}).", is_refused=False) from None
+        raise TokenError(f"{host} returned no token ({status}).", is_refused=False) from None
+
+
+def _posted(url: str, form: bytes) -> tuple[int, bytes]:
+    """Return status and body of the answer to a form. All threads wait for a token, so that it has a time limit."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
+    network, content = TimedNetwork(), bytearray()
+    network.begin(TIMEOUT_S)
+    with httpx2.Client(timeout=TIMEOUT_S, trust_env=not is_loopback(url), follow_redirects=False) as client:
+        use_network(client, network)
+        with client.stream("POST", url, content=form, headers=headers) as answer:
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > MAX_ANSWER:
+                    break
+            return answer.status_code, bytes(content)

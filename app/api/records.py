@@ -83,12 +83,12 @@ class ProviderJobsOut(BaseModel):
     provider: str
     card: str
     currency: str = Field(description="Empty for jobs without a price")
-    spent_micros: int = Field(description="Cost of jobs that have ended, failed and lost ones included")
-    estimated_micros: int = Field(description="The part of it that the provider has not reported")
+    spent_micros: int = Field(description="Cost of ended jobs, including failed and lost ones")
+    estimated_micros: int = Field(description="The part of the cost that the provider has not reported")
     reserved_micros: int = Field(description="Expected cost of open jobs")
     wasted_micros: int = Field(description="The part of the cost for jobs that have failed or were lost")
     jobs: dict[str, int] = Field(description="Number of jobs by state")
-    unknown: int = Field(description="Number of jobs that may have been billed, and whose cost is not known")
+    unknown: int = Field(description="Number of jobs that may have been billed at an unknown cost")
 
 
 class CampaignOut(BaseModel):
@@ -175,10 +175,12 @@ class ClipDetail(ClipOut):
     comments: list[CommentOut]
     children: list[str]
     generation: dict[str, Any]
-    provider: str = Field(description="Account of the provider that generated the clip; empty for devices of ours")
-    cost_micros: int | None = Field(description="What the provider has billed, in millionths; null if it is not known")
+    provider: str = Field(description="Provider that generated the clip; empty for local devices")
+    cost_micros: int | None = Field(description="Cost billed by the provider, in millionths; null if it is not known")
     currency: str = Field(description="Currency of `cost_micros`; empty if it is not known")
-    cost_is_estimate: bool = Field(description="The provider has not reported the cost, so it is the expected one")
+    cost_is_estimate: bool = Field(
+        description="Whether the cost is the expected price, because the provider has not reported it"
+    )
 
 
 class CredentialOut(BaseModel):

@@ -70,7 +70,7 @@ BudgetHours = Annotated[
 
 
 def _money(text: str | None) -> str | None:
-    """Return the text of an amount; which currency it has by default is known only with the settings."""
+    """Return the text of an amount. Its default currency is known only when the settings are read."""
     try:
         if text:
             Money.parse(text, "XXX")
@@ -85,7 +85,7 @@ Budget = Annotated[
         "--budget",
         metavar="AMOUNT",
         callback=_money,
-        help="Maximum cost of device time and provider jobs with its currency, such as '50 USD'; a higher estimate is "
-        "refused, and no new clips are started after that. Use '' for no limit.",
+        help="Maximum cost of device time and provider jobs, with a currency, such as '50 USD'. A higher estimate is "
+        "refused; when the budget is used up, no new clips are started. Use '' for no limit.",
     ),
 ]

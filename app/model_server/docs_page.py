@@ -1,4 +1,4 @@
-"""The API documentation: an OpenAPI description, and a plain page made of it without scripts or other hosts."""
+"""The API documentation: an OpenAPI description, and an HTML page without scripts or requests to other hosts."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
 ABOUT = (
-    "Generates clips with the models of this machine, over the protocol of the OpenAI videos API. Every request below "
+    "Generates clips with the models of this machine, with the protocol of the OpenAI videos API. Every request below "
     "/v1 needs the header `Authorization: Bearer TOKEN`."
 )
 CSS = """

@@ -1,4 +1,4 @@
-"""What the model server offers: cards, and the sizes and lengths of their clips as the API names them."""
+"""The models that the server offers, with their sizes and lengths in the format of the API."""
 
 import math
 import time
@@ -29,7 +29,7 @@ def offered_cards(resources: Resources, names: Sequence[str]) -> dict[str, Model
     for name, card in cards.items():
         clearance = clearance_of(resources, card)
         if not clearance.is_given:
-            raise LicenceNotAttestedError(f"{name} must not be offered to others yet: {clearance.why}")
+            raise LicenceNotAttestedError(f"{name} cannot be offered to others yet: {clearance.why}")
         if problem := weights_problem(card, resources.weights_root, quick=True):
             raise ModelError(f"{name} cannot be offered: {problem}")
     return cards

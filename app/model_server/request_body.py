@@ -15,7 +15,7 @@ MAX_PICTURE_BYTES = 20_000_000
 MAX_FIELDS = 50
 REFERENCE = "input_reference"
 IN_FORMS = f"{REFERENCE}[image_url]"
-"""How a form names a member of an object."""
+"""Pattern of form fields that are members of an object."""
 DATA_URL = (
     'Send the picture as a file of a form, or in JSON as {"image_url": "data:image/png;base64,..."}. This server '
     "downloads no pictures, and has no file ids."
@@ -77,7 +77,7 @@ async def _of_form(request: Request) -> VideoBody:
     except HTTPException as error:  # Starlette's for a damaged form; that for a body that is too large has 413
         if error.status_code != 400:
             raise
-        raise invalid(f"The form is damaged: {error.detail}", code="invalid_form") from None
+        raise invalid(f"The form is invalid: {error.detail}", code="invalid_form") from None
     if files:
         raise invalid(f"{files[0][:80]} must not be a file. Only {REFERENCE} may be one.", files[0])
     return VideoBody(fields, picture)

@@ -24,7 +24,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": ErrorOut, "descript
 REFUSED: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorOut, "description": "The body or the picture is too large."},
     415: {"model": ErrorOut, "description": "The body is neither JSON nor a form."},
-    429: {"model": ErrorOut, "description": "The queue is full; `Retry-After` names the seconds to wait."},
+    429: {"model": ErrorOut, "description": "The queue is full. `Retry-After` is the number of seconds to wait."},
 }
 PICTURE = "The picture that the clip starts with, for image-to-video models: PNG, JPEG or WebP of at most 20 MB."
 REFERENCE = {
@@ -112,7 +112,7 @@ def get_content(
 ) -> Response:
     """Return the file of a completed video."""
     if variant != "video":
-        raise invalid("This server has no thumbnails and spritesheets. Omit variant.", "variant")
+        raise invalid("This server has no thumbnails or spritesheets. Omit variant.", "variant")
     path = service_of(request).content(video_id)
     if not path.is_file():
         raise ApiError(404, "The file of the video was deleted. Create the video again.", "video_expired", "video_id")
@@ -137,7 +137,12 @@ def get_model(request: Request, name: str) -> Any:
     """Return one model."""
     found = next((each for each in models_list(service_of(request).cards) if each["id"] == name), None)
     if found is None:
-        raise ApiError(404, f"This server does not offer the model {name[:80]!r}.", "model_not_found", "model")
+        raise ApiError(
+            404,
+            f"This server does not offer the model {name[:80]!r}. List the models with GET /v1/models.",
+            "model_not_found",
+            "model",
+        )
     return found
 
 

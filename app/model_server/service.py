@@ -1,4 +1,4 @@
-"""The model server without HTTP: it accepts, lists and deletes jobs, and generates their clips."""
+"""Jobs of the model server, without HTTP: accept, list and delete jobs, and generate their clips."""
 
 import logging
 import threading
@@ -26,7 +26,7 @@ PRUNE_S = 60.0
 NOT_READY = {
     Status.QUEUED: "The video is still waiting. Poll /v1/videos/{id} until its status is completed.",
     Status.IN_PROGRESS: "The video is being generated. Poll /v1/videos/{id} until its status is completed.",
-    Status.FAILED: "The video has failed, so it has no content: {why}",
+    Status.FAILED: "The video failed, so it has no content: {why}",
 }
 
 
@@ -66,13 +66,13 @@ class ModelService:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Queue the jobs of an earlier server, and start to work."""
+        """Queue the jobs of an earlier server, and start the workers."""
         self.queue.recover(self._why_not)
         self._workers.start()
         threading.Thread(target=self._prune, daemon=True).start()
 
     def stop(self) -> None:
-        """End within seconds; clips that are not finished are generated after the next start."""
+        """Stop within seconds; unfinished clips are generated after the next start."""
         self._stopped.set()
         self._workers.stop()
 

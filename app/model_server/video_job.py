@@ -52,7 +52,7 @@ class VideoJob:
 
     @classmethod
     def create(cls, variant: Variant, seconds: str) -> "VideoJob":
-        """Return a new queued job; nobody can guess its id."""
+        """Return a new queued job with an unguessable id."""
         return cls(f"video_{secrets.token_hex(16)}", variant, seconds, time.time())
 
     @classmethod
@@ -76,22 +76,22 @@ class VideoJob:
         return self.status in OPEN
 
     def started(self) -> "VideoJob":
-        """Return the job as one that a device works on."""
+        """Return the job as running."""
         return replace(self, status=Status.IN_PROGRESS, started_at=time.time(), attempts=self.attempts + 1)
 
     def requeued(self) -> "VideoJob":
-        """Return the job as one that waits again."""
+        """Return the job as queued again."""
         return replace(self, status=Status.QUEUED, started_at=0.0)
 
     def completed(self, inference_s: float, keep_s: float) -> "VideoJob":
-        """Return the job as one whose file exists."""
+        """Return the job as completed."""
         now = time.time()
         return replace(
             self, status=Status.COMPLETED, completed_at=now, expires_at=now + keep_s, inference_s=inference_s
         )
 
     def failed(self, code: str, message: str, keep_s: float) -> "VideoJob":
-        """Return the job as one that has failed."""
+        """Return the job as failed."""
         now = time.time()
         return replace(
             self,

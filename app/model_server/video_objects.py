@@ -27,7 +27,7 @@ class VideoOut(BaseModel):
     negative_prompt: str | None
     seconds: str
     size: str
-    seed: int = Field(description="The seed that was used; with the same one, the same clip is generated.")
+    seed: int = Field(description="The seed of the clip; the same request with this seed returns the same clip.")
     num_frames: int
     fps: int
     inference_time_s: float | None = Field(description="Seconds that the device spent on the clip.")

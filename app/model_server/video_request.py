@@ -46,7 +46,7 @@ class VideoRequest(BaseModel):
     seed: Whole | None = Field(None, ge=0, le=MAX_SEED, description="Seed; a random one if absent.")
     negative_prompt: Text | None = Field(None, description="What the clip should not show, if the model supports it.")
     num_frames: Whole | None = Field(None, description="Number of frames, instead of `seconds`; see /v1/models.")
-    fps: Whole | None = Field(None, description="Frames per second; only the model's own value is possible.")
+    fps: Whole | None = Field(None, description="Frames per second; only the model's own value is accepted.")
     num_inference_steps: Whole | None = Field(None, ge=1, le=MAX_STEPS, description="Denoising steps.")
     guidance_scale: Number | None = Field(None, ge=0, le=MAX_GUIDANCE, description="Classifier-free guidance.")
 
@@ -141,7 +141,7 @@ def _card(name: str | None, cards: Mapping[str, ModelCard]) -> ModelCard:
 def _size(request: VideoRequest, card: ModelCard) -> tuple[int, int]:
     """Return height and width."""
     if (request.width is None) != (request.height is None):
-        raise invalid("width and height are only possible together. Send both, or size.", "width")
+        raise invalid("width and height must be sent together. Send both, or size.", "width")
     sides = f"{request.width}x{request.height}" if request.width is not None else None
     if request.size and sides and request.size != sides:
         raise invalid(f"size is {request.size}, but width and height are {sides}. Send only one of them.", "size")

@@ -1,4 +1,4 @@
-"""Provider jobs: what is asked of a hosted generator, and what it answers."""
+"""Provider jobs: their states, and the provider's answers."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,7 +24,8 @@ OPEN = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN, J
 """A variant has at most one open job: while it has one, no other is submitted. A job that is done stays open until its
 file has been fetched, and while its clip may be fetched again."""
 BUSY = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.UNCERTAIN})
-"""Jobs that take one of the account's places for jobs at a time, and whose money is reserved."""
+"""States of jobs that count towards the account's limit of concurrent jobs until their deadline, and whose price is
+reserved."""
 
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.SUBMITTING: frozenset(
@@ -38,9 +39,9 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.REFUSED: frozenset(),
 }
-"""For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
-seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then. A person may
-discard a job that is submitting and was billed as lost."""
+"""For each state, the states that may follow it, with two exceptions. A job that was cancelled because it seemed not to
+be accepted may be accepted later: it becomes submitted, or lost if its variant has another open job by then. A person
+may discard a job that is submitting as lost, if it was billed, and adopt a lost job that the provider still has."""
 
 
 class Cause(StrEnum):
@@ -63,12 +64,12 @@ class Cause(StrEnum):
 
 
 class Accepted(NamedTuple):
-    """The provider has taken the job.
+    """The provider accepted the job.
 
     Attributes:
         vendor_ref: the provider's reference.
         links: addresses that the provider returned for this job, by name: ``status``, ``result``, ``cancel``.
-        estimate: what the provider says it will cost.
+        estimate: expected cost that the provider reports.
     """
 
     vendor_ref: str
@@ -77,13 +78,13 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The provider has not taken the job, or the job has failed.
+    """The provider did not accept the job, or the job failed.
 
     Attributes:
         code: the provider's own code.
         message: the provider's sentence, at most 500 characters.
         retry_after_s: when the same request may be sent again; None if the provider does not state it.
-        may_retry: the provider did not take the job, or did not bill it, and the same request may be sent again.
+        may_retry: the provider did not accept the job, or did not bill it, and the same request may be sent again.
     """
 
     cause: Cause
@@ -94,7 +95,7 @@ class Refused(NamedTuple):
 
 
 class Unclear(NamedTuple):
-    """The answer does not show whether the provider has taken the job."""
+    """The answer does not show whether the provider accepted the job."""
 
     why: str
 
@@ -117,7 +118,7 @@ class ResultFile(NamedTuple):
     Attributes:
         url: address of the file; empty if it was in the answer.
         content: the file itself, if it was in the answer.
-        needs_key: whether the download carries the account's key.
+        needs_key: whether the download needs the account's key.
         expires_in_s: how long the address is valid; None if it is not known.
     """
 
@@ -154,7 +155,7 @@ class Finding(NamedTuple):
 
     Attributes:
         accepted: the job, if it was found.
-        is_absent: the provider surely has no such job; False if this is not known.
+        is_absent: the provider certainly has no such job; False if this is not known.
         look_again_s: look a second time after this many seconds before the job counts as absent; 0 for at once.
     """
 

@@ -9,6 +9,7 @@ CatalogueError
 │   ├── CurrencyError
 │   └── UnknownPriceError
 └── JobStateError        the job's state does not allow the change
+    └── TakenReferenceError    another job has the provider's reference
 """
 
 from manifests.errors import CatalogueError
@@ -20,8 +21,8 @@ class OpenJobError(CatalogueError):
 
     def __init__(self, job: ProviderJob) -> None:
         super().__init__(
-            f"The variant {job.variant_id} already has the provider job {job.job_id} ({job.state}). It is adopted "
-            "instead of submitting another one."
+            f"The variant {job.variant_id} already has the open provider job {job.job_id} ({job.state}). Reelmill "
+            "adopts this job instead of submitting another one."
         )
         self.job = job
 
@@ -44,7 +45,7 @@ class AccountPausedError(CatalogueError):
 
 
 class AccountBusyError(CatalogueError):
-    """The provider's account allows no other job now.
+    """The account has reached one of its limits.
 
     Attributes:
         limit: ``concurrency``, ``per_minute``, ``per_day`` or ``slowed``.
@@ -55,7 +56,7 @@ class AccountBusyError(CatalogueError):
 
     def __init__(self, provider: str, limit: str, wait_s: float | None) -> None:
         when = "when one of its jobs has ended" if wait_s is None else f"in {max(1, round(wait_s))} s"
-        super().__init__(f"The account {provider!r} allows no other job now ({limit}). It is tried again {when}.")
+        super().__init__(f"The account {provider!r} has reached its limit ({limit}). Reelmill tries again {when}.")
         self.provider, self.limit, self.wait_s = provider, limit, wait_s
 
 
@@ -64,7 +65,7 @@ class JobMoneyError(CatalogueError):
 
 
 class BudgetReachedError(JobMoneyError):
-    """The budget of the run has no room for the job. Raise it with --budget, then run the same command again."""
+    """The job would exceed the budget of the run. Raise it with --budget, then run the same command again."""
 
 
 class CurrencyError(JobMoneyError):
@@ -77,3 +78,7 @@ class UnknownPriceError(JobMoneyError):
 
 class JobStateError(CatalogueError):
     """The state of the provider job does not allow this change."""
+
+
+class TakenReferenceError(JobStateError):
+    """Another job has the provider's reference: one clip would be stored for two variants."""

@@ -129,9 +129,9 @@ COLUMNS = (
     Column(
         "fallback",
         ("fallbacks", "fallback model", "fallback models", "backup model", "second choice"),
-        "The model that is used instead if the row's model generates no clip: because its provider refuses the prompt, "
-        "its account is paused or the generation fails. Clips that do not pass are not replaced.",
-        "A name that is listed by `reelmill models`. Several are used in this order.",
+        "The model to use if the row's model generates no clip, because its provider refuses the prompt, its account "
+        "is paused or the generation fails. Clips that do not pass the gate are not replaced.",
+        "A name from `reelmill models`. Several names are tried in this order.",
         "starter",
         "none",
         True,

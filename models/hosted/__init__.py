@@ -1,4 +1,4 @@
-"""Hosted generators: the wire format of each protocol, without network access."""
+"""Hosted models: the wire format of each protocol, without network access."""
 
 from functools import cache
 from importlib import import_module

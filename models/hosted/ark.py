@@ -15,7 +15,7 @@ from models.hosted.wire_format import JobRef, JobRequest
 TASKS = "/contents/generations/tasks"
 PAGE = 100
 LOOK_AGAIN_S = 60.0
-"""Whether the list shows a job at once is not known, so absence is checked twice."""
+"""It is not confirmed that the list shows a new job immediately, so absence is checked twice."""
 CLOCK_S = 300.0
 """By how much the provider's clock may differ from ours."""
 EXPIRY_S = (3600, 259200)
@@ -32,7 +32,7 @@ class Ark(TableFormat):
             "succeeded": Progress.DONE,
             "failed": Progress.FAILED,
             "cancelled": Progress.CANCELLED,
-            "expired": Progress.GONE,
+            "expired": Progress.FAILED,
         },
         errors=(
             ErrorRow(Cause.MODERATION, http=400, code="*SensitiveContentDetected*"),
@@ -93,7 +93,7 @@ class Ark(TableFormat):
         return self.get(job.base_url, f"{TASKS}?page_num=1&page_size={PAGE}")
 
     def read_find(self, job: JobRef, answer: Answer) -> Finding:
-        """Return the job with our reference; it is absent if the list surely covers the time of its submission."""
+        """Return the job with our reference; it is absent if the list certainly covers the time of its submission."""
         body = parse(answer.body)
         items = at(body, "items")
         if answer.status != 200 or not isinstance(items, list):

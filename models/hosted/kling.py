@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from manifests.costs.money import Money
-from manifests.hosted.job import Accepted, Cause, Finding, Progress, Refused, Unclear
+from manifests.hosted.job import Accepted, Cause, Finding, JobStatus, Progress, Refused, Unclear
 from manifests.hosted.wire import Answer, Wire
 from models.hosted.table.body import at, money, parse, reference, text
 from models.hosted.table.contract import Contract, ErrorRow
@@ -14,7 +14,7 @@ from models.hosted.table.table_format import TableFormat
 from models.hosted.wire_format import JobRef, JobRequest
 
 LOOK_AGAIN_S = 60.0
-"""Whether a job can be found by its reference as soon as it was taken is not known, so absence is checked twice."""
+"""It is not confirmed that a new job can be found by its reference immediately, so absence is checked twice."""
 OK = "0"
 
 
@@ -74,7 +74,7 @@ class Kling(TableFormat):
         return self.post(request.base_url, path, with_options(body, request.card.options))
 
     def read_submit(self, request: JobRequest, answer: Answer) -> Accepted | Refused | Unclear:
-        """Return what an answer means; a refusal of the reference may mean that the job was taken before."""
+        """Return what an answer means; a refusal of the reference may mean that the job was accepted before."""
         found = super().read_submit(request, answer)
         if isinstance(found, Refused) and "external_task_id" in found.message:
             return Unclear(found.message)
@@ -88,6 +88,15 @@ class Kling(TableFormat):
         if isinstance(found, Refused) or code.startswith("5"):
             return found
         return Refused(Cause.INVALID, code, text(at(body, "message")))
+
+    def read_poll(self, job: JobRef, answer: Answer) -> JobStatus | Wire:
+        """Return the status: of this job only, since the answer is a list, and its filter may be ignored."""
+        body = parse(answer.body)
+        jobs = at(body, "data")
+        if isinstance(jobs, list) and jobs and 200 <= answer.status < 300:
+            ours = [each for each in jobs if reference(at(each, "id")) in ("", job.vendor_ref)]
+            return self.read_item(job, ours[0]) if ours else JobStatus(Progress.UNKNOWN, "a list of other jobs")
+        return super().read_poll(job, answer)
 
     def cost_of(self, job: JobRef, item: Any) -> Money | None:
         """Return the amounts that were billed in money; units of a resource pack have no price of their own."""

@@ -29,7 +29,7 @@ class Runway(TableFormat):
     contract = Contract(
         states={
             "PENDING": Progress.WAITING,
-            "THROTTLED": Progress.WAITING,  # the account's places are taken; the job starts when one is free
+            "THROTTLED": Progress.WAITING,  # the account is at its limit; the job starts when another one ends
             "RUNNING": Progress.RUNNING,
             "SUCCEEDED": Progress.DONE,
             "FAILED": Progress.FAILED,

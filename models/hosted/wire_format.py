@@ -1,4 +1,4 @@
-"""What the engine asks of a provider's protocol: pure functions between jobs and HTTP requests."""
+"""The interface of a provider's protocol: pure functions between jobs and HTTP requests."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -17,7 +17,7 @@ class Picture(NamedTuple):
 
 
 class JobRequest(NamedTuple):
-    """What one job is to generate.
+    """The inputs of one job.
 
     Attributes:
         reference: our own reference, 32 random hex digits: the id of the provider job.
@@ -38,7 +38,7 @@ class JobRef(NamedTuple):
     """A job that was submitted, or may have been.
 
     Attributes:
-        vendor_ref: the provider's reference; empty while it is uncertain whether the provider has taken the job.
+        vendor_ref: the provider's reference; empty while the job is uncertain.
         links: addresses that the provider returned with it.
         submitted_at: seconds since 1970.
         word: the provider's last status word; empty if no poll was answered.
@@ -60,7 +60,7 @@ class WireFormat(Protocol):
 
     @property
     def key_rule(self) -> KeyRule:
-        """How requests carry the key."""
+        """How requests send the key."""
         ...
 
     def submit(self, request: JobRequest) -> Wire:

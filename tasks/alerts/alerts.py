@@ -212,7 +212,7 @@ def account_paused(catalogue: Catalogue, provider: str, why: str) -> bool:
         catalogue,
         f"{ACCOUNT}:{provider}:{since}",
         ACCOUNT,
-        f"{why}. No jobs are submitted to it; other models continue. Fix the cause, then run "
+        f"{why}. No jobs are submitted to this account; other models continue. Fix the cause, then run "
         f"`reelmill providers resume {provider}`.",
         None,
         {"provider": provider},

@@ -109,7 +109,7 @@ def check_memory(resources: Resources, model: str, here: bool = True, profile: s
         return Finding(OK, "Not needed: clips are generated on the CPU or on a Ray cluster.")
     card = card_of(resources, model)
     if not isinstance(card, ModelCard):
-        return Finding(OK, f"Not needed: {card.title} runs at its provider.")
+        return Finding(OK, f"Not needed: {card.title} is a hosted model.")
     speed = card.speed_of(card.profile_for(profile))
     findings = [_memory_finding(resources, card, speed, name, gb) for name, gb in free.items() if gb]
     return max(findings, key=lambda finding: (OK, WARN, FAIL).index(finding.level))

@@ -95,7 +95,7 @@ def check_others(resources: Resources, used: Collection[str], variables: Collect
     )
     if unknown := " ".join(unknown_providers(resources)):
         return Finding(WARN, f"{unknown} {message}{hints}")
-    return Finding(OK, f"{message}{hints} docs/providers.md describes them.")
+    return Finding(OK, f"{message}{hints} See docs/providers.md.")
 
 
 def usual_variables(environment: Mapping[str, str]) -> frozenset[str]:
@@ -142,7 +142,7 @@ def _key_finding(account: ProviderAccount, card: HostedCard, message: str, ask: 
     base_url = account.base_url(card)
     wire = format_of(card).check_key(card, base_url, account.values)
     if wire is None:
-        return Finding(OK, f"{message} A key is set. There is no free request with which to test it.")
+        return Finding(OK, f"{message} A key is set. It was not tested: the provider has no free request for that.")
     try:
         status = ask(account, card, wire).status
     except ReelmillError as error:
@@ -154,9 +154,9 @@ def _of_status(account: ProviderAccount, base_url: str, status: int, message: st
     """Yield what an HTTP status of the test request means; the first one applies."""
     key = key_variable(account.provider)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        yield Finding(FAIL, f"The provider refuses the key ({status}).", f"Set {key} to a valid key.")
+        yield Finding(FAIL, f"The provider refused the key ({status}).", f"Set {key} to a valid key.")
     if status == HTTPStatus.PAYMENT_REQUIRED:
-        yield Finding(FAIL, f"The provider accepts the key, but the account has no money ({status}).", "Top it up.")
+        yield Finding(FAIL, f"The provider accepts the key, but the account has no credit ({status}).", "Add credit.")
     if status < HTTPStatus.BAD_REQUEST:
         yield Finding(OK, f"{message} The provider {'accepts the key' if account.key else 'responds'}.")
     yield Finding(

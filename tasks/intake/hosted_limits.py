@@ -39,7 +39,7 @@ def _long_prompts(brief: Brief, card: HostedCard) -> Iterator[CellIssue]:
                 "prompt",
                 longest,
                 f"has {length:,} characters, but {card.name} accepts at most {most:,}. Shorten the text.",
-                summary=f"have a prompt with more than the {most:,} characters that {card.name} accepts. Shorten them.",
+                summary=f"have prompts that exceed the {most:,} characters that {card.name} accepts. Shorten them.",
             )
 
 
@@ -51,10 +51,10 @@ def _unused_negative_prompts(brief: Brief, card: HostedCard) -> Iterator[CellIss
         yield CellIssue(
             "negative_prompt",
             text,
-            f"is not used, because {card.name} takes no negative prompt. Clear the cell, or describe in the prompt "
-            "what is wanted.",
+            f"is not used, because {card.name} does not support negative prompts. Clear the cell, or describe in the "
+            "prompt what you want.",
             warning=True,
-            summary=f"have a negative prompt, which {card.name} does not take. Clear the cells.",
+            summary=f"have a negative prompt, which {card.name} does not support. Clear the cells.",
         )
 
 
@@ -66,7 +66,8 @@ def _unused_seeds(brief: Brief, card: HostedCard) -> Iterator[CellIssue]:
     yield CellIssue(
         "seed",
         "|".join(map(str, seeds[:8])),
-        f"is only the number of the take, because {card.name} uses no seeds: generating it again gives another clip.",
+        f"is only the number of the take, because {card.name} does not support seeds. Each generation gives another "
+        "clip.",
         warning=True,
-        summary=f"have seeds, but {card.name} uses none: they are only the numbers of the takes.",
+        summary=f"have seeds, which {card.name} does not support. They only number the takes.",
     )

@@ -28,8 +28,8 @@ class Estimate:
         money: cost of that device time; None if no rate or no price is known.
         basis: source of the rate, or why the time is not known.
         price_h: price of a device hour; None if it is not known.
-        provider: account that is billed; empty if devices of ours generate the clips.
-        queue_seconds: time until a provider has finished all clips, if it is known; None for devices of ours.
+        provider: account that is billed; empty if local devices generate the clips.
+        queue_seconds: time until a provider has finished all clips, if it is known; None for local devices.
         prices_as_of: date of the provider's prices (ISO 8601); empty if there are none.
         are_confirmed: whether a bill has confirmed the provider's prices.
     """
@@ -164,7 +164,7 @@ def make_plan(
 
 
 def _price_of_clip(found: Estimate, clips: int, costs: Costs) -> Money | None:
-    """Return the cost of one clip on devices of ours; None if it is not known."""
+    """Return the cost of one clip on local devices; None if it is not known."""
     return None if found.money is None else costs.prices.money(found.money / clips)
 
 
@@ -239,7 +239,7 @@ def estimate(card: GeneratorCard, number: int, measured: float | None, costs: Co
 
 def _hosted_estimate(card: HostedCard, number: int) -> Estimate:
     """Estimate the time at a provider: its rate, shared by the jobs that the account may have at a time."""
-    queue, basis = None, f"how long {card.provider} takes is not known"
+    queue, basis = None, f"the time at {card.provider} is not known"
     if card.rates:
         queue = number * card.rates[0].seconds_a_clip / min(number, card.limits_of_account.concurrency)
         basis = f"{card.rates[0].seconds_a_clip:g} s a clip, measured at {card.rates[0].machine}"

@@ -34,12 +34,20 @@ class JobSelection:
         shard: Shard,
         ended: "queue.SimpleQueue[Ended]",
         suspects: Collection[str] = (),
+        paid: Collection[str] = (),
     ) -> None:
+        """Select from a shard's jobs.
+
+        Args:
+            suspects: variants that are chosen alone, after all others.
+            paid: variants whose provider job is open. They are needed even if their goals have enough clips.
+        """
         self._catalogue = catalogue
         self._shard = shard
         self._waiting: Sequence[Job] = shard.jobs
         self._offered: Sequence[Job] = ()
         self._suspects = suspects
+        self._paid = paid
         self._in_flight: dict[str, Job] = {}
         self._others_work = False
         self._ended = ended
@@ -61,11 +69,12 @@ class JobSelection:
         later: list[Job] = []
         self._offered = self._waiting
         for job in self._waiting:
-            if not _wanted(job, lacking):
+            is_paid = job.variant_id in self._paid
+            if not (is_paid or _wanted(job, lacking)):
                 self.not_needed += 1
             elif job.variant_id in elsewhere:
                 continue
-            elif self._has_room(now, job, number) and _wanted(job, allowed):
+            elif self._has_room(now, job, number) and (is_paid or _wanted(job, allowed)):
                 now.append(job)
                 _subtract(allowed, [job])
             else:

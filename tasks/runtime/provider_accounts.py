@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from manifests.errors import SettingsError
 from models.hosted_card import HostedCard
@@ -25,7 +26,7 @@ class ProviderAccount:
         per_minute: submissions in any 60 seconds, instead of the card's number.
         per_day: submissions in any 24 hours, instead of the card's number.
         problem: why the key could not be read, one sentence; empty if it was, or if none is set.
-        warning: what is wrong with the key's file, one sentence, although it could be read.
+        warning: a problem of a readable key file, one sentence; empty if there is none.
     """
 
     provider: str
@@ -42,6 +43,10 @@ class ProviderAccount:
         """Return the address of the API, without a slash at its end."""
         return (self.url or card.base_url).rstrip("/")
 
+    def is_at(self, card: HostedCard, base_url: str) -> bool:
+        """Return whether the key belongs to the server of ``base_url``: the one with which the account is used now."""
+        return _origin(base_url) == _origin(self.base_url(card))
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that must not appear in logs: the key and its parts."""
@@ -51,6 +56,11 @@ class ProviderAccount:
     def values(self) -> Mapping[str, str]:
         """The fields that are not secret, by name."""
         return dict(self.fields)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _secrets_in(key: str) -> Iterator[str]:
@@ -86,5 +96,5 @@ def account_for(accounts: tuple[ProviderAccount, ...], card: HostedCard) -> Prov
         raise SettingsError(found.problem)
     if found is None and card.costs_money:
         name = f"REELMILL_PROVIDER_{card.provider.upper()}_KEY"
-        raise SettingsError(f"The card {card.name} needs a key of its provider. Set {name} or {name}_FILE.")
+        raise SettingsError(f"The card {card.name} needs an API key. Set {name} or {name}_FILE.")
     return found or ProviderAccount(card.provider)

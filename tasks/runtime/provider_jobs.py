@@ -1,4 +1,4 @@
-"""What persons see and decide about provider jobs, from the command line and the dashboard."""
+"""Provider jobs for the command line and the dashboard, and the decisions of people about them."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ MAX_REF = 500
 
 
 def jobs_for_people(catalogue: Catalogue, campaign_id: str | None = None, limit: int = 100) -> list[ProviderJob]:
-    """Return the jobs about which a person has to decide, newest first: uncertain, overdue and lost ones."""
+    """Return the jobs that need a decision, newest first: uncertain, overdue and lost ones."""
     jobs = catalogue.provider_jobs
     lost = [job for job in jobs.list(JobState.LOST, campaign_id, limit=limit) if not job.closed_by]
     overdue = [job for job in jobs.overdue(limit) if campaign_id in (None, job.campaign_id)]
@@ -65,21 +65,27 @@ def checked_ref(text: str) -> str:
 
 
 def cancel_at_provider(resources: Resources, job: ProviderJob, actor: str, ask: Ask = send_once) -> None:
-    """Ask the provider to cancel a submitted job, with an audit entry. What becomes of it is known at its next poll.
+    """Ask the provider to cancel a submitted job, with an audit entry. The next poll returns the result.
 
     Raises:
-        ProviderError: the provider has no way to cancel jobs, or has refused to.
+        ProviderError: the provider has no way to cancel jobs, or has refused to, or the job is at another address.
         JobStateError: the job is not submitted.
         UnknownCardError, SettingsError: this machine does not have the card, or the key.
     """
     card = hosted_card_of(resources, job.card)
     account = account_for(resources.providers, card)
     catalogue = catalogue_of(resources)
+    if not account.is_at(card, job.base_url):
+        raise ProviderError(
+            f"The job {job.job_id} was submitted to {job.base_url}, which is not the address of the account "
+            f"{card.provider} now, so its key is not sent there. Set "
+            f"REELMILL_PROVIDER_{card.provider.upper()}_URL to it."
+        )
     wire = format_of(card).cancel(_ref_of(catalogue, job, card, account))
     if wire is None:
         raise ProviderError(
-            f"{card.provider} has no request that is known to cancel a job. It ends when the provider has finished it. "
-            "To stop submitting further jobs, pause the campaign."
+            f"Reelmill cannot cancel jobs of {card.provider}, because its API has no documented request for this. The "
+            "provider finishes the job. To submit no further jobs, pause the campaign."
         )
     catalogue.provider_jobs.request_cancel(job.job_id, actor)
     status = ask(account, card, wire).status

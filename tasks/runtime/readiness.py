@@ -39,7 +39,7 @@ class Readiness(NamedTuple):
 
     @property
     def is_final(self) -> bool:
-        """Whether nobody can change it: the model is retired."""
+        """Whether this cannot be fixed: the model is retired."""
         return self.state == ReadyState.RETIRED
 
 
@@ -49,7 +49,7 @@ def readiness(
     pauses: Mapping[str, str] | None = None,
     today: date | None = None,
 ) -> Readiness:
-    """Return whether a model can be used, from what is known without asking its provider.
+    """Return whether a model can be used, without a request to its provider.
 
     Args:
         pauses: why accounts are paused, by provider.
@@ -60,7 +60,7 @@ def readiness(
     checks = (
         (ReadyState.RETIRED, _retired(card, today)),
         (ReadyState.UNUSABLE, _unusable(card, account, today)),
-        (ReadyState.NO_KEY, _without_key(card, account)),
+        (ReadyState.NO_KEY, _without_key(card, account) or _without_field(card, account)),
         (ReadyState.PAUSED, _paused(card, pauses or {})),
     )
     return next((Readiness(state, problem) for state, problem in checks if problem), Readiness(ReadyState.READY))
@@ -121,8 +121,8 @@ def unknown_providers(resources: Resources) -> Iterator[str]:
             near = difflib.get_close_matches(account.provider, known, n=1, cutoff=0.5)
             advice = f"Did you mean {near[0]}?" if near else f"The providers are {', '.join(known) or 'none'}."
             yield (
-                f"The settings contain an account of {account.provider}, but no model card names this provider, so the "
-                f"account is not used. {advice}"
+                f"The settings contain an account of {account.provider}, but no model card uses this provider, so the "
+                f"account is ignored. {advice}"
             )
 
 
@@ -155,7 +155,15 @@ def _without_key(card: HostedCard, account: ProviderAccount) -> str:
     if account.key or not card.costs_money:
         return ""
     variable = key_variable(card.provider)
-    return f"{card.name} needs a key of its provider. Set {variable}, or {variable}_FILE to a file that contains it."
+    return f"{card.name} needs an API key. Set {variable}, or {variable}_FILE to a file that contains it."
+
+
+def _without_field(card: HostedCard, account: ProviderAccount) -> str:
+    missing = next((field for field in card.account_fields if not account.values.get(field)), "")
+    if not missing:
+        return ""
+    variable = f"REELMILL_PROVIDER_{card.provider}_{missing}".upper()
+    return f"{card.name} needs the {missing} of its account. Set {variable}."
 
 
 def _paused(card: HostedCard, pauses: Mapping[str, str]) -> str:
@@ -163,6 +171,6 @@ def _paused(card: HostedCard, pauses: Mapping[str, str]) -> str:
         return ""
     why = pauses[card.provider].rstrip(".") or "no reason was recorded"
     return (
-        f"{card.name} cannot be used now: the account of {card.provider} is paused ({why}). When this is fixed, run "
+        f"{card.name} cannot be used now: the account of {card.provider} is paused ({why}). Fix the cause, then run "
         f"`reelmill providers resume {card.provider}`."
     )

@@ -493,14 +493,14 @@ def card_of(resources: Resources, name: str) -> GeneratorCard:
 
 
 def local_card_of(resources: Resources, name: str) -> ModelCard:
-    """Return the card of a model that runs on devices of ours; raises as ``card_of`` does.
+    """Return the card of a local model; raises as ``card_of`` does.
 
     Raises:
         ModelError: a provider runs the model.
     """
     card = card_of(resources, name)
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} runs at its provider, not on a device of this machine.")
+        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
     return card
 
 
@@ -508,11 +508,11 @@ def hosted_card_of(resources: Resources, name: str) -> HostedCard:
     """Return the card of a model that a provider runs; raises as ``card_of`` does.
 
     Raises:
-        ModelError: it runs on devices of ours.
+        ModelError: it is a local model.
     """
     card = card_of(resources, name)
     if not isinstance(card, HostedCard):
-        raise ModelError(f"{name} runs on a device, not at a provider.")
+        raise ModelError(f"{name} is a local model and has no provider.")
     return card
 
 

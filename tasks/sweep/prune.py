@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue.core.database import batches
 from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
-from tasks.runtime.files.staging import MASTER, ORIGINAL, SIGNED, SOUND
+from tasks.runtime.files.staging import FETCHED, MASTER, ORIGINAL, SIGNED, SOUND
 from tasks.sweep.context import Sweep
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
@@ -72,7 +72,7 @@ def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
     for signed in folder.glob(f"{SIGNED}*"):
         if not row.is_held and not _awaits_upload(signed, row) and _age(signed) > grace_s:
             _remove(sweep, "signed-folder", signed)
-    for part in folder.rglob(".*.part"):
+    for part in (*folder.rglob(".*.part"), *folder.glob(f"*-{FETCHED}")):
         if part.is_file() and _age(part) > grace_s:
             _remove(sweep, "partial", part)
     for kind, file in (("master", folder / MASTER), ("sound", folder / SOUND), ("original", folder / ORIGINAL)):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import samples
-from provider_job_samples import CENTS_30, SPRING, TAKEN, job_in, leased, reserve
+from provider_job_samples import CENTS_30, SPRING, job_in, leased, reserve, taken
 from sqlalchemy import update
 
 from adapters.catalogue import Catalogue, Lease, open_catalogue
@@ -19,6 +19,7 @@ from manifests.hosted.job_errors import (
     AccountPausedError,
     BudgetReachedError,
     CurrencyError,
+    JobStateError,
     UnknownPriceError,
 )
 from manifests.hosted.provider_job import JobLimits
@@ -37,12 +38,30 @@ def test_limits_are_shared_by_all_hosts(catalogue: Catalogue):
                 reserve(each, leases[2], 2)
             assert (busy.value.limit, busy.value.wait_s) == ("concurrency", None)
         reserve(other, leases[2], 2, provider="kling")
-        catalogue.provider_jobs.submitted(jobs[0].job_id, TAKEN)
+        catalogue.provider_jobs.submitted(jobs[0].job_id, taken(jobs[0].job_id))
         catalogue.provider_jobs.uncertain(jobs[1].job_id, "no answer")
         with pytest.raises(AccountBusyError):
             reserve(other, leases[3], 2)
         catalogue.provider_jobs.done(jobs[0].job_id)
         reserve(other, leases[3], 2)
+
+
+def test_a_job_that_is_overdue_takes_no_place(catalogue: Catalogue):
+    leases = leased(catalogue, 2)
+    job = reserve(catalogue, leases[0], 1)
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
+    with pytest.raises(AccountBusyError):
+        reserve(catalogue, leases[1], 1)
+    catalogue.provider_jobs.polled(job.job_id, "running", due_after_s=-1.0)
+    reserve(catalogue, leases[1], 1)
+
+
+def test_a_submitted_job_is_given_up_as_billed_only(catalogue: Catalogue):
+    job = job_in(catalogue, JobState.SUBMITTED)
+    with pytest.raises(JobStateError):
+        catalogue.provider_jobs.discard(job.job_id, "person:ann")
+    lost = catalogue.provider_jobs.discard(job.job_id, "person:ann", is_billed=True)
+    assert (lost.state, lost.cost, lost.cost_is_estimate) == ("lost", CENTS_30, True)
 
 
 def test_hosts_that_submit_at_the_same_time_keep_the_limit(catalogue: Catalogue):
@@ -136,11 +155,11 @@ def test_a_budget_counts_what_is_reserved_and_spent(catalogue: Catalogue):
     leases = leased(catalogue, 5)
     run_id = run(catalogue, Money.of("1.00", "USD"))
     jobs = [reserve(catalogue, lease, run_id=run_id) for lease in leases[:3]]
-    with pytest.raises(BudgetReachedError, match=r"1.00 USD has no room for a job of 0.30 USD: 0.90 USD"):
+    with pytest.raises(BudgetReachedError, match=r"A job of 0.30 USD exceeds the budget of 1.00 USD: 0.90 USD"):
         reserve(catalogue, leases[3], run_id=run_id)
     assert catalogue.runs.turn(run_id).may_work
     catalogue.provider_jobs.refused(jobs[0].job_id, Refused(Cause.MODERATION, "blocked", "a face"))
-    catalogue.provider_jobs.submitted(jobs[1].job_id, TAKEN)
+    catalogue.provider_jobs.submitted(jobs[1].job_id, taken(jobs[1].job_id))
     catalogue.provider_jobs.done(jobs[1].job_id, Money.of("0.40", "USD"))
     reserve(catalogue, leases[3], run_id=run_id)
     assert catalogue.runs.turn(run_id) == (False, "budget")
@@ -204,10 +223,10 @@ def test_currencies_are_not_converted(catalogue: Catalogue):
 
 def test_a_job_without_a_price_needs_a_run_without_a_budget(catalogue: Catalogue):
     [lease] = leased(catalogue, 1)
-    with pytest.raises(UnknownPriceError):
+    with pytest.raises(UnknownPriceError, match=r"counted towards the budget of 50\.00 USD"):
         reserve(catalogue, lease, run_id=run(catalogue, Money.of(50, "USD")), price=None)
     job = reserve(catalogue, lease, run_id=run(catalogue, None), price=None)
-    catalogue.provider_jobs.submitted(job.job_id, TAKEN)
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
     done = catalogue.provider_jobs.done(job.job_id)
     assert (done.cost, done.reserved) == (None, None)
     [total] = catalogue.provider_jobs.money()

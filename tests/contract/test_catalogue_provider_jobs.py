@@ -5,7 +5,7 @@ import time
 
 import pytest
 import samples
-from provider_job_samples import ALLOWED, CENTS_30, CHANGES, SPRING, TAKEN, job_in, leased, new_job, reserve
+from provider_job_samples import ALLOWED, CENTS_30, CHANGES, SPRING, job_in, leased, new_job, reserve, taken
 from sqlalchemy import insert, select, text, update
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -104,8 +104,13 @@ def test_a_job_that_is_accepted_after_it_was_closed_is_followed(catalogue: Catal
     """A worker that answers late: another one has found that the provider does not have the job."""
     job = job_in(catalogue, JobState.UNCERTAIN)
     assert catalogue.provider_jobs.not_taken(job.job_id, "not in the list").cost_micros == 0
-    late = catalogue.provider_jobs.submitted(job.job_id, TAKEN)
-    assert (late.state, late.vendor_ref, late.cost_micros, late.ended_at) == ("submitted", "vendor-1", None, None)
+    late = catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
+    assert (late.state, late.vendor_ref, late.cost_micros, late.ended_at) == (
+        "submitted",
+        f"vendor-{job.job_id}",
+        None,
+        None,
+    )
 
 
 def test_a_job_that_is_accepted_after_another_was_submitted_is_shown_as_lost(catalogue: Catalogue):
@@ -113,18 +118,23 @@ def test_a_job_that_is_accepted_after_another_was_submitted_is_shown_as_lost(cat
     first = reserve(catalogue, lease)
     catalogue.provider_jobs.not_sent(first.job_id, "no connection")
     second = reserve(catalogue, lease)
-    late = catalogue.provider_jobs.submitted(first.job_id, TAKEN)
-    assert (late.state, late.vendor_ref, late.cost, late.cost_is_estimate) == ("lost", "vendor-1", CENTS_30, True)
+    late = catalogue.provider_jobs.submitted(first.job_id, taken(first.job_id))
+    assert (late.state, late.vendor_ref, late.cost, late.cost_is_estimate) == (
+        "lost",
+        f"vendor-{first.job_id}",
+        CENTS_30,
+        True,
+    )
     assert late.submitted_at is not None
     assert catalogue.provider_jobs.open_of([lease.variant_id])[lease.variant_id].job_id == second.job_id
 
 
 def test_another_reference_of_a_submitted_job_is_refused(catalogue: Catalogue):
     job = job_in(catalogue, JobState.SUBMITTED)
-    assert catalogue.provider_jobs.submitted(job.job_id, TAKEN) == job
+    assert catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id)) == job
     with pytest.raises(JobStateError):
         catalogue.provider_jobs.submitted(job.job_id, Accepted("vendor-2"))
-    assert catalogue.provider_jobs.get(job.job_id).vendor_ref == "vendor-1"
+    assert catalogue.provider_jobs.get(job.job_id).vendor_ref == job.vendor_ref
 
 
 def test_a_person_says_that_the_provider_has_taken_a_job(catalogue: Catalogue):
@@ -176,7 +186,7 @@ def test_an_uncertain_job_is_searched_for_when_it_is_due(catalogue: Catalogue):
     assert jobs.to_look() == []
     jobs.looked(job.job_id, -1.0)
     assert [(found.job_id, found.looks) for found in jobs.to_look()] == [(job.job_id, 1)]
-    jobs.submitted(job.job_id, TAKEN)
+    jobs.submitted(job.job_id, taken(job.job_id))
     assert jobs.looked(job.job_id, 0.0).looks == 1
     assert jobs.to_look() == []
 
@@ -314,7 +324,7 @@ def test_a_catalogue_of_the_revision_before_is_migrated_with_its_data(catalogue_
     with open_catalogue(catalogue_url) as catalogue:
         assert catalogue.variants.of_campaign(SPRING) == rows
         run = catalogue.runs.get(run_id)
-        assert (run.budget_money, str(run.budget)) == (2.5, "2.50 ")
+        assert (run.budget_money, str(run.budget)) == (2.5, "2.50")
         [lease] = samples.take(catalogue, ids[:1])
         assert reserve(catalogue, lease).attempt == 1
 

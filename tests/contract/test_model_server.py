@@ -147,7 +147,7 @@ def test_without_a_seed_clips_differ_and_the_seed_is_returned(client):
             "unsupported_size",
             "starter does not make clips of 1280x720. Use 160x90, 96x96 or 90x160.",
         ),
-        ({"width": 160}, "width", "invalid_value", "width and height are only possible together. Send both, or size."),
+        ({"width": 160}, "width", "invalid_value", "width and height must be sent together. Send both, or size."),
         (
             {"size": "96x96", "width": 160, "height": 90},
             "size",
@@ -322,7 +322,7 @@ def test_failures_are_reported_in_the_video(client, generator):
     content = client.get(f"/v1/videos/{failed['id']}/content").json()["error"]
     assert (content["code"], content["message"]) == (
         "video_failed",
-        "The video has failed, so it has no content: Out of memory.",
+        "The video failed, so it has no content: Out of memory.",
     )
 
 
@@ -447,11 +447,11 @@ def test_cards_that_must_not_be_offered(tmp_path, generator):
     licence = {"name": "Stability", "commercial": "limited", "revenue_limit_usd": 1_000_000}
     card = get_card("starter").model_dump(mode="json") | {"name": "svd", "vocabulary": None, "licence": licence}
     (folder / "svd.json").write_text(json.dumps(card))
-    with pytest.raises(LicenceNotAttestedError, match="svd must not be offered to others yet: its licence"):
+    with pytest.raises(LicenceNotAttestedError, match="svd cannot be offered to others yet: its licence"):
         client_in(tmp_path / "home", ["svd"], model_folders=(folder,)).__enter__()
     with pytest.raises(ModelError, match=r"wan2\.1-t2v-1\.3b cannot be offered: "):
         client_in(tmp_path / "home", ["wan2.1-t2v-1.3b"], weights_root=tmp_path).__enter__()
-    with pytest.raises(ModelError, match="hosted-starter runs at its provider"):
+    with pytest.raises(ModelError, match="hosted-starter is a hosted model"):
         client_in(tmp_path / "home", ["hosted-starter"]).__enter__()
 
 

@@ -209,7 +209,7 @@ def test_a_file_that_must_not_be_fetched_stays_paid_and_is_named(tmp_path, fault
         world = World(tmp_path, vendor.base_url, "runway", **paid("none", max_mb=1, result_hosts=["*.example.com"]))
         report = world.run()
         assert text in report.problems[0]
-        assert "without paying again" in report.problems[0]
+        assert "at no extra cost" in report.problems[0]
         assert not list((tmp_path / "staging").rglob("*.part"))
         assert (world.states, world.jobs[0].state) == ([State.PLANNED], JobState.DONE)
         vendor.behaviour = scripted()
@@ -227,7 +227,7 @@ def test_a_file_of_which_half_came_is_fetched_again(tmp_path):
 def test_a_retired_model_stops_its_card_with_one_sentence(tmp_path):
     with VendorServer("runway", always(submit=retired())) as vendor:
         world = World(tmp_path, vendor.base_url, "runway", prompts=tuple("abcdefgh"), **paid("none"))
-        with pytest.raises(ProviderError, match=r"does not know the model small.*reelmill models"):
+        with pytest.raises(ProviderError, match=r"does not offer the model small.*reelmill models"):
             world.run()
     assert vendor.count("submit") <= 3
     assert set(world.states) == {State.PLANNED}
@@ -263,7 +263,7 @@ def test_moderation_fails_one_variant_and_is_not_repeated(tmp_path):
         world.run()
         assert sorted(world.states) == [State.FAILED, State.PASSED, State.PASSED]
     assert vendor.count("submit") == 3
-    assert "not repeated automatically" in next(row.error for row in world.rows if row.state == State.FAILED)
+    assert "does not retry it automatically" in next(row.error for row in world.rows if row.state == State.FAILED)
 
 
 def test_three_invalid_requests_in_a_row_stop_the_card(tmp_path):

@@ -268,7 +268,7 @@ def test_an_invalid_credential_of_the_provider_is_disclosed(world, vendor, place
     assert report.generation["parent_credential"] == record["provider"]["parent_credential"] == "invalid"
     if sentence:
         assert report.actions[-2:] == (f"opened from “{title}” (Vendor Video 2)", "published")
-        assert f"as its signer states, already in the file “{title}” of the provider, {sentence}" in report.sentence
+        assert f"according to the signer, already in the provider's file “{title}”, {sentence}" in report.sentence
     else:  # what was done before is not readable
         assert report.actions == ("opened (Vendor Video 2)", "published")
 

@@ -25,7 +25,7 @@ CLASSES = {
     "done": Progress.DONE,
     "failed": Progress.FAILED,
     "cancelled": Progress.CANCELLED,
-    "expired": Progress.GONE,
+    "expired": Progress.FAILED,
     "gone": Progress.GONE,
     "refused": Progress.FAILED,
 }

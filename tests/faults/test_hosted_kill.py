@@ -123,7 +123,7 @@ def test_what_cannot_be_searched_for_is_left_to_a_person(tmp_path, point):
     world = world_of(tmp_path, vendor.base_url, card)
     uncertain = [job for job in world.jobs if job.state is JobState.UNCERTAIN]
     assert world.states.count(State.PASSED) == len(PROMPTS) - len(uncertain)
-    assert all("ended before the answer was stored" in job.error for job in uncertain)
+    assert all("ended before the provider's answer was stored" in job.error for job in uncertain)
 
 
 @pytest.mark.parametrize("point", parameters(POINTS, ()))

@@ -220,7 +220,7 @@ def test_hosted_clips_are_priced_and_refused_before_anything_is_registered(ten, 
     shown = " ".join(reelmill(capsys, "plan", ten).out.split())
     assert "circle │ hosted │ 10 │ 0.25 USD │ 2.50 USD" in shown
     assert "Total: 2.50 USD. Unconfirmed prices as of 2026-11-01: hosted." in shown
-    assert "hosted: 10 clips at vendor (how long vendor takes is not known)." in shown
+    assert "hosted: 10 clips at vendor (the time at vendor is not known)." in shown
     assert "10 clips to generate, 0 already generated. Price of the provider jobs: 2.50 USD. Start with" in shown
     plan = json.loads(reelmill(capsys, "plan", ten, "--json").out)
     assert plan["totals"] == [{"micros": 2_500_000, "currency": "USD"}]

@@ -174,7 +174,7 @@ def test_with_a_token_of_its_own_the_server_listens_on_other_interfaces(tmp_path
     ("words", "message"),
     [
         (["--card", "startr"], "Did you mean starter"),
-        (["--card", "hosted-starter"], "hosted-starter runs at its provider"),
+        (["--card", "hosted-starter"], "hosted-starter is a hosted model"),
         (["--host", "0.0.0.0"], "Set REELMILL_MODEL_SERVER_TOKEN"),
         (["--host", "::"], "Set REELMILL_MODEL_SERVER_TOKEN"),
         (["--host", "models.example"], "Set REELMILL_MODEL_SERVER_TOKEN"),

@@ -342,10 +342,11 @@ def test_ended_signings_and_unfinished_files_are_deleted(embedded: SweepWorld):
     left = embedded.stage(done, "signed-1/clip.mp4")
     young = embedded.stage(done, "signed-2/clip.mp4", age_s=60)
     part, new_part = embedded.stage(done, ".master.mp4.x.part"), embedded.stage(done, ".poster.jpg.x.part", age_s=60)
+    fetched, new_fetched = embedded.stage(done, "3-fetched.mp4"), embedded.stage(done, "4-fetched.mp4", age_s=60)
     held = embedded.stage(embedded.variant("signing"), "signed-9/clip.mp4")
-    assert counts(embedded.sweep()) == {"signed-folder": 2, "partial": 1}
-    assert [path.exists() for path in (awaited, young, new_part, held)] == [True] * 4
-    assert not any(path.exists() for path in (earlier, earlier.parent, left, left.parent, part))
+    assert counts(embedded.sweep()) == {"signed-folder": 2, "partial": 2}
+    assert [path.exists() for path in (awaited, young, new_part, new_fetched, held)] == [True] * 5
+    assert not any(path.exists() for path in (earlier, earlier.parent, left, left.parent, part, fetched))
 
 
 def test_folders_of_unknown_variants_are_deleted_unless_many_or_new(embedded: SweepWorld):

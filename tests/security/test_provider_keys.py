@@ -89,7 +89,7 @@ def test_doctor_sends_the_key_once_and_never_shows_it(home, provider, capsys):
     assert provider.asked == [("GET", f"Bearer {KEY}")]
     provider.status = 401
     found = finding(capsys, "provider acme")
-    assert (found["level"], found["message"]) == ("fail", "The provider refuses the key (401).")
+    assert (found["level"], found["message"]) == ("fail", "The provider refused the key (401).")
     assert found["fix"] == "Set REELMILL_PROVIDER_ACME_KEY to a valid key."
 
 
@@ -157,7 +157,7 @@ def test_validate_and_plan_name_the_variable_to_set(home, capsys, monkeypatch):
     monkeypatch.delenv("REELMILL_PROVIDER_ACME_KEY")
     close_resources()
     (home.parent / "sheet.csv").write_text("prompt,model\na red cup,acme-video-1\n")
-    sentence = "acme-video-1 needs a key of its provider. Set REELMILL_PROVIDER_ACME_KEY,"
+    sentence = "acme-video-1 needs an API key. Set REELMILL_PROVIDER_ACME_KEY,"
     for command in ("validate", "plan"):
         ended = reelmill(capsys, command, "sheet.csv")
         assert ended.code == 0

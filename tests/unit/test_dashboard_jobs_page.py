@@ -75,7 +75,7 @@ def test_discarding_needs_a_tick(session):
 def test_a_lost_job_is_given_up_as_billed(session):
     job = job_in(session.catalogue, JobState.LOST)
     admin = client_of(session, "admin")
-    assert "Give up this job" in admin.get("/jobs").text
+    assert "Close this job" in admin.get("/jobs").text
     assert press(admin, f"/jobs/{job.job_id}/discard", sure="1", billed="1").status_code == 303
     assert session.catalogue.provider_jobs.get(job.job_id).state == "lost"
     assert "No job needs a decision." in admin.get("/jobs").text

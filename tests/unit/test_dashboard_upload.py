@@ -72,4 +72,4 @@ def test_a_hosted_model_without_a_key_is_named_before_the_run(client, monkeypatc
     monkeypatch.delenv("REELMILL_PROVIDER_ARK_KEY", raising=False)
     answer = send(client, name="hosted.csv", content=b"prompt,model\na red cup,seedance-2.5\n")
     page = client.get(answer.headers["location"]).text
-    assert "seedance-2.5 needs a key of its provider. Set REELMILL_PROVIDER_ARK_KEY" in page
+    assert "seedance-2.5 needs an API key. Set REELMILL_PROVIDER_ARK_KEY" in page

@@ -56,9 +56,9 @@ def answering(status: int):
     ("status", "level", "words"),
     [
         (200, "ok", "Ready: acme-video-1, 1 retired. The provider accepts the key."),
-        (401, "fail", "The provider refuses the key (401)."),
-        (403, "fail", "The provider refuses the key (403)."),
-        (402, "fail", "The provider accepts the key, but the account has no money (402)."),
+        (401, "fail", "The provider refused the key (401)."),
+        (403, "fail", "The provider refused the key (403)."),
+        (402, "fail", "The provider accepts the key, but the account has no credit (402)."),
         (429, "warn", "The key was not tested, because https://api.acme.example responds with 429."),
         (503, "warn", "The key was not tested, because https://api.acme.example responds with 503."),
     ],
@@ -83,7 +83,7 @@ def test_without_a_free_request_nothing_is_sent(resources, monkeypatch):
     finding = check_provider(resources, "acme", ask=unasked)
     assert (finding.level, finding.message) == (
         "ok",
-        "Ready: acme-video-1, 1 retired. A key is set. There is no free request with which to test it.",
+        "Ready: acme-video-1, 1 retired. A key is set. It was not tested: the provider has no free request for that.",
     )
 
 

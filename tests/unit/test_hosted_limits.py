@@ -46,13 +46,13 @@ def test_values_of_columns_count(tmp_path):
 
 def test_a_negative_prompt_that_is_not_sent_is_a_warning(tmp_path):
     (warning,) = warnings(check(tmp_path, "prompt,negative prompt", "a red cup,blurry"))
-    assert "is not used, because acme-video-1 takes no negative prompt." in warning
+    assert "is not used, because acme-video-1 does not support negative prompts." in warning
     assert warnings(check(tmp_path, "prompt,negative prompt", "a cup,blurry", supports_negative_prompt=True)) == []
 
 
 def test_seeds_that_the_provider_does_not_use_are_a_warning(tmp_path):
     (warning,) = warnings(check(tmp_path, "prompt,seed", "a red cup,7"))
-    assert "is only the number of the take, because acme-video-1 uses no seeds" in warning
+    assert "is only the number of the take, because acme-video-1 does not support seeds" in warning
     assert warnings(check(tmp_path, "prompt,seed", "a red cup,7", takes_seed=True)) == []
     assert warnings(check(tmp_path, "prompt", "a red cup")) == []
 

@@ -41,7 +41,7 @@ def test_sora_and_haiper_have_ended():
 
 @pytest.mark.parametrize("name", ENDED)
 def test_the_alternatives_of_an_ended_model_exist_and_can_run(name):
-    others = re.search(r"; use (.+) instead\.$", CARDS[name].retired)
+    others = re.search(r"\. Use (.+) instead\.$", CARDS[name].retired)
     assert others
     named = re.split(r", | or ", others[1])
     assert len(named) >= 2
@@ -96,8 +96,8 @@ def test_people_are_warned_thirty_days_before(tmp_path, days, is_warned):
     ("today", "expected"),
     [
         (date(2026, 10, 17), []),
-        (date(2026, 10, 18), ["may be withdrawn"]),
-        (date(2026, 11, 30), ["may have been withdrawn"]),
+        (date(2026, 10, 18), ["may be retired"]),
+        (date(2026, 11, 30), ["may have been retired"]),
     ],
 )
 def test_a_model_without_a_last_day_can_run_but_is_warned_of(tmp_path, today, expected):
@@ -121,5 +121,5 @@ def test_every_hosted_card_that_can_run_has_a_wire_format():
 
 
 def test_a_model_without_a_protocol_names_the_reason():
-    with pytest.raises(ModelError, match=r"^haiper cannot run: Haiper closed in February 2025; use "):
+    with pytest.raises(ModelError, match=r"^haiper cannot run: Haiper closed in February 2025. Use "):
         format_of(hosted_card("haiper"))

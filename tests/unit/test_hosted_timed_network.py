@@ -7,17 +7,19 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.hosted.errors import UnclearError
+from adapters.hosted import tokens
+from adapters.hosted.errors import TokenError, UnclearError
+from adapters.hosted.tokens import AccountKey
 from adapters.hosted.transport import Timeouts, Transport
-from manifests.hosted.wire import Wire
+from manifests.hosted.wire import KeyRule, Wire
 
 SHORT = Timeouts(0.5, 0.3, 4.0, 0.5, 0.6)
 SLOW_S = 10.0
 """How long each server below keeps a request alive, if nothing ends it."""
 
 
-def served(slowly: Callable[[socket.socket, threading.Event], None], method: str = "GET", size: int = 1) -> float:
-    """Send one request to a server of one connection; return the seconds until it was given up as unclear."""
+def served(slowly: Callable[[socket.socket, threading.Event], None], send: Callable[[str], None]) -> float:
+    """Send one request to a server of one connection; return the seconds until it was given up."""
     ended = threading.Event()
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -35,12 +37,19 @@ def served(slowly: Callable[[socket.socket, threading.Event], None], method: str
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         began = time.monotonic()
-        with Transport(url, timeouts=SHORT) as transport, pytest.raises(UnclearError):
-            transport.send(Wire(method, f"{url}/x", json={"a": "x" * size}), {})
+        send(url)
         seconds = time.monotonic() - began
         ended.set()
         thread.join(10)
     return seconds
+
+
+def sending(method: str, size: int = 1) -> Callable[[str], None]:
+    def send(url: str) -> None:
+        with Transport(url, timeouts=SHORT) as transport, pytest.raises(UnclearError):
+            transport.send(Wire(method, f"{url}/x", json={"a": "x" * size}), {})
+
+    return send
 
 
 def dripping(text: bytes, drop: bytes) -> Callable[[socket.socket, threading.Event], None]:
@@ -71,8 +80,20 @@ def reading_slowly(connection: socket.socket, ended: threading.Event) -> None:
     ids=["body", "header", "interim answers"],
 )
 def test_an_answer_that_drips_ends_at_the_time_limit(method, text, drop):
-    assert served(dripping(text, drop), method) < SLOW_S / 2
+    assert served(dripping(text, drop), sending(method)) < SLOW_S / 2
 
 
 def test_a_body_that_is_read_slowly_ends_at_the_time_limit():
-    assert served(reading_slowly, "POST", size=30_000_000) < SLOW_S / 2
+    assert served(reading_slowly, sending("POST", size=30_000_000)) < SLOW_S / 2
+
+
+def test_a_token_that_drips_ends_at_the_time_limit(monkeypatch):
+    monkeypatch.setattr(tokens, "TIMEOUT_S", 0.6)
+
+    def send(url: str) -> None:
+        key = AccountKey(KeyRule(token="adobe"), "secret", {"token_url": url})
+        with pytest.raises(TokenError) as caught:
+            key.headers()
+        assert not caught.value.is_refused
+
+    assert served(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"a"), send) < SLOW_S / 2

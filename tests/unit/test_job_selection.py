@@ -35,10 +35,10 @@ def jobs_of(brief_id: str, number: int) -> list[Job]:
     return [Job(each, each.variant_id, (brief_id,), 0.5) for each in made]
 
 
-def selection_for(jobs, suspects=(), **wants):
+def selection_for(jobs, suspects=(), paid=(), **wants):
     tallies = Tallies()
     shard = Shard("c", tuple(jobs), wants, (), 0.25)
-    selection = JobSelection(tallies, shard, queue.SimpleQueue(), suspects=suspects)  # type: ignore[arg-type]
+    selection = JobSelection(tallies, shard, queue.SimpleQueue(), suspects, paid)  # type: ignore[arg-type]
     return selection, tallies
 
 
@@ -53,6 +53,14 @@ def test_no_brief_has_more_jobs_in_flight_than_it_lacks_and_other_briefs_fill_th
     assert [job.brief_ids[0] for job in now] == ["wanted", "wanted", "all", "all"]
     assert [job.brief_ids[0] for job in selection.choose(4)] == ["all"]
     assert selection.choose(4) == []
+
+
+def test_a_paid_job_is_chosen_although_its_brief_has_enough_clips():
+    jobs = jobs_of("wanted", 3)
+    selection, tallies = selection_for(jobs, paid=[jobs[0].variant_id], wanted=1)
+    tallies.passed["wanted"] = 1
+    assert selection.choose(4) == [jobs[0]]
+    assert selection.not_needed == 2
 
 
 def test_after_a_failure_the_next_seed_is_chosen_and_a_pass_ends_the_brief():

@@ -16,6 +16,7 @@ from tasks.runtime import provider_jobs
 from tasks.runtime.resources import close_resources
 
 KEY = "key-of-acme-0123456789"
+ACME = "https://api.acme.example"
 
 
 @pytest.fixture
@@ -65,6 +66,15 @@ def test_a_lost_job_is_listed_until_somebody_has_decided(catalogue, capsys):
     assert "No job needs a decision" in reelmill(capsys, "jobs", "list").out
 
 
+def test_a_person_adopts_a_lost_job_that_the_provider_has_after_all(catalogue, capsys):
+    job = job_in(catalogue, JobState.LOST)
+    advice = " ".join(reelmill(capsys, "jobs", "show", job.job_id).out.split())
+    assert f"`reelmill jobs adopt {job.job_id[:12]} {job.vendor_ref}`" in advice
+    shown = " ".join(reelmill(capsys, "jobs", "adopt", job.job_id, job.vendor_ref).out.split())
+    assert f"`reelmill retry {job.campaign_id} --failed`" in shown
+    assert catalogue.provider_jobs.get(job.job_id).state == JobState.SUBMITTED
+
+
 def test_an_unknown_state_is_refused(catalogue, capsys):
     ended = reelmill(capsys, "jobs", "list", "--state", "odd")
     assert (ended.code, "There is no state 'odd'. Use submitting, submitted" in ended.err) == (1, True)
@@ -74,7 +84,7 @@ def test_one_job_is_shown_with_what_can_be_decided(catalogue, capsys):
     job = job_in(catalogue, JobState.UNCERTAIN)
     shown = " ".join(reelmill(capsys, "jobs", "show", job.job_id[:8]).out.split())
     assert f"Job: {job.job_id}" in shown
-    assert "Money: 0.30 USD reserved" in shown
+    assert "Cost: 0.30 USD reserved" in shown
     assert f"`reelmill jobs adopt {job.job_id[:12]} REFERENCE`" in shown
     assert reelmill(capsys, "jobs", "show", "zz").code == 1
 
@@ -103,7 +113,7 @@ def test_discarding_asks_because_a_clip_may_be_billed_twice(catalogue, capsys, m
     monkeypatch.setattr("typer.confirm", lambda text, **_: bool(asked.append(text)))
     ended = reelmill(capsys, "jobs", "discard", job.job_id)
     assert (ended.code, "Nothing was changed" in ended.err) == (1, True)
-    assert "(0.30 USD reserved)? If it has, the clip is billed twice." in asked[0]
+    assert "(0.30 USD reserved), its clip is billed twice." in asked[0]
     assert catalogue.provider_jobs.get(job.job_id).state == "uncertain"
     assert json.loads(reelmill(capsys, "jobs", "discard", job.job_id, "--yes", "--json").out)["state"] == "cancelled"
     assert audited(catalogue, "provider job discarded")[0][0] == job.job_id
@@ -128,9 +138,22 @@ def submitted(catalogue, monkeypatch):
     """A submitted job of the card acme-video-1."""
     monkeypatch.setenv("REELMILL_PROVIDER_ACME_KEY", KEY)
     close_resources()
-    job = job_in(catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1")
+    job = job_in(catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1", base_url=ACME)
     monkeypatch.setattr(provider_jobs, "format_of", lambda card: Format(Wire("DELETE", "https://api.acme.example/1")))
     return job
+
+
+def test_the_key_is_not_sent_to_an_address_that_is_not_that_of_the_account(catalogue, capsys, monkeypatch, submitted):
+    asked: list[Wire] = []
+    monkeypatch.setattr(
+        provider_jobs.cancel_at_provider, "__defaults__", (lambda account, card, wire: asked.append(wire),)
+    )
+    monkeypatch.setenv("REELMILL_PROVIDER_ACME_URL", "https://other.example")
+    close_resources()
+    ended = reelmill(capsys, "jobs", "cancel", submitted.job_id, "--yes")
+    assert (ended.code, asked) == (1, [])
+    assert f"was submitted to {ACME}" in " ".join(ended.err.split())
+    assert audited(catalogue, "provider job cancellation") == []
 
 
 def test_cancelling_asks_the_provider(catalogue, capsys, monkeypatch, submitted):
@@ -152,7 +175,7 @@ def test_a_provider_without_a_request_for_it_says_what_else_to_do(catalogue, cap
     monkeypatch.setattr(provider_jobs, "format_of", lambda card: Format(None))
     ended = reelmill(capsys, "jobs", "cancel", submitted.job_id, "--yes")
     assert ended.code == 1
-    assert "acme has no request that is known to cancel a job." in " ".join(ended.err.split())
+    assert "Reelmill cannot cancel jobs of acme," in " ".join(ended.err.split())
     assert audited(catalogue, "provider job cancellation") == []
 
 

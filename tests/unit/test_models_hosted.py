@@ -45,7 +45,7 @@ def test_the_list_shows_provider_price_and_state(capsys, monkeypatch):
     assert row_of(shown, "own-video")[-2:] == ["free", "ready"]
     assert row_of(shown, "other-video")[-2:] == ["not known", "no key"]
     assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
-    assert "Stable Video Diffusion runs on this machine's devices, as the" in shown
+    assert "Stable Video Diffusion is available as the local model" in shown
     assert KEY not in shown
 
 
@@ -60,7 +60,7 @@ def test_a_paused_account_is_shown(capsys, monkeypatch, tmp_path):
 def test_one_card_is_shown_with_all_that_is_known(capsys):
     shown = " ".join(reelmill(capsys, "models", "show", "acme-video-1").out.split())
     for words in (
-        "State: no key. acme-video-1 needs a key of its provider. Set REELMILL_PROVIDER_ACME_KEY,",
+        "State: no key. acme-video-1 needs an API key. Set REELMILL_PROVIDER_ACME_KEY,",
         "Provider: acme, model video-1, protocol runway",
         "Generates from: text",
         "Output: 5 or 10 s at 24 fps; 16:9 1280x720, with or without sound (requested without sound)",
@@ -117,10 +117,10 @@ def test_all_prices_are_listed_with_their_date():
     assert price_lines(hosted_card(prices=table)) == [
         "720p: 0.12 USD a second",
         "720p: 0.20 USD for 5 s",
-        "At least 0.10 USD for a clip",
+        "at least 0.10 USD for a clip",
         "As of 2026-11-01, confirmed by a bill; source: https://acme.example/prices",
     ]
-    assert price_lines(hosted_card(prices=None)) == ["Not known; see the provider's own price list."]
+    assert price_lines(hosted_card(prices=None)) == ["Not known. See the provider's price list."]
 
 
 def test_limits_and_times_are_words():

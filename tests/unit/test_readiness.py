@@ -41,9 +41,18 @@ def test_a_card_with_a_key_is_ready():
 def test_a_card_without_a_key_names_the_variable(accounts):
     assert readiness(hosted_card(), accounts) == (
         ReadyState.NO_KEY,
-        "acme-video-1 needs a key of its provider. Set REELMILL_PROVIDER_ACME_KEY, or REELMILL_PROVIDER_ACME_KEY_FILE "
+        "acme-video-1 needs an API key. Set REELMILL_PROVIDER_ACME_KEY, or REELMILL_PROVIDER_ACME_KEY_FILE "
         "to a file that contains it.",
     )
+
+
+def test_a_card_without_a_field_of_its_account_names_the_variable():
+    card = hosted_card(account_fields=["project"])
+    assert readiness(card, [ACME]) == (
+        ReadyState.NO_KEY,
+        "acme-video-1 needs the project of its account. Set REELMILL_PROVIDER_ACME_PROJECT.",
+    )
+    assert readiness(card, [replace(ACME, fields=(("project", "p-1"),))]).state == ReadyState.READY
 
 
 def test_a_server_that_costs_no_money_needs_no_key():
@@ -99,8 +108,8 @@ def test_a_paused_account_names_the_reason_and_the_command():
     found = readiness(hosted_card(), [ACME], {"acme": "The account has no credits."})
     assert found == (
         ReadyState.PAUSED,
-        "acme-video-1 cannot be used now: the account of acme is paused (The account has no credits). When this is "
-        "fixed, run `reelmill providers resume acme`.",
+        "acme-video-1 cannot be used now: the account of acme is paused (The account has no credits). Fix the "
+        "cause, then run `reelmill providers resume acme`.",
     )
 
 
@@ -126,7 +135,7 @@ def test_an_account_that_no_card_names_is_a_warning(resources: Resources):
     accounts = (ProviderAccount("acne", "k"), ProviderAccount("other", "k"), ProviderAccount("zzzzzz", "k"))
     near, far = unknown_providers(replace(resources, providers=accounts))
     assert near == (
-        "The settings contain an account of acne, but no model card names this provider, so the account is not used. "
+        "The settings contain an account of acne, but no model card uses this provider, so the account is ignored. "
         "Did you mean acme?"
     )
     assert "The providers are acme, " in far

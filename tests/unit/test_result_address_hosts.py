@@ -55,7 +55,7 @@ def test_a_proxy_resolves_names_so_that_only_named_hosts_go_through_it(tmp_path:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(DownloadError, match="Through a proxy, only named hosts"):
         Downloader(ResultAddresses(BASE, ("*",)), 1000).fetch("https://anything.net/v.mp4", tmp_path / "v.mp4")
-    with pytest.raises(DownloadError, match=r"connection to anything\.net was broken"):
+    with pytest.raises(DownloadError, match=r"connection to anything\.net failed"):
         Downloader(ResultAddresses(BASE, ("anything.net",)), 1000).fetch(
             "https://anything.net/v.mp4", tmp_path / "v.mp4"
         )

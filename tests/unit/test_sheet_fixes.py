@@ -401,10 +401,10 @@ CASES = (
     cell(
         "model",
         "sora-2",
-        "use gemini-omni-1.2-flash, seedance-2.5 or pika-2.2 instead",
+        "Use gemini-omni-1.2-flash, seedance-2.5 or pika-2.2 instead",
         *(("model", name) for name in ("gemini-omni-1.2-flash", "seedance-2.5", "pika-2.2")),
     ),
-    cell("model", "Sora", "use gemini-omni-1.2-flash", ("model", "gemini-omni-1.2-flash")),
+    cell("model", "Sora", "Use gemini-omni-1.2-flash", ("model", "gemini-omni-1.2-flash")),
     cell("min_adherence", "25", "for example 0.25", ("min_adherence", "0.25"), ("min_adherence", "25%")),
     cell("duration_s", "60", "Enter 2.12", ("duration_s", "2.12"), ("duration_s", "")),
     cell("duration_s", "long", "Enter a number of seconds", ("duration_s", "")),
@@ -550,6 +550,11 @@ NOT_IN_A_SHEET = {
     "that may be longer than the … tokens",  # the summary of a warning in CASES
     "have a short text as the prompt",  # the summary of a warning in CASES
     "have several values in the column",  # the summary of a warning in CASES
+    # Limits of hosted models: tests/unit/test_hosted_limits.py
+    "does not support negative prompts. Clear the cell",
+    "have a negative prompt, which … does not support",
+    "characters, but … accepts at most",
+    "have prompts that exceed the … characters",
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
 

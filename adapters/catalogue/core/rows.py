@@ -326,7 +326,7 @@ def micros_in(value: Any) -> int:
         ValueError: it is not a whole number, is negative, or is larger than a column of the database.
     """
     if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError(f"{value!r:.80} is no amount of money")
+        raise ValueError(f"{value!r:.80} is not an amount of money")
     return value
 
 

@@ -355,6 +355,7 @@ Index("provider_jobs_by_provider", provider_jobs.c.provider, provider_jobs.c.sub
 Index("provider_jobs_by_state", provider_jobs.c.state, provider_jobs.c.created_at)
 Index("provider_jobs_by_campaign", provider_jobs.c.campaign_id, provider_jobs.c.created_at)
 Index("provider_jobs_by_run", provider_jobs.c.run_id)
+Index("provider_jobs_by_reference", provider_jobs.c.vendor_ref)
 
 provider_accounts = Table(
     "provider_accounts",

@@ -1,4 +1,4 @@
-"""Change the state of a provider job. Each change checks the state that it comes from."""
+"""Change the state of a provider job. Each change checks the current state."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -11,18 +11,19 @@ from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
 from adapters.catalogue.work.job_rows import job_from
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
-from manifests.hosted.job_errors import JobStateError
+from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 
 REPORTED = "reported_cost"
 """Key in a job's facts: the cost that the provider reported in another currency than that of the price."""
 UNSETTLED = frozenset({JobState.SUBMITTING, JobState.UNCERTAIN})
-"""It is not known yet whether the provider has taken the job."""
+"""States in which the provider may or may not have accepted the job."""
 _FREE: Mapping[str, Any] = {"cost_micros": 0, "cost_is_estimate": 0}
+_UNPAID: Mapping[str, Any] = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
 
 
 def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) -> ProviderJob:
-    """Move a locked job to a state; return it as it is then.
+    """Move a locked job to a state; return the changed job.
 
     Raises:
         JobStateError: the state does not allow it.
@@ -33,7 +34,7 @@ def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) 
 
 
 def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJob:
-    """Change columns of a locked job; return it as it is then. A job that leaves the open ones gets its end."""
+    """Change columns of a locked job; return the changed job. If it is no longer open, its end time is set."""
     if values.get("state", JobState.SUBMITTING) not in BUSY and job.state in BUSY:
         values["ended_at"] = database_now()
     texts = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
@@ -42,17 +43,21 @@ def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJo
 
 
 def refused(job: ProviderJob, to: JobState) -> JobStateError:
-    """Return the error for a change that the job's state does not allow."""
+    """Return the error for an invalid change of the state."""
     return JobStateError(f"The provider job {job.job_id} is {job.state}, so it cannot become {to}.")
 
 
 def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
-    """Record that the provider has taken a job; the same answer may be recorded again.
+    """Record that the provider accepted a job; the same answer may be recorded again.
 
-    A job that was closed as not taken, and that the provider accepts after all, is submitted again. If its variant has
-    another open job by then, it is lost: it is paid, and nobody needs it.
+    A job that was closed as not accepted becomes submitted if the provider accepts it later. If its variant has
+    another open job by then, it becomes lost: it is paid, but not needed.
+
+    Raises:
+        TakenReferenceError: another job has this reference.
     """
     values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text(dict(accepted.links))}
+    _check_reference(connection, job, values["vendor_ref"])
     if job.state == JobState.SUBMITTED and job.vendor_ref in ("", values["vendor_ref"]):
         return write(connection, job, **values)
     if job.state == JobState.CANCELLED and not job.vendor_ref:
@@ -60,14 +65,42 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
     return move(connection, job, JobState.SUBMITTED, **values, look_at=None, error="")
 
 
+def adopt_lost(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
+    """Record that the provider has a lost job after all: it is followed again, and its money reserved again.
+
+    Raises:
+        JobStateError: another job was submitted for its variant meanwhile.
+        TakenReferenceError: another job has this reference.
+    """
+    _check_reference(connection, job, clean(accepted.vendor_ref))
+    query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
+    if connection.execute(query).first() is not None:
+        raise refused(job, JobState.SUBMITTED)
+    return write(connection, job, state=JobState.SUBMITTED, vendor_ref=accepted.vendor_ref, closed_by="", **_UNPAID)
+
+
+def _check_reference(connection: Connection, job: ProviderJob, vendor_ref: str) -> None:
+    """Check that no other job of the server has a reference; servers that cost nothing may use theirs again."""
+    if job.currency and not job.reserved_micros:
+        return
+    column = provider_jobs.c
+    query = select(column.job_id).where(
+        column.provider == job.provider,
+        column.vendor_ref == vendor_ref,
+        column.base_url == job.base_url,
+        column.job_id != job.job_id,
+    )
+    if other := connection.execute(query).scalar():
+        raise TakenReferenceError(f"The provider's reference {vendor_ref[:80]!r} is that of the provider job {other}.")
+
+
 def _accept_late(connection: Connection, job: ProviderJob, values: Mapping[str, Any]) -> ProviderJob:
     query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
     sent = database_now() if job.submitted_at is None else provider_jobs.c.submitted_at
     values = {**values, "submitted_at": sent}
     if connection.execute(query).first() is None:
-        unpaid = {"cost_micros": None, "cost_is_estimate": 0, "ended_at": None, "error": ""}
-        return write(connection, job, state=JobState.SUBMITTED, **values, **unpaid)
-    why = "The provider accepted it after it had been closed, and after another job had been submitted."
+        return write(connection, job, state=JobState.SUBMITTED, **values, **_UNPAID)
+    why = "The provider accepted the job after it was closed and another job was submitted."
     return write(connection, job, state=JobState.LOST, **values, **expected_cost(job), error=why)
 
 
@@ -89,7 +122,7 @@ def end(
 def finish(
     connection: Connection, job: ProviderJob, cost: Money | None, facts: Mapping[str, Any], expires_in_s: float | None
 ) -> ProviderJob:
-    """Move a job to done, or record what is new about one that is done already."""
+    """Move a job to done, or update one that is already done."""
     job = replace(job, facts={**job.facts, **facts})
     is_new, is_told = job.state != JobState.DONE, cost is not None and job.cost_is_estimate
     values = {
@@ -101,8 +134,12 @@ def finish(
 
 
 def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: bool) -> ProviderJob:
-    """Give up a job on a person's word: it becomes lost if it was billed, and cancelled if not."""
-    if job.state not in (*UNSETTLED, JobState.LOST, JobState.DONE) or (job.state == JobState.LOST and job.closed_by):
+    """Give up a job as a person has decided: it becomes lost if it was billed, and cancelled if not.
+
+    A submitted job, which nobody follows or whose provider cannot be reached, can only be given up as billed.
+    """
+    states = {*UNSETTLED, JobState.LOST, JobState.DONE} | ({JobState.SUBMITTED} if is_billed else set())
+    if job.state not in states or (job.state == JobState.LOST and job.closed_by):
         raise refused(job, JobState.CANCELLED)
     known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)
     state = JobState.LOST if is_billed else JobState.CANCELLED

@@ -1,4 +1,4 @@
-"""Money of provider jobs, and the budgets of runs that it counts towards."""
+"""Costs and reservations of provider jobs, and the budgets of runs."""
 
 import math
 from collections import defaultdict
@@ -19,9 +19,9 @@ from manifests.hosted.provider_job import JobTotal
 _FREE = frozenset({JobState.REFUSED, JobState.CANCELLED})
 _WASTED = frozenset({JobState.FAILED, JobState.LOST})
 _MONEY_LOCKS = 7_335_138
-"""Namespace of PostgreSQL's advisory locks on the money of a run."""
+"""Namespace of PostgreSQL's advisory locks on the budget of a run."""
 _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_micros)
-"""What a job counts towards a budget: its cost, or what is reserved for it."""
+"""The amount that counts towards a budget: the job's cost, or its reservation."""
 
 
 def job_totals(connection: Connection, *conditions: ColumnElement[bool]) -> list[JobTotal]:
@@ -97,7 +97,7 @@ def spent_by(connection: Connection, run: Any) -> int:
 
 
 def lock_money(connection: Connection, run_id: str) -> None:
-    """Let one process at a time reserve money of a run, until the transaction ends.
+    """Let only one process at a time reserve amounts for a run, until the transaction ends.
 
     It is an advisory lock, because every worker changes the row of the run; SQLite has one writer at a time anyway.
     """
@@ -108,7 +108,7 @@ def lock_money(connection: Connection, run_id: str) -> None:
 
 
 def check_room(connection: Connection, run_id: str, price: Money | None) -> None:
-    """Check that the budget of a run has room for a job.
+    """Check that a job does not exceed the budget of a run.
 
     Raises:
         UnknownPriceError, CurrencyError, BudgetReachedError: it has none.
@@ -118,17 +118,20 @@ def check_room(connection: Connection, run_id: str, price: Money | None) -> None
     if budget is None or (price and not price.micros):
         return
     if price is None:
-        raise UnknownPriceError
+        raise UnknownPriceError(
+            f"The price of the job is not known, so it cannot be counted towards the budget of {budget}. Run without "
+            "--budget, or add the price to the model card."
+        )
     if price.currency != budget.currency:
         raise CurrencyError(
             f"The job costs {price}, but the budget of the run is in {budget.currency or 'no currency'}. Amounts are "
-            f"not converted: enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
+            f"not converted. Enter the budget in {price.currency}, for example --budget '50 {price.currency}'."
         )
     spent = spent_by(connection, run)
     if spent + price.micros > budget.micros:
         raise BudgetReachedError(
-            f"The budget of {budget} has no room for a job of {price}: {Money(spent, budget.currency)} are spent or "
-            "reserved. Raise it with --budget, then run the same command again."
+            f"A job of {price} exceeds the budget of {budget}: {Money(spent, budget.currency)} is spent or reserved. "
+            "Raise the budget with --budget, then run the same command again."
         )
 
 

@@ -1,4 +1,4 @@
-"""Reserve a provider job: its row, its money and its place in the account, before a byte is sent."""
+"""Reserve a provider job in the catalogue, before its request is sent."""
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -15,7 +15,7 @@ from manifests.states import State
 
 
 def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
-    """Insert a job in state submitting, if nothing forbids it; raises as ``ProviderJobs.reserve`` does.
+    """Insert a job in state submitting, if all checks pass; raises as ``ProviderJobs.reserve`` does.
 
     Account, money and variant are locked in this order, by all processes, so that none of them deadlocks.
     """

@@ -14,7 +14,7 @@ from manifests.hosted.job_errors import AccountBusyError, AccountPausedError
 from manifests.hosted.provider_job import JobLimits, ProviderAccount
 
 PAUSED, RESUMED = "provider account paused", "provider account resumed"
-"""Actions of the entries about accounts that a person has paused or resumed."""
+"""Actions of the audit entries about paused and resumed accounts."""
 _MINUTE_S, _DAY_S = 60.0, 86_400.0
 _table = provider_accounts.c
 
@@ -42,7 +42,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
 
     def pause(self, provider: str, cause: str, why: str, actor: str = "") -> bool:
-        """Submit no jobs to an account until a person resumes it; return False if it was paused already.
+        """Pause an account until a person resumes it; return False if it was already paused.
 
         Args:
             actor: the person who pauses it, with an audit entry; empty if its provider's answer is the reason.
@@ -56,7 +56,7 @@ class ProviderAccounts(CataloguePart):
         return is_new
 
     def slow_down(self, provider: str, seconds: float) -> None:
-        """Submit no jobs to an account for this many seconds; an account that is slowed down for longer stays so."""
+        """Delay submissions to an account by this many seconds; a longer delay is kept."""
         until = cast(database_now(), Float) + seconds
         is_longer = or_(_table.slowed_until.is_(None), _table.slowed_until < until)
         with self._db.writing() as connection:
@@ -64,7 +64,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, is_longer, slowed_until=until)
 
     def resume(self, provider: str, actor: str) -> bool:
-        """Submit jobs again, with an audit entry; return False if the account was neither paused nor slowed down.
+        """Resume an account, with an audit entry; return False if it was neither paused nor slowed down.
 
         Raises:
             NotFoundError: no job was ever submitted to an account of this name.
@@ -90,7 +90,7 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
         _ensure(connection, provider)
         row = connection.execute(query).first()
     if row is None:
-        raise NotFoundError(f"No account {provider[:80]!r} was used yet. List them with `reelmill providers list`.")
+        raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
 
 
@@ -109,7 +109,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     if account.slowed_until and account.slowed_until > now:
         raise AccountBusyError(account.provider, "slowed", account.slowed_until - now)
     effective = JobLimits(*(card if own is None else own for own, card in zip(account.limits, limits, strict=True)))
-    if effective.concurrency is not None and _busy(connection, account.provider) >= effective.concurrency:
+    if effective.concurrency is not None and _busy(connection, account.provider, now) >= effective.concurrency:
         raise AccountBusyError(account.provider, "concurrency", None)
     windows = (("per_minute", effective.per_minute, _MINUTE_S), ("per_day", effective.per_day, _DAY_S))
     for name, limit, seconds in windows:
@@ -118,8 +118,10 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     return now
 
 
-def _busy(connection: Connection, provider: str) -> int:
-    query = select(func.count()).select_from(provider_jobs).where(provider_jobs.c.provider == provider, IS_BUSY)
+def _busy(connection: Connection, provider: str, now: float) -> int:
+    """Return how many places are taken: jobs of campaigns that nobody resumes keep theirs until their deadline."""
+    is_of_account = (provider_jobs.c.provider == provider, IS_BUSY, provider_jobs.c.due_at > now)
+    query = select(func.count()).select_from(provider_jobs).where(*is_of_account)
     return int(connection.execute(query).scalar() or 0)
 
 

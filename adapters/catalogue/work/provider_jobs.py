@@ -1,4 +1,4 @@
-"""Provider jobs: reserve them before a byte is sent, record what the provider answers, and settle what is uncertain."""
+"""Provider jobs: reserve them, record the provider's answers, and settle uncertain ones."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from adapters.catalogue.log.entries import append
 from adapters.catalogue.work.job_changes import (
     UNSETTLED,
     accept,
+    adopt_lost,
     after,
     discard,
     end,
@@ -30,7 +31,7 @@ from manifests.hosted.job import Accepted, JobState, Refused
 from manifests.hosted.provider_job import JobLimits, JobTotal, NewJob, ProviderJob
 
 ADOPTED, DISCARDED, CANCELLATION = "provider job adopted", "provider job discarded", "provider job cancellation"
-"""Actions of the entries about what persons decide."""
+"""Actions of the audit entries about people's decisions."""
 _job = provider_jobs.c
 _Jobs = list[ProviderJob]
 _Totals = list[JobTotal]
@@ -45,7 +46,7 @@ class ProviderJobs(CataloguePart):
     """
 
     def reserve(self, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
-        """Record a job that is about to be submitted, and reserve its money and its place in the account.
+        """Record a job that is about to be submitted, and reserve its price and a place in the account.
 
         Args:
             limits: of the card; those that the account sets take precedence.
@@ -59,23 +60,23 @@ class ProviderJobs(CataloguePart):
         return self._db.write(lambda connection: reserve_job(connection, new, lease, limits))
 
     def submitted(self, job_id: str, accepted: Accepted) -> ProviderJob:
-        """Record that the provider has taken a job. A job that was closed meanwhile may become lost."""
+        """Record that the provider accepted a job. A job that was closed meanwhile may become lost."""
         return self._change(job_id, lambda connection, job: accept(connection, job, accepted))
 
     def refused(self, job_id: str, refusal: Refused) -> ProviderJob:
-        """Record that the provider has not taken a job; its money is released."""
+        """Record that the provider did not accept a job; its reservation is released."""
         return self._end(job_id, JobState.REFUSED, UNSETTLED, **_failure(refusal))
 
     def not_sent(self, job_id: str, why: str) -> ProviderJob:
-        """Close a job whose request surely was not sent. Its money is released, and it counts in no limit."""
+        """Close a job whose request was certainly not sent: release its reservation and its place in the limits."""
         return self._end(job_id, JobState.CANCELLED, UNSETTLED, error=why, submitted_at=None)
 
     def not_taken(self, job_id: str, why: str) -> ProviderJob:
-        """Close a job that the provider surely does not have; its money is released."""
+        """Close a job that the provider certainly does not have; its reservation is released."""
         return self._end(job_id, JobState.CANCELLED, UNSETTLED, error=why)
 
     def uncertain(self, job_id: str, why: str, look_after_s: float = 0.0) -> ProviderJob:
-        """Record that it is not known whether the provider has taken a job; its money stays reserved."""
+        """Mark a job as uncertain: the provider may have accepted it. Its price stays reserved."""
 
         def change(connection: Connection, job: ProviderJob) -> ProviderJob:
             if job.state == JobState.UNCERTAIN:
@@ -162,12 +163,16 @@ class ProviderJobs(CataloguePart):
             return write(connection, job, owner=owner) if job.is_open else job
 
     def adopt(self, job_id: str, vendor_ref: str, actor: str) -> ProviderJob:
-        """Record a person's decision that the provider has taken an uncertain job, with an audit entry."""
+        """Record a person's decision that the provider accepted an uncertain or a lost job, with an audit entry.
+
+        A lost job can be adopted again unless another one was submitted for its variant meanwhile.
+        """
         with self._db.writing() as connection:
             job = lock_job(connection, job_id)
-            if job.state not in UNSETTLED:
+            if job.state not in (*UNSETTLED, JobState.LOST):
                 raise refused(job, JobState.SUBMITTED)
-            adopted = accept(connection, job, Accepted(vendor_ref, job.links))
+            take = adopt_lost if job.state == JobState.LOST else accept
+            adopted = take(connection, job, Accepted(vendor_ref, job.links))
             append(connection, actor, ADOPTED, [(job_id, {"vendor_ref": vendor_ref, "was": job.state})])
         return adopted
 

@@ -1,4 +1,4 @@
-"""`reelmill jobs`: list the jobs of providers, and decide about uncertain ones."""
+"""`reelmill jobs`: list provider jobs and settle uncertain ones."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,12 +26,12 @@ from tasks.runtime.provider_jobs import (
     state_text,
 )
 
-jobs = typer.Typer(no_args_is_help=True, help="List the jobs of providers, and decide about uncertain ones.")
+jobs = typer.Typer(no_args_is_help=True, help="List provider jobs and settle uncertain ones.")
 
 OVERDUE, ALL = "overdue", "all"
 STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
 SHORT = 12
-"""Digits of a job's id in the list; they are enough to name it."""
+"""Digits of a job's id in the list, which identify the job."""
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job. The first characters are enough.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -40,7 +40,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")
 def list_jobs(
     state: Annotated[
         str | None,
-        typer.Option("--state", metavar="STATE", help=f"{any_of(STATES)}; default: jobs that a person has to decide."),
+        typer.Option("--state", metavar="STATE", help=f"{any_of(STATES)}; default: jobs that need a decision."),
     ] = None,
     campaign: Annotated[str | None, typer.Option("--campaign", metavar="CAMPAIGN", help=CAMPAIGN_HELP)] = None,
     limit: Annotated[
@@ -48,10 +48,10 @@ def list_jobs(
     ] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List provider jobs; without --state, those about which a person has to decide.
+    """List provider jobs; by default, those that need a decision.
 
-    A job is uncertain if it is not known whether the provider has taken it, overdue if it has not ended in time, and
-    lost if the provider no longer has its file.
+    An uncertain job may or may not have been accepted by the provider. An overdue job has not ended by its deadline.
+    A lost job counts as paid, but the provider no longer has its file.
     """
     session = Session.open()
     campaign_id = session.catalogue.campaigns.get(campaign).campaign_id if campaign else None
@@ -68,7 +68,7 @@ def list_jobs(
 
 @jobs.command()
 def show(job: Job, as_json: AsJson = False) -> None:
-    """Show all that is known about a job."""
+    """Show the details of a job."""
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
     if as_json:
@@ -88,32 +88,31 @@ def adopt(
     reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The provider's reference of the job.")],
     as_json: AsJson = False,
 ) -> None:
-    """Record that the provider has taken an uncertain job, so that the next run fetches its clip."""
+    """Record that the provider has an uncertain or a lost job; the next run downloads its clip."""
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
     adopted = session.catalogue.provider_jobs.adopt(found.job_id, checked_ref(reference), actor_name())
     if as_json:
         say_json(_as_json(adopted))
         return
-    say(
-        f"{adopted.job_id} is submitted as {adopted.vendor_ref}. Fetch its clip with `reelmill resume "
-        f"{adopted.campaign_id}`."
-    )
+    was_lost = found.state == JobState.LOST
+    command = f"retry {adopted.campaign_id} --failed" if was_lost else f"resume {adopted.campaign_id}"
+    say(f"{adopted.job_id} is submitted as {adopted.vendor_ref}. Download its clip with `reelmill {command}`.")
 
 
 @jobs.command()
 def discard(
     job: Job,
     billed: Annotated[
-        bool, typer.Option("--billed", help="The provider has billed the job; its clip is given up.")
+        bool, typer.Option("--billed", help="The provider billed the job; its cost stays in the totals.")
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the provider has not taken a job, or give up its clip.
+    """Record that the provider did not accept a job, or close a lost one.
 
-    The variant may then be submitted again. Check the provider's list of jobs first: if it has taken the job after
-    all, the clip is billed twice.
+    The clip may then be submitted again. Check the provider's list of jobs first: if the job is there, the clip is
+    billed twice.
     """
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
@@ -123,22 +122,25 @@ def discard(
     if as_json:
         say_json(_as_json(discarded))
         return
-    say(f"{discarded.job_id} is {discarded.state} ({money_text(discarded)}). The next run may submit its clip again.")
+    again = f"Generate its clip again with `reelmill retry {found.campaign_id} --failed`."
+    if found.state != JobState.LOST:
+        again = "If its clip is still needed, the next run submits it again."
+    say(f"{discarded.job_id} is {discarded.state} ({money_text(discarded)}). {again}")
 
 
 @jobs.command()
 def cancel(job: Job, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Ask the provider to cancel a submitted job, if it is known to have a request for that."""
+    """Ask the provider to cancel a submitted job, if its API supports this."""
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
-    question = f"Cancel {found.job_id} at {found.provider}? It may be billed nevertheless."
+    question = f"Cancel {found.job_id} at {found.provider}? It may still be billed."
     if not yes and not typer.confirm(question, err=True):
         raise ReelmillError("Nothing was changed.")
     cancel_at_provider(session.resources, found, actor_name())
     if as_json:
         say_json(_as_json(session.catalogue.provider_jobs.get(found.job_id)))
         return
-    say(f"{found.provider} was asked to cancel {found.job_id}. The next run records what became of it.")
+    say(f"{found.provider} was asked to cancel {found.job_id}. The next run records the result.")
 
 
 def _jobs(session: Session, state: str | None, campaign_id: str | None, limit: int) -> list[ProviderJob]:
@@ -159,7 +161,7 @@ def _jobs(session: Session, state: str | None, campaign_id: str | None, limit: i
 
 def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
     show_table(
-        ["job", "campaign", "model", "submitted", "state", "money"],
+        ["job", "campaign", "model", "submitted", "state", "cost"],
         [
             (
                 job.job_id[:SHORT],
@@ -175,14 +177,14 @@ def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
     reasons = [(job.job_id[:SHORT], job.error) for job in found if job.error]
     for index, (job_id, reason) in enumerate(reasons):
         say(f"{'' if index else chr(10)}{job_id}: {reason}", indent=2)
-    say("\n`reelmill jobs show JOB` shows the details and what can be decided.")
+    say("\n`reelmill jobs show JOB` shows the details and the next step.")
 
 
 def _facts(job: ProviderJob, zone: str) -> list[tuple[str, str]]:
     return [
         ("Job", job.job_id),
         ("State", state_text(job)),
-        ("Why", job.error),
+        ("Reason", job.error),
         ("Provider", f"{job.provider}, {job.base_url}"),
         ("The provider's reference", job.vendor_ref),
         ("The provider's status", job.word),
@@ -190,7 +192,7 @@ def _facts(job: ProviderJob, zone: str) -> list[tuple[str, str]]:
         ("Model", job.card),
         ("Campaign", job.campaign_id),
         ("Variant", f"{job.variant_id}, attempt {job.attempt}"),
-        ("Money", money_text(job)),
+        ("Cost", money_text(job)),
         ("Submitted", _time(job.submitted_at, zone) if job.submitted_at else "not sent"),
         ("Last polled", _time(job.polled_at, zone)),
         ("Due", _time(job.due_at, zone)),
@@ -206,25 +208,24 @@ def _advice(job: ProviderJob) -> str:
     short = job.job_id[:SHORT]
     if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
         return (
-            f"Look for the job at {job.provider}, by its time and prompt. If it is there: `reelmill jobs adopt {short} "
-            f"REFERENCE`. If it is not: `reelmill jobs discard {short}`."
+            f"Look for the job on the website of {job.provider}, by its time and prompt. If it is there, run "
+            f" `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (
-            f"The clip is lost. To generate it again, which is billed again: `reelmill jobs discard {short} --billed`."
+            f"The clip is lost. If {job.provider} has it nevertheless, run `reelmill jobs adopt {short} "
+            f"{job.vendor_ref or 'REFERENCE'}`. To generate it again, which is billed again, run `reelmill retry "
+            f"{job.campaign_id} --failed`. To close this job, run `reelmill jobs discard {short} --billed`."
         )
     if job.state == JobState.SUBMITTED and is_overdue(job):
-        return f"`reelmill resume {job.campaign_id}` polls it again. To give it up: `reelmill jobs cancel {short}`."
+        return f"`reelmill resume {job.campaign_id}` polls it again. To cancel it, run `reelmill jobs cancel {short}`."
     return ""
 
 
 def _discard_question(job: ProviderJob, billed: bool) -> str:
     if billed:
-        return f"Give up {job.job_id}? Its cost ({money_text(job)}) counts as spent."
-    return (
-        f"Has {job.provider} surely not taken {job.job_id} ({money_text(job)})? If it has, the clip is billed twice. "
-        "Discard the job?"
-    )
+        return f"Close {job.job_id} as billed? Its cost ({money_text(job)}) counts as spent."
+    return f"If {job.provider} accepted {job.job_id} ({money_text(job)}), its clip is billed twice. Discard the job?"
 
 
 def _time(at: float | None, zone: str) -> str:

@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Name of a provide
 
 @providers.command("list")
 def list_providers(as_json: AsJson = False) -> None:
-    """List the providers of the model cards, with their keys, jobs and money."""
+    """List providers with their keys, jobs and costs."""
     rows = provider_rows(Session.open())
     if as_json:
         say_json(rows)
@@ -33,16 +33,16 @@ def list_providers(as_json: AsJson = False) -> None:
         if row["paused_why"]:
             say(f"\n{row['provider']} is paused: {row['paused_why']}", indent=2)
     if missing := [row["provider"] for row in rows if row["key"] != "set"]:
-        say(f"\nSet the key of {missing[0]} with {key_variable(missing[0])}, and so on. See docs/providers.md.")
+        say(f"\nTo set the key of {missing[0]}, set {key_variable(missing[0])}. See docs/providers.md.")
 
 
 @providers.command()
 def pause(
     provider: Name,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; recorded and shown.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason; shown to others and recorded.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Pause an account: no job is submitted to it. Jobs in progress are finished."""
+    """Stop submitting jobs to an account. Jobs in progress are finished."""
     session = Session.open()
     check_provider_name(session, provider)
     why = reason.strip() or f"paused by {actor_name().removeprefix('person:')}"
@@ -55,7 +55,7 @@ def pause(
 
 @providers.command()
 def resume(provider: Name, as_json: AsJson = False) -> None:
-    """Resume an account that was paused or slowed down; the next run submits jobs again."""
+    """Resume a paused or slowed-down account; the next run submits jobs again."""
     session = Session.open()
     changed = resume_account(session, provider, actor_name())
     if as_json:

@@ -26,19 +26,20 @@ def serve_models(
         int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port; 0 for a free one.")
     ] = PORT,
     queue: Annotated[
-        int, typer.Option("--queue", metavar="NUMBER", min=1, help="Largest number of waiting clips.")
+        int, typer.Option("--queue", metavar="NUMBER", min=1, help="Maximum number of waiting clips.")
     ] = 100,
     keep_hours: Annotated[
         float, typer.Option("--keep-hours", metavar="HOURS", min=0.01, help="How long finished clips are kept.")
     ] = 24.0,
     keep_gb: Annotated[
-        float, typer.Option("--keep-gb", metavar="GB", min=0.001, help="Total size above which the oldest are deleted.")
+        float,
+        typer.Option("--keep-gb", metavar="GB", min=0.001, help="Maximum total size; the oldest are deleted first."),
     ] = 10.0,
 ) -> None:
     """Offer models of this machine over the OpenAI videos protocol.
 
-    Clients need the server's token; the command prints where to find it. Press Ctrl-C to stop the server. Unfinished
-    clips are generated after the next start.
+    Clients need the server's token; the command prints where to find it. Press Ctrl-C to stop the server. It
+    generates unfinished clips after the next start.
     """
     from app.model_server.offer import offered_cards
     from app.model_server.server import FOLDER, create_app, only_server, server_of
@@ -56,7 +57,7 @@ def serve_models(
         listener = _listen(host, port)
         if not _is_loopback(host):
             warn(
-                "Warning: the server uses plain HTTP, so the token and the clips can be read on the network. Put a "
+                "Warning: the server uses plain HTTP, so others on the network can read the token and the clips. Put a "
                 "reverse proxy with TLS in front of it."
             )
         say(f"Offering {', '.join(cards)} at http://{_shown(host)}:{port_of(listener)}/v1 (documentation: /docs).")
@@ -67,13 +68,13 @@ def serve_models(
 def _check_host(host: str, session: Session) -> None:
     if not _is_loopback(host) and not session.settings.model_server_token:
         raise SettingsError(
-            f"The server listens on {host} only with a token that you have chosen. Set REELMILL_MODEL_SERVER_TOKEN to "
-            "at least 16 characters, such as `openssl rand -hex 32` prints."
+            f"Cannot listen on {host} without your own token. Set REELMILL_MODEL_SERVER_TOKEN to at least 16 "
+            "characters, for example the output of `openssl rand -hex 32`."
         )
 
 
 def _token(session: Session, root: Path) -> tuple[str, str]:
-    """Return the token, and the place that a person finds it in."""
+    """Return the token, and where to find it."""
     from app.model_server.server import CREDENTIALS, load_or_create_token
 
     if given := session.settings.model_server_token:

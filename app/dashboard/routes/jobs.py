@@ -1,4 +1,4 @@
-"""Jobs of providers: those that a person has to decide, those in progress, and paused accounts."""
+"""The page of provider jobs: those that need a decision, those in progress, and the accounts."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ def jobs(request: Request, deps: PageDeps, person: Reviewer) -> HTMLResponse:
 
 @router.post("/jobs/{job_id}/adopt")
 def adopt(job_id: str, deps: PageDeps, person: Admin, reference: Annotated[str, Form()] = "") -> Response:
-    """Record that the provider has taken an uncertain job."""
+    """Record that the provider accepted an uncertain job."""
     job = deps.catalogue.provider_jobs.get(job_id)
     deps.catalogue.provider_jobs.adopt(job.job_id, checked_ref(reference), person.actor)
     return _back()
@@ -56,7 +56,7 @@ def discard(
     billed: Annotated[str, Form()] = "",
     sure: Annotated[str, Form()] = "",
 ) -> Response:
-    """Record that the provider has not taken a job, or give up its clip."""
+    """Record that the provider did not accept a job, or close a lost one."""
     job = deps.catalogue.provider_jobs.get(job_id)
     if sure != "1":
         raise ReelmillError("Check the provider's list of jobs first, then tick the box and send the form again.")

@@ -1,4 +1,4 @@
-"""A provider's wire contract as data: where its answers hold what, and what its words mean."""
+"""A provider's wire contract as data: paths in its answers, and the meaning of its status words and errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from manifests.hosted.job import Cause, Progress
 from manifests.hosted.wire import KeyRule
 
 Resubmit = Literal["never", "wait", "uncertain"]
-"""Whether the same request may be sent again: no; yes, the provider did not take it; it may have been taken."""
+"""Whether the same request may be sent again: no; yes, the provider did not accept it; or the job is uncertain."""
 Place = Literal["any", "submit", "poll", "job"]
 
 

@@ -21,7 +21,7 @@ BY_STATUS = {
 """Causes of answers that no row of the contract knows; other statuses below 500 are ``invalid``."""
 
 SHOW_NOTHING = frozenset({408, 409, 499})
-"""Timeout, conflict (with a job that was taken before) and closed request: the job may have been taken."""
+"""Timeout, conflict (with an earlier job) and closed request: the provider may have accepted the job."""
 
 
 def refusal(contract: Contract, answer: Answer, place: Place = "submit") -> Refused | Unclear:
@@ -69,7 +69,7 @@ def first_row(rows: Iterable[ErrorRow], status: int | None, code: str) -> ErrorR
 
 def _row(contract: Contract, status: int, code: str, place: Place) -> ErrorRow | None:
     rows = [row for row in contract.errors if row.at in ("any", place)]
-    # A code does not turn a status that shows nothing into a refusal.
+    # An error code does not make an unclear status a refusal.
     if contract.code_decides and code and status < 500 and status not in SHOW_NOTHING:
         return first_row((row for row in rows if row.code is not None), None, code)
     return first_row(rows, status, code)

@@ -1,4 +1,4 @@
-"""A wire format that reads answers by its contract's table. A protocol adds its request, and what is special."""
+"""A wire format that reads answers with its contract's table. A protocol adds its requests and special cases."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from models.hosted.wire_format import JobRef, JobRequest
 from models.hosted_card import HostedCard
 
 ENDED = {Cause.GONE: Progress.GONE, Cause.NOT_FOUND: Progress.GONE, Cause.CANCELLED: Progress.CANCELLED}
-"""What a poll's error status says about the job itself; all others only say that the poll failed."""
+"""Error statuses of a poll that end the job; with all others, only the poll failed."""
 
 
 class TableFormat(ABC):
@@ -31,7 +31,7 @@ class TableFormat(ABC):
 
     @property
     def key_rule(self) -> KeyRule:
-        """How requests carry the key."""
+        """How requests send the key."""
         return self.contract.key_rule
 
     @abstractmethod
@@ -52,7 +52,7 @@ class TableFormat(ABC):
         return Unclear(f"HTTP {answer.status} without a valid reference of a job")
 
     def read_code(self, answer: Answer) -> Refused | Unclear:
-        """Return what a status of success with the code of an error means; unknown codes show nothing."""
+        """Return the meaning of a success status with an error code; unknown codes are unclear."""
         return refusal(self.contract, answer)
 
     def poll(self, job: JobRef) -> Wire:

@@ -1,5 +1,6 @@
 """Fetch the files of jobs that are done, and judge the clips, in background threads."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import DownloadError, ExpiredAddressError, TokenError
 from manifests.hosted.job import ResultFile
+from manifests.hosted.job_errors import JobStateError
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
 from tasks.render.hosted.flight import Flight, Later, Next, Problem, ProblemKind, PutBack, Step
@@ -17,15 +19,15 @@ from tasks.render.hosted.provider import Provider
 from tasks.render.hosted.steps import JobSteps
 from tasks.render.outcomes import Fetched, Outcome, RenderedJob, Unprocessed
 from tasks.render.postprocess import Postprocessor
-from tasks.runtime.files.staging import Staging
+from tasks.runtime.files.staging import FETCHED, Staging
 from tasks.runtime.logs.log_context import scope
 
+log = logging.getLogger(__name__)
 THREADS = 2
 MAX_PENDING = 32
 """Files that wait for a thread; while there are more, no further jobs are submitted."""
 MAX_BROKEN = 4
 """Downloads of a file that broke in a row."""
-FETCHED = "fetched.mp4"
 
 Result = Outcome | Unprocessed | Next
 
@@ -85,6 +87,9 @@ class FetchPool:
             if self.failure is None:
                 with scope(variant_id=flight.lease.variant_id, brief_id=",".join(flight.job.brief_ids)):
                     result = work()
+        except JobStateError as error:  # a person has decided about the job meanwhile, or another host has settled it
+            log.warning("A job is left as it is: %s", error)
+            result = PutBack()
         except BaseException as error:  # noqa: BLE001 - raised again in the shard's thread
             self.failure = self.failure or error
         finally:

@@ -12,7 +12,7 @@ from tasks.plan.shard import Job
 
 
 class Step(Enum):
-    """What is done for a job when it is due."""
+    """The next step of a job."""
 
     BEGIN = "begin"
     SUBMIT = "submit"
@@ -27,7 +27,7 @@ class Flight:
     Attributes:
         provider_job: None until it is reserved, or found.
         delays: number of delays in a row for the same reason, from which the next one follows.
-        resubmissions: jobs that were submitted because an earlier one failed or was not taken.
+        resubmissions: jobs that were submitted because an earlier one failed or was not accepted.
         gone: polls in a row that said that the provider does not know the job.
         renewals: addresses of the file that could not be used.
         waits: whether the account has no room for it yet.
@@ -66,13 +66,13 @@ class Later(NamedTuple):
 
 
 class ToFetch(NamedTuple):
-    """Fetch the file, and judge the clip."""
+    """Download the file, then check and score the clip."""
 
     file: ResultFile
 
 
 class Staged(NamedTuple):
-    """The clip exists here already, and need only be judged."""
+    """The clip already exists here and only needs checks and scores."""
 
 
 class FailedFor(NamedTuple):
@@ -88,7 +88,7 @@ class PutBack(NamedTuple):
 
 
 class ProblemKind(Enum):
-    """What a person may have to do something about."""
+    """Kinds of problems that may need a person."""
 
     UNCERTAIN = "uncertain"
     OVERDUE = "overdue"
@@ -96,6 +96,8 @@ class ProblemKind(Enum):
     PAUSED = "paused"
     BUDGET = "budget"
     FULL = "full"
+    MOVED = "moved"
+    LIMIT = "limit"
 
 
 class Problem(NamedTuple):
@@ -113,7 +115,7 @@ Next = Later | ToFetch | Staged | FailedFor | PutBack
 
 
 class Halt(NamedTuple):
-    """Why the lane does not submit further jobs to this card.
+    """Why the lane submits no further jobs for this card.
 
     Attributes:
         error: raised when the lane ends.
@@ -127,7 +129,7 @@ class Halt(NamedTuple):
 
 @dataclass(slots=True)
 class LaneControl:
-    """What the steps of all jobs share: when to stop, and counts from which this follows.
+    """State that the steps of all jobs share: whether to stop, and the counts that decide this.
 
     Attributes:
         halt: None as long as jobs are submitted; the first reason counts.

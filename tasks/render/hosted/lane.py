@@ -1,4 +1,4 @@
-"""Render a shard at a provider: no device is used, and many jobs are followed at the same time.
+"""Render a shard at a provider: no device is used, and many jobs run at the same time.
 
 This thread leases variants, and starts the steps of their jobs when they are due. A few threads send requests, two
 fetch and judge clips, and the writer records outcomes in batches, as it does for devices.
@@ -7,7 +7,7 @@ fetch and judge clips, and the writer records outcomes in batches, as it does fo
 import queue
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -51,14 +51,14 @@ from tasks.runtime.lease_owner import current_owner, is_dead
 from tasks.runtime.resources import Resources, catalogue_of, hosted_card_of, scorer_of
 
 WAKE_S = 1.0
-"""Longest time between two looks for a pause or a cancellation."""
+"""Longest time between two checks for a pause or a cancellation."""
 LOOK_S = 1.0
-"""Seconds until other jobs are looked for again after none could be chosen."""
+"""Seconds until other jobs are searched again after none could be chosen."""
 MAX_FLIGHTS = 256
 SPARE = 4
 """Variants that are leased before there is a place for them, so that a free place does not wait for a lease."""
 STUCK_S = 20.0
-"""Seconds without room in the account after which its jobs are examined."""
+"""Seconds at the account's limit after which its jobs are checked."""
 BUDGET = "budget"
 
 
@@ -84,28 +84,28 @@ def render_hosted_shard(resources: Resources, shard: Shard) -> ShardReport:
             jobs=tuple(sorted(shard.jobs, key=lambda job: job.variant_id not in adoptable)),
             prompts=shard.prompts or prompts_of(catalogue, shard.campaign_id),
         )
-        lane = Lane(resources, catalogue, shard, provider, len(adoptable))
+        lane = Lane(resources, catalogue, shard, provider, adoptable)
         lane.run()
         return lane.report(time.monotonic() - started)
 
 
 class Lane:
-    """Follows the jobs of one shard.
+    """Submits and polls the jobs of one shard.
 
     Args:
-        adoptable: number of jobs at the beginning of the shard that a provider has already.
+        adoptable: the shard's variants whose provider job is open at the beginning.
     """
 
     def __init__(
-        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, adoptable: int
+        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, adoptable: Collection[str]
     ) -> None:
         self._resources = resources
         self._catalogue = catalogue
         self._shard = shard
         self._provider = provider
-        self._adoptable = adoptable
+        self._adoptable = len(adoptable)
         self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
-        self._selection = JobSelection(catalogue, shard, self._ended)
+        self._selection = JobSelection(catalogue, shard, self._ended, paid=adoptable)
         self._writer = ResultWriter(catalogue, self._ended)
         self._control = LaneControl()
         self._schedule: Schedule = Schedule(self._step)
@@ -173,7 +173,7 @@ class Lane:
         return True
 
     def _must_stop(self) -> bool:
-        """Whether the jobs are not even followed any longer."""
+        """Whether the lane stops following its jobs."""
         now = time.monotonic()
         if now >= self._turn_at:
             self._turn, self._turn_at = turn_of(self._catalogue, self._shard), now + WAKE_S
@@ -251,7 +251,9 @@ class Lane:
         by_id = {job.variant_id: job for job in jobs}
         adopted = [lease.variant_id for lease in leases if not lease.is_counted]
         known = self._catalogue.provider_jobs.open_of(adopted) if adopted else {}
-        reused = reused_clips(self._resources, self._catalogue, leases) if self._may_reuse else {}
+        # A clip that a provider already generates is paid, and its job would never end otherwise.
+        fresh = [lease for lease in leases if lease.is_counted]
+        reused = reused_clips(self._resources, self._catalogue, fresh) if self._may_reuse else {}
         for lease in leases:
             clip = reused.get(lease.variant_id)
             held = replace(lease, row=replace(lease.row, clip=clip)) if clip else lease
@@ -281,7 +283,7 @@ class Lane:
         self._continue(finished.flight, finished.result)
 
     def _continue(self, flight: Flight, result: Result) -> None:
-        """Do what follows for a job."""
+        """Apply the result of a step."""
         if isinstance(result, Later):
             self._at_provider.add(flight)
             self._schedule.add(flight, result.step, result.after_s)
@@ -328,7 +330,7 @@ class Lane:
             self._control.stop(Problem(ProblemKind.PAUSED, account.paused_why))
 
     def _check_stuck(self) -> None:
-        """Stop if all places of the account are taken by jobs that nobody follows."""
+        """Stop if only jobs that no process follows use up the account's limit."""
         is_waiting = bool(self._at_provider) and all(flight.waits for flight in self._at_provider)
         if time.monotonic() - self._moved_at < STUCK_S or not is_waiting:
             return
@@ -372,10 +374,10 @@ class Lane:
 
 
 def flight_waits(finished: Finished) -> bool:
-    """Return whether a step ended without room in the account."""
+    """Return whether a step ended because the account was at its limit."""
     return isinstance(finished.result, Later) and finished.flight.waits
 
 
 def is_left(job: ProviderJob) -> bool:
-    """Return whether nobody follows a job that takes a place: a person has to decide, or its process has ended."""
+    """Return whether no process follows a job: it needs a decision, or its process has ended."""
     return job.state is JobState.UNCERTAIN or time.time() > job.due_at or is_dead(job.owner)

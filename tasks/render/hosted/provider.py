@@ -12,7 +12,7 @@ from adapters.hosted.download import Downloader, ResultFileFetched, store_conten
 from adapters.hosted.errors import ExpiredAddressError
 from adapters.hosted.result_address import ResultAddresses
 from adapters.hosted.tokens import AccountKey
-from adapters.hosted.transport import TIMEOUTS, Timeouts, Transport
+from adapters.hosted.transport import MAX_BODY, TIMEOUTS, Timeouts, Transport
 from manifests.hosted.job import Accepted, Finding, JobStatus, Progress, Refused, ResultFile, Unclear
 from manifests.hosted.provider_job import JobLimits, ProviderJob
 from manifests.hosted.wire import Answer, Wire
@@ -20,13 +20,14 @@ from manifests.variant import Variant
 from models.hosted import format_of
 from models.hosted.wire_format import JobRef, JobRequest, Picture
 from models.hosted_card import HostedCard
+from tasks.runtime.cancellation import stopping
 from tasks.runtime.files.first_frames import MEDIA_TYPES
 from tasks.runtime.provider_accounts import ProviderAccount, account_for
 from tasks.runtime.resources import Resources, first_frames_of
 
 MEGABYTE = 1_000_000
 MAX_HOPS = 3
-"""Requests in one poll: the status, and what leads to the result."""
+"""Requests in one poll: for the status and the result."""
 
 
 class Submission(NamedTuple):
@@ -45,7 +46,7 @@ class Submission(NamedTuple):
 
 @dataclass(slots=True)
 class Pace:
-    """How long jobs of a card take, so that they are not polled before any of them can be done."""
+    """Durations of a card's jobs, so that jobs are not polled before they can be done."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _recent: list[float] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Pace:
 
     @property
     def quick_s(self) -> float:
-        """What a quarter of the last jobs took at most; 0 if there is none."""
+        """The lower quartile of the durations of the last jobs; 0 if there is none."""
         with self._lock:
             return sorted(self._recent)[len(self._recent) // 4] if self._recent else 0.0
 
@@ -74,7 +75,8 @@ class Provider:
         self._key = AccountKey(self.format.key_rule, account.key, account.values)
         self._transport = Transport(self.base_url, plain_http=card.plain_http, timeouts=timeouts)
         self._max_file = round(card.max_mb * MEGABYTE)
-        self._downloader = Downloader(ResultAddresses(self.base_url, card.result_hosts), self._max_file)
+        addresses = ResultAddresses(self.base_url, card.result_hosts)
+        self._downloader = Downloader(addresses, self._max_file, is_stopped=stopping.is_set)
 
     @property
     def limits(self) -> JobLimits:
@@ -85,6 +87,10 @@ class Provider:
             own.per_minute or of_card.per_minute,
             own.per_day or of_card.per_day,
         )
+
+    def is_at(self, job: ProviderJob) -> bool:
+        """Return whether a job is at the server for which the key is meant."""
+        return self.account.is_at(self.card, job.base_url or self.base_url)
 
     def prepare(self, variant: Variant, reference: str, resources: Resources) -> Submission:
         """Return the request for one variant, and obtain a token for it if necessary.
@@ -107,7 +113,7 @@ class Provider:
         ref = self.ref_of(job, variant)
         wire = self.format.poll(ref)
         for _ in range(MAX_HOPS):
-            found = self.format.read_poll(ref, self._send(wire))
+            found = self.format.read_poll(ref, self._send(wire, self._max_answer))
             if isinstance(found, JobStatus):
                 return found
             wire, ref = found, ref._replace(links={**ref.links, **found.keeps})
@@ -149,12 +155,16 @@ class Provider:
             job.word,
         )
 
-    def _send(self, wire: Wire) -> Answer:
-        """Send a request, and once more with a new token if it was refused for the old one.
+    @property
+    def _max_answer(self) -> int:
+        """Largest answer to a poll: some providers send the file in it, in base64."""
+        return max(MAX_BODY, self._max_file * 4 // 3 + MEGABYTE)
+
+    def _send(self, wire: Wire, max_body: int = MAX_BODY) -> Answer:
+        """Send a request; if it was refused because of an old token, send it again with a new one.
 
         Status 401 says that the provider has not done anything, so that a job cannot be submitted twice by this.
         """
-        max_body = self._max_file * 4 // 3 + MEGABYTE  # some providers send the file in the answer, in base64
         answer = self._transport.send(wire, self._key.headers(), max_body)
         if answer.status == 401 and wire.sends_key and self._key.forget_token():
             return self._transport.send(wire, self._key.headers(), max_body)

@@ -1,7 +1,7 @@
-"""Settle jobs of which it is not known whether the provider has taken them.
+"""Settle uncertain jobs.
 
-A job counts as not taken only if the provider can be searched for our own reference, and does not have it twice, with
-the delay of its list between. Everything else is left to a person, because a second job might be billed.
+A job counts as not accepted only if the provider can be searched for our reference, and two searches do not find it,
+with the delay of its list between. All other cases are left to a person, because a second job might be billed.
 """
 
 import time
@@ -9,6 +9,7 @@ import time
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
 from manifests.hosted.job import Finding
+from manifests.hosted.job_errors import TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
 from tasks.render.hosted.flight import Flight, Later, Next, Problem, ProblemKind, PutBack, Step
@@ -18,13 +19,13 @@ NEARBY_S = 300.0
 """In a list without our reference, a job is ours only if nothing else was submitted in this time before and after."""
 MAX_LOOKS = 4
 MAX_FREE = 6
-"""Submissions of a free job in a row whose answers were unclear."""
-ABSENT = "The provider does not have it"
-FREE = "Its provider does not bill jobs, so that it is submitted again"
+"""Consecutive submissions of a free job with unclear answers."""
+ABSENT = "The provider does not have the job"
+FREE = "The provider does not bill jobs, so it is submitted again"
 
 
 def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
-    """Search for an uncertain job, and return what follows."""
+    """Search for an uncertain job, and return the next step."""
     job, way = flight.known_job, provider.card.reconcile
     if way == "free":
         return _submit_free(catalogue, flight)
@@ -42,7 +43,10 @@ def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
 def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding) -> Next:
     job = flight.known_job
     if finding.accepted is not None and _is_ours(catalogue, provider, job, finding):
-        flight.provider_job = catalogue.provider_jobs.submitted(job.job_id, finding.accepted)
+        try:
+            flight.provider_job = catalogue.provider_jobs.submitted(job.job_id, finding.accepted)
+        except TakenReferenceError as error:
+            return _look_later(flight, str(error))
         return Later(Step.POLL)
     if finding.is_absent and provider.card.reconcile in ("external_id", "list"):
         if job.looks:

@@ -1,4 +1,4 @@
-"""What follows from a refusal or a failed job: for the variant, for the account, and for the rest of the shard."""
+"""Handle refusals and failed jobs: for the variant, the account and the rest of the shard."""
 
 from adapters.catalogue import Catalogue
 from manifests.errors import ProviderError
@@ -10,11 +10,11 @@ from tasks.render.hosted.provider import Provider
 from tasks.render.hosted.sentences import gone_text, invalid_text, paused_text, refused_text
 
 MAX_INVALID = 3
-"""Invalid requests in a row after which the card is suspected rather than the prompts."""
+"""Consecutive invalid requests after which the lane stops: the card is probably wrong, not the prompts."""
 MAX_RESUBMISSIONS = 1
-"""New jobs after one that failed by the provider's fault and was not billed."""
+"""New jobs for a variant after one that failed because of the provider and was not billed."""
 MAX_LATE = 8
-"""Refusals in a row for too many or too fast requests; then the variant is left for a later run."""
+"""Consecutive rate-limit refusals after which the variant is left for a later run."""
 
 
 def pause_account(catalogue: Catalogue, provider: Provider, refusal: Refused, control: LaneControl) -> PutBack:
@@ -29,7 +29,7 @@ def pause_account(catalogue: Catalogue, provider: Provider, refusal: Refused, co
 def after_refusal(
     catalogue: Catalogue, provider: Provider, flight: Flight, refusal: Refused, control: LaneControl
 ) -> Next:
-    """Return what follows from a submission that the provider has refused; the job has ended."""
+    """Return the next step after a refused submission; the job has ended."""
     cause = refusal.cause
     if cause is Cause.INVALID:
         return _invalid(provider, refusal, control)
@@ -47,7 +47,7 @@ def after_refusal(
 def after_failure(
     catalogue: Catalogue, provider: Provider, flight: Flight, failure: Refused, control: LaneControl
 ) -> Next:
-    """Return what follows from a job that has failed at the provider; it has ended."""
+    """Return the next step after a job failed at the provider; the job has ended."""
     if failure.cause in (Cause.AUTH, Cause.MONEY):
         return pause_account(catalogue, provider, failure, control)
     is_billed = provider.card.costs_money and provider.card.billed_on_failure != "no"
@@ -63,7 +63,7 @@ def _invalid(provider: Provider, refusal: Refused, control: LaneControl) -> Next
 
 
 def _slow_down(catalogue: Catalogue, provider: Provider, flight: Flight, refusal: Refused) -> Next:
-    """Let all hosts wait, since the limit is the account's."""
+    """Delay submissions on all hosts, because the limit applies to the account."""
     delay = asked_delay(refusal.retry_after_s, flight.delays)
     flight.delays += 1
     if flight.delays > MAX_LATE:

@@ -14,7 +14,7 @@ from tasks.render.hosted.fetching import Result
 from tasks.render.hosted.flight import Flight, Step
 
 THREADS = 8
-"""Requests at a time. Each takes milliseconds to seconds, and each job needs one now and then."""
+"""Concurrent requests. Each takes milliseconds to seconds, and each job needs one occasionally."""
 
 
 class Finished(NamedTuple):

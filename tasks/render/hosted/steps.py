@@ -1,18 +1,33 @@
-"""The steps of a provider job. Each commits what it knows before the next one may begin.
+"""The steps of a provider job. Each commits its result before the next one starts.
 
 A job is reserved before a byte is sent, and its reference is stored before the first poll. Whenever the process ends,
 the next one therefore finds the job in one of these states: not sent (there is no row), perhaps sent (``submitting``),
 or sent. It adopts the job, and never submits a second one.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
-from manifests.errors import CatalogueUnreachableError, GenerationError, LostLeaseError, ProviderError
+from manifests.errors import (
+    CardRuleError,
+    CatalogueUnreachableError,
+    GenerationError,
+    LostLeaseError,
+    ProviderError,
+    SettingsError,
+)
 from manifests.hosted.job import Accepted, Cause, JobState, JobStatus, Progress, Refused, Unclear
-from manifests.hosted.job_errors import AccountBusyError, AccountPausedError, BudgetReachedError, OpenJobError
+from manifests.hosted.job_errors import (
+    AccountBusyError,
+    AccountPausedError,
+    BudgetReachedError,
+    JobStateError,
+    OpenJobError,
+    TakenReferenceError,
+)
 from manifests.hosted.provider_job import NewJob, ProviderJob, new_job_id
 from tasks.plan.shard import Shard
 from tasks.render.hosted.delays import asked_delay, backoff, first_poll, jittered
@@ -35,19 +50,23 @@ from tasks.render.hosted.sentences import lost_text, refused_text, unreachable_t
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
 
+log = logging.getLogger(__name__)
 FULL_S = 1.0
-"""Seconds until the account is asked for room again, if other hosts have its places."""
+"""Seconds until another reservation is tried, if the account is at its limit."""
 RECORD_S = 30.0
 """Seconds between two records of an unchanged status."""
 CHANGED_S = 5.0
-"""Seconds between two records of a changed status: those of quick jobs are not worth a transaction."""
+"""Seconds between two records of a changed status, so that fast jobs need few transactions."""
 SOONER = 0.97
+MOST_WAIT_S = 900.0
+"""Longest wait for room in the account; it is more than the longest one that a provider may ask for."""
 MAX_NOT_SENT = 5
-"""Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
+"""Consecutive requests of a job that could not be sent before the provider counts as unreachable."""
 MAX_GONE = 3
-"""Polls in a row that say that the job does not exist: some lists are late."""
+"""Consecutive polls after which a missing job counts as gone: some lists are late."""
+PAID_FACTOR = 10.0
 PAUSES_S = (0.5, 2.0, 5.0)
-INTERRUPTED = "The process that submitted it ended before the answer was stored"
+INTERRUPTED = "The process ended before the provider's answer was stored"
 
 
 class JobSteps:
@@ -64,11 +83,21 @@ class JobSteps:
         self._control = control
 
     def __call__(self, flight: Flight) -> Next:
-        """Do the step that is due, and return what follows; only errors of catalogue and disk are raised."""
-        if flight.step is Step.RECONCILE:
-            return reconcile(self._catalogue, self._provider, flight)
-        do = {Step.BEGIN: self._begin, Step.SUBMIT: self._submit, Step.POLL: self._poll}[flight.step]
-        return do(flight)
+        """Run the step that is due, and return the next one; only errors of the catalogue and the disk are raised."""
+        steps = {
+            Step.BEGIN: self._begin,
+            Step.SUBMIT: self._submit,
+            Step.POLL: self._poll,
+            Step.RECONCILE: self._reconcile,
+        }
+        try:
+            return steps[flight.step](flight)
+        except JobStateError as error:  # a person or another host has settled the job meanwhile
+            log.warning("A job is left as it is: %s", error)
+            return PutBack()
+
+    def _reconcile(self, flight: Flight) -> Next:
+        return reconcile(self._catalogue, self._provider, flight)
 
     def _begin(self, flight: Flight) -> Next:
         """Adopt the open job of the variant, or submit one."""
@@ -78,11 +107,19 @@ class JobSteps:
         flight.provider_job = job = self._jobs.adopt_by(job.job_id, current_owner())
         if job.state is JobState.SUBMITTING:
             flight.provider_job = self._jobs.uncertain(job.job_id, INTERRUPTED)
+        if job.is_open and not self._provider.is_at(job):
+            return self._elsewhere(flight, f"submitted to {job.base_url}")
         if flight.known_job.state is JobState.UNCERTAIN:
             return Later(Step.RECONCILE)
         if job.state is JobState.DONE and job.fetched_at is not None:
             flight.provider_job = self._jobs.fetch_again(job.job_id)
         return Later(Step.POLL) if job.is_open else Later(Step.SUBMIT)
+
+    def _elsewhere(self, flight: Flight, where: str) -> Next:
+        """Leave a job of another server: this one does not know it, and the key of this one is not for that one."""
+        if self._provider.card.costs_money:
+            return PutBack(Problem(ProblemKind.MOVED, where))
+        return self._submit_again(flight, f"It was {where}, which is no longer used")
 
     def _submit(self, flight: Flight) -> Next:
         if self._control.halt is not None:
@@ -91,12 +128,12 @@ class JobSteps:
             submission = self._provider.prepare(flight.lease.variant, new_job_id(), self._resources)
         except TokenError as error:
             return self._without_token(flight, error)
-        except GenerationError as error:
+        except (GenerationError, CardRuleError) as error:
             return FailedFor(str(error))
         return self._reserve(flight, submission) or self._post(flight, submission)
 
     def _reserve(self, flight: Flight, submission: Submission) -> Next | None:
-        """Store the job with its money and its place in the account; return what follows if this is not possible."""
+        """Reserve the job in the catalogue; return the next step if this is not possible."""
         try:
             flight.provider_job = self._jobs.reserve(
                 self._new_job(flight, submission), flight.lease, self._provider.limits
@@ -107,8 +144,7 @@ class JobSteps:
         except LostLeaseError:
             return PutBack()
         except AccountBusyError as error:
-            flight.waits = True
-            return Later(Step.SUBMIT, FULL_S if error.wait_s is None else min(error.wait_s, 60.0))
+            return self._busy(flight, error)
         except AccountPausedError as error:
             self._control.stop(Problem(ProblemKind.PAUSED, error.why))
             return PutBack()
@@ -117,6 +153,15 @@ class JobSteps:
             return PutBack()
         flight.waits = False
         return None
+
+    def _busy(self, flight: Flight, error: AccountBusyError) -> Next:
+        """Wait for room in the account, or end the lane if there will be none for long, as with a limit of a day."""
+        if error.wait_s is not None and error.wait_s > MOST_WAIT_S:
+            when = f"{error.limit}: there is room in {error.wait_s / 3600:.1f} hours"
+            self._control.stop(Problem(ProblemKind.LIMIT, when))
+            return PutBack()
+        flight.waits = True
+        return Later(Step.SUBMIT, FULL_S if error.wait_s is None else min(error.wait_s, 60.0))
 
     def _new_job(self, flight: Flight, submission: Submission) -> NewJob:
         card, variant = self._provider.card, flight.lease.variant
@@ -135,7 +180,7 @@ class JobSteps:
         )
 
     def _post(self, flight: Flight, submission: Submission) -> Next:
-        """Send the request, once, and commit what the answer means."""
+        """Send the request once, and commit the result."""
         job = flight.known_job
         try:
             answer = self._provider.submit(submission)
@@ -148,23 +193,33 @@ class JobSteps:
             return self._without_token(flight, error)
         except UnclearError as error:
             answer = Unclear(str(error))
+        except (ProviderError, SettingsError) as error:  # the request cannot even be written
+            self._jobs.not_sent(job.job_id, str(error))
+            self._control.stop(error=error, abandon=True)
+            return PutBack()
         return self._after_post(flight, answer)
 
     def _after_post(self, flight: Flight, answer: Accepted | Refused | Unclear) -> Next:
         job = flight.known_job
         if isinstance(answer, Accepted):
-            flight.provider_job = self._stored(job.job_id, answer)
-            flight.delays = self._control.invalid = 0
-            flight.accepted_at, flight.polls = time.monotonic(), 0
-            if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
-                return PutBack()
-            return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
+            try:
+                return self._accepted(flight, answer)
+            except TakenReferenceError as error:
+                answer = Unclear(str(error))
         if isinstance(answer, Unclear):
             flight.provider_job = self._jobs.uncertain(job.job_id, answer.why)
             return Later(Step.RECONCILE, backoff(flight.delays))
         self._jobs.refused(job.job_id, answer)
         flight.provider_job = None
         return after_refusal(self._catalogue, self._provider, flight, answer, self._control)
+
+    def _accepted(self, flight: Flight, accepted: Accepted) -> Next:
+        flight.provider_job = self._stored(flight.known_job.job_id, accepted)
+        flight.delays = self._control.invalid = 0
+        flight.accepted_at, flight.polls = time.monotonic(), 0
+        if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
+            return PutBack()
+        return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
 
     def _stored(self, job_id: str, accepted: Accepted) -> ProviderJob:
         """Store the provider's reference; a catalogue that is briefly unreachable must not lose it."""
@@ -259,7 +314,7 @@ class JobSteps:
         failure = status.failure or Refused(Cause.VENDOR, message=status.word)
         card, job = self._provider.card, flight.known_job
         if job.state is JobState.DONE:
-            return self._lost(flight, f"it was done, but is reported as {status.word}")
+            return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         is_billed = card.costs_money and card.billed_on_failure != "no"
         self._jobs.failed(job.job_id, failure, status.cost, is_billed=is_billed)
         flight.provider_job = None
@@ -269,7 +324,7 @@ class JobSteps:
         card, job = self._provider.card, flight.known_job
         failure = status.failure or Refused(Cause.CANCELLED)
         if job.state is JobState.DONE:
-            return self._lost(flight, f"it was done, but is reported as {status.word}")
+            return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         self._jobs.cancelled(job.job_id, failure.message, status.cost, is_billed=card.billed_on_failure == "yes")
         flight.provider_job = None
         return FailedFor(refused_text(card, failure._replace(cause=Cause.CANCELLED)))
@@ -277,12 +332,17 @@ class JobSteps:
     def _gone(self, flight: Flight, status: JobStatus) -> Next:
         flight.gone += 1
         if flight.gone < MAX_GONE:
-            return Later(Step.POLL, backoff(flight.gone))
+            return Later(Step.POLL, backoff(flight.gone, self._patience))
         said = status.failure.message if status.failure else ""
-        why = f"{self._provider.card.provider} does not have it any longer{f' ({said})' if said else ''}"
+        why = f"{self._provider.card.provider} no longer has the job{f' ({said})' if said else ''}"
         if self._provider.card.costs_money:
             return self._lost(flight, why)
         return self._submit_again(flight, why)
+
+    @property
+    def _patience(self) -> float:
+        """By how much longer a job that seems to be gone is asked for if it is paid: servers recover in a minute."""
+        return PAID_FACTOR if self._provider.card.costs_money else 1.0
 
     def _submit_again(self, flight: Flight, why: str) -> Next:
         """Submit a free job again whose server has lost it."""
@@ -290,14 +350,16 @@ class JobSteps:
         flight.provider_job, flight.gone = None, 0
         flight.resubmissions += 1
         if flight.resubmissions > MAX_GONE:
-            return FailedFor(f"{why}, {flight.resubmissions} times. Check the server, then retry the variant.")
+            return FailedFor(
+                f"{why}, {flight.resubmissions} times. Check the server, then run `reelmill retry CAMPAIGN --failed`."
+            )
         return Later(Step.SUBMIT)
 
     def renew(self, flight: Flight, why: str) -> Next:
         """Ask for a new address of the file, because this one could not be used."""
         flight.renewals += 1
         if flight.renewals <= MAX_GONE:
-            return Later(Step.POLL, backoff(flight.renewals - 1))
+            return Later(Step.POLL, backoff(flight.renewals - 1, self._patience))
         if not self._provider.card.costs_money:
             return self._submit_again(flight, why)
         return self._lost(flight, why)

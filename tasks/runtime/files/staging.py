@@ -14,6 +14,8 @@ from manifests.system_errors import DISK_FULL, full_disk_text
 
 SIGNED = "signed-"
 MASTER, POSTER, SOUND = "master.mp4", "poster.jpg", "sound.flac"
+FETCHED = "fetched.mp4"
+"""A provider's file that was not judged yet; its name begins with the number of the attempt."""
 ORIGINAL = "original"
 """A provider's file from which the master was transcoded, as it was downloaded."""
 _ID = re.compile(r"[0-9a-f]{32}")

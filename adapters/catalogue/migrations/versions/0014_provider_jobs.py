@@ -74,3 +74,4 @@ def _add_jobs() -> None:
     op.create_index("provider_jobs_by_state", "provider_jobs", ["state", "created_at"])
     op.create_index("provider_jobs_by_campaign", "provider_jobs", ["campaign_id", "created_at"])
     op.create_index("provider_jobs_by_run", "provider_jobs", ["run_id"])
+    op.create_index("provider_jobs_by_reference", "provider_jobs", ["vendor_ref"])

@@ -23,7 +23,7 @@ from models.card import CONDITIONS
 from models.hosted_card import HostedCard
 from tasks.runtime.readiness import Readiness, key_variable, pauses_of, readiness_of, unknown_providers
 
-STABILITY = "Stability AI: Stable Video Diffusion runs on this machine's devices, as the model svd-xt."
+STABILITY = "Stability AI's Stable Video Diffusion is available as the local model svd-xt."
 SHORT_KIND = {"hosted-text-to-video": "text", "hosted-image-to-video": "image"}
 
 
@@ -36,7 +36,7 @@ def states_of(session: Session, cards: Sequence[HostedCard]) -> dict[str, Readin
 def show_hosted(session: Session, cards: Sequence[HostedCard]) -> None:
     """Print the table of hosted models."""
     states = states_of(session, cards)
-    say("\nHosted models, which run at their providers:\n")
+    say("\nHosted models:\n")
     show_table(
         ["model", "from", "provider", "price", "state"],
         [
@@ -50,7 +50,7 @@ def show_hosted(session: Session, cards: Sequence[HostedCard]) -> None:
 
 
 def show_card(session: Session, card: HostedCard) -> None:
-    """Print what is known about a hosted model, except its licence."""
+    """Print the details of a hosted model, except its licence."""
     found = states_of(session, [card])[card.name]
     say(f"State: {found.state}{f'. {found.problem}' if found.problem else ''}")
     if found.is_final:
@@ -77,7 +77,7 @@ def show_card(session: Session, card: HostedCard) -> None:
 
 
 def show_unconfirmed(card: HostedCard) -> None:
-    """Print what is not known from running."""
+    """Print what has not been confirmed with an account."""
     _show_list("Not confirmed", card.unconfirmed)
 
 

@@ -1,0 +1,207 @@
+"""What must not cost money twice, lose a paid clip, show a key or stop other clips, when something unusual happens."""
+
+from dataclasses import replace
+
+import pytest
+from hosted_world import World, accept_every_clip, hurry, paid
+from vendor_server import Fault, VendorServer, always, scripted
+
+from manifests.campaign import Campaign
+from manifests.errors import CardRuleError, ProviderError
+from manifests.hosted.job import JobState
+from manifests.hosted.job_errors import JobStateError, TakenReferenceError
+from manifests.states import State
+from models.hosted import kling
+from models.hosted.runway import Runway
+from tasks.render.hosted import lane, steps
+from tasks.review.retry_failed import retry_failed
+from tasks.runtime import resources as resources_module
+
+ONE_AT_A_TIME = {"limits_of_account": {"concurrency": 1}}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Accept every clip, and wait for milliseconds only."""
+    lane.stopping.clear()
+    accept_every_clip(monkeypatch)
+    hurry(monkeypatch)
+    monkeypatch.setattr(kling, "LOOK_AGAIN_S", 0.05)
+    yield
+    resources_module.close_resources()
+
+
+def test_a_key_that_cannot_be_sent_leaves_no_uncertain_job(tmp_path):
+    with VendorServer("runway") as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", key="secret\u2019key", **paid("none"))
+        with pytest.raises(ProviderError) as caught:
+            world.run()
+    assert "secret" not in str(caught.value)
+    assert vendor.count("submit") == 0
+    assert {job.state for job in world.jobs} <= {JobState.CANCELLED}
+    assert sum(job.cost_micros or job.reserved_micros for job in world.jobs if job.state is not JobState.CANCELLED) == 0
+
+
+def test_a_job_that_a_person_closes_meanwhile_does_not_stop_the_others(tmp_path):
+    with VendorServer("runway", job_s=0.1) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none"))
+
+        def discarding(operation, job):
+            if operation == "file" and job.prompt == "a":
+                known = next(each for each in world.jobs if each.vendor_ref == job.ref)
+                world.catalogue.provider_jobs.discard(known.job_id, "person:ann", is_billed=True)
+            return Fault()
+
+        vendor.behaviour = discarding
+        report = world.run()
+    assert report.passed == 1
+    assert sorted(job.state for job in world.jobs) == [JobState.DONE, JobState.LOST]
+    assert vendor.count("submit") == 2
+
+
+def test_the_key_of_a_new_address_is_not_sent_to_the_old_one(tmp_path):
+    with (
+        VendorServer("runway", scripted(poll=[Fault("hang")] * 99), key="old-key") as old,
+        VendorServer("runway") as new,
+    ):
+        world = World(tmp_path, old.base_url, "runway", key="old-key", **paid("none", deadline_s=0.3))
+        world.run()
+        assert [job.state for job in world.jobs] == [JobState.SUBMITTED]
+        asked = len(old.requests)
+        account = replace(world.account, key="new-key", url=new.base_url)
+        world.resources = replace(world.resources, providers=(account,))
+        report = world.run()
+        assert not [seen for seen in old.requests[asked:] if "new-key" in str(seen.headers)]
+        assert world.states == [State.PLANNED]
+        assert [job.state for job in world.jobs] == [JobState.SUBMITTED]
+        assert not world.catalogue.provider_accounts.get("vendor").is_paused
+        assert report.problems
+        assert "new-key" not in str(report.problems)
+        assert new.count("submit") == 0
+
+
+def test_the_reference_of_another_job_is_not_a_second_clip(tmp_path):
+    with VendorServer("runway", job_s=0.3) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none", **ONE_AT_A_TIME))
+        first: list[int] = []
+
+        def mixing(operation, job):
+            if operation == "submit" and first:
+                return Fault(body=f'{{"id": "{next(iter(vendor.jobs))}"}}'.encode())
+            if operation == "submit":
+                first.append(1)
+            return Fault()
+
+        vendor.behaviour = mixing
+        world.run()
+        left = next(job for job in world.jobs if job.state is JobState.UNCERTAIN)
+        with pytest.raises(TakenReferenceError, match="is that of the provider job"):
+            world.catalogue.provider_jobs.adopt(left.job_id, next(iter(vendor.jobs)), "person:ann")
+    refs = [job.vendor_ref for job in world.jobs if job.vendor_ref]
+    assert len(set(refs)) == len(refs)
+    assert sorted(job.state for job in world.jobs) == [JobState.DONE, JobState.UNCERTAIN]
+
+
+def test_a_picture_that_is_too_large_fails_its_variant_only(tmp_path, monkeypatch):
+    real = Runway.submit
+
+    def submit(self, request):
+        if request.variant.prompt == "a":
+            raise CardRuleError("The picture has 9 bytes, more than the provider accepts.")
+        return real(self, request)
+
+    monkeypatch.setattr(Runway, "submit", submit)
+    with VendorServer("runway") as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none"))
+        report = world.run()
+    assert (report.passed, report.failed) == (1, 1)
+    assert "The picture has" in world.reason
+
+
+def test_a_status_of_another_job_is_not_taken_for_ours(tmp_path):
+    other = (
+        b'{"code": 0, "data": [{"id": "other", "status": "succeeded", "outputs": '
+        b'[{"type": "video", "url": "%s/files/other.mp4"}]}]}'
+    )
+    with VendorServer("kling") as vendor:
+        vendor.behaviour = scripted(poll=[Fault(body=other % vendor.base_url.encode())])
+        world = World(tmp_path, vendor.base_url, "kling", **paid("external_id"))
+        assert world.run().passed == 1
+    assert [seen.path for seen in vendor.requests if seen.operation == "file" and "other" in seen.path] == []
+
+
+def test_a_lost_job_that_the_provider_has_after_all_is_fetched_without_a_second_one(tmp_path):
+    gone = Fault(status=404, body=b'{"error": "no such task"}')
+    with VendorServer("runway", scripted(poll=[gone] * 3)) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", **paid("none"))
+        world.run()
+        assert (world.states, [job.state for job in world.jobs]) == ([State.FAILED], [JobState.LOST])
+        assert "reelmill jobs adopt" in world.reason
+        lost = world.jobs[0]
+        taken = world.catalogue.provider_jobs.adopt(lost.job_id, lost.vendor_ref, "person:ann")
+        assert (taken.state, taken.cost, taken.ended_at) == (JobState.SUBMITTED, None, None)
+        assert retry_failed(world.catalogue, world.campaign_id)
+        assert world.run().passed == 1
+    assert vendor.billed == {"a red ball": 1}
+    assert [(job.state, job.cost_micros) for job in world.jobs] == [(JobState.DONE, 250_000)]
+
+
+def test_a_lost_job_is_not_taken_back_after_another_one_was_submitted(tmp_path):
+    gone = Fault(status=404, body=b'{"error": "no such task"}')
+    with VendorServer("runway", scripted(poll=[gone] * 3)) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", **paid("none"))
+        world.run()
+        lost = world.jobs[0]
+        retry_failed(world.catalogue, world.campaign_id)
+        assert world.run().passed == 1
+        with pytest.raises(JobStateError, match="is lost"):
+            world.catalogue.provider_jobs.adopt(lost.job_id, lost.vendor_ref, "person:ann")
+    assert vendor.billed == {"a red ball": 2}
+
+
+def test_a_clip_that_a_provider_has_already_is_not_replaced_by_one_of_another_campaign(tmp_path, monkeypatch):
+    offered: list[str] = []
+
+    def no_clips(_resources, _catalogue, leases):
+        offered.extend(lease.variant.prompt for lease in leases)
+        return {}
+
+    monkeypatch.setattr(lane, "reused_clips", no_clips)
+    with VendorServer("runway", always(poll=Fault(word="RUNNING"))) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a",), **paid("none", deadline_s=0.2))
+        world.run()
+        assert [job.state for job in world.jobs] == [JobState.SUBMITTED]
+        world.catalogue.campaigns.add(Campaign("Other", "cd" * 32, ()), {})
+        vendor.behaviour = scripted()
+        assert world.run().passed == 1
+    assert offered == []
+
+
+def test_a_limit_of_a_day_ends_the_run_instead_of_waiting_for_the_next_day(tmp_path):
+    limits = {"concurrency": 2, "per_day": 1}
+    with VendorServer("runway") as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none", limits_of_account=limits))
+        report = world.run()
+    assert (report.passed, vendor.count("submit")) == (1, 1)
+    assert sorted(world.states) == [State.PASSED, State.PLANNED]
+    assert report.problems == (
+        "the account vendor has reached its limit of submissions (per_day: there is room in 24.0 hours). Run the same "
+        "command again later",
+    )
+
+
+@pytest.mark.parametrize("changes", [paid("none"), {}], ids=["paid", "free"])
+def test_a_paid_job_that_seems_to_be_gone_is_asked_for_during_a_minute(tmp_path, monkeypatch, changes):
+    asked: list[float] = []
+
+    def quickly(number: int, factor: float = 1.0, most_s: float = 60.0) -> float:
+        asked.append(min(most_s, factor * 2**number))
+        return 0.01
+
+    monkeypatch.setattr(steps, "backoff", quickly)
+    gone = Fault(status=404, body=b'{"error": "no such task"}')
+    with VendorServer("openai_videos", scripted(poll=[gone] * 2)) as vendor:
+        world = World(tmp_path, vendor.base_url, **changes)
+        assert world.run().passed == 1
+    assert vendor.count("submit") == 1
+    assert sum(asked) >= 60 if changes else sum(asked) <= 10
