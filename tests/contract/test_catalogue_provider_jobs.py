@@ -135,7 +135,7 @@ def test_a_job_that_was_not_sent_is_used_again_and_counts_as_none_until_it_is_se
     unsent = catalogue.provider_jobs.not_sent(first.job_id, "no connection")
     assert unsent.is_unsent
     assert catalogue.provider_jobs.money() == []
-    again = reserve(catalogue, lease, job_id=first.job_id)
+    again = reserve(catalogue, lease, job_id=first.job_id, was_unsent=True)
     assert (again.job_id, again.state, again.attempt, again.error) == (first.job_id, "submitting", 1, "")
     assert (again.cost, again.ended_at, again.submitted_at) == (None, None, again.created_at)
     [total] = catalogue.provider_jobs.money()

@@ -1,11 +1,11 @@
 """Reserve a provider job in the catalogue, before its request is sent."""
 
-from sqlalchemy import Connection, Float, cast, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from adapters.catalogue.core.rows import Lease, clean
-from adapters.catalogue.core.tables import IS_OPEN, IS_UNSENT, database_now, provider_jobs, variants
+from adapters.catalogue.core.tables import IS_OPEN, IS_UNSENT, provider_jobs, variants
 from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
-from adapters.catalogue.work.job_rows import job_from, lock_job
+from adapters.catalogue.work.job_rows import job_from
 from adapters.catalogue.work.provider_accounts import check_account, lock_account
 from manifests.errors import LostLeaseError
 from manifests.hosted.job import JobState
@@ -17,7 +17,7 @@ _NOT_ENDED = {"error": "", "ended_at": None, "cost_micros": None, "cost_is_estim
 
 
 def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
-    """Insert a job in state submitting, if nothing forbids it; raises as ``ProviderJobs.reserve`` does.
+    """Insert a job in state submitting, if all checks pass; raises as ``ProviderJobs.reserve`` does.
 
     Account, money and variant are locked in this order, by all processes, so that none of them deadlocks.
     """
@@ -25,10 +25,9 @@ def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLi
     lock_money(connection, new.run_id)
     _check_lease(connection, new, lease)
     _check_no_open_job(connection, new.variant_id)
-    check_account(connection, account, limits)
+    now = check_account(connection, account, limits)
     check_room(connection, new.run_id, new.price)
-    _insert(connection, new, lease.owner)
-    return lock_job(connection, new.job_id)
+    return _inserted(connection, new, lease.owner, now)
 
 
 def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
@@ -56,11 +55,9 @@ def _check_no_open_job(connection: Connection, variant_id: str) -> None:
         raise OpenJobError(job_from(row))
 
 
-def _insert(connection: Connection, new: NewJob, owner: str) -> None:
+def _inserted(connection: Connection, new: NewJob, owner: str, now: float) -> ProviderJob:
     """Insert the job, or open it again if it was reserved before and its request could not be sent."""
     mine = provider_jobs.c.variant_id == new.variant_id
-    attempts = connection.execute(select(func.count()).select_from(provider_jobs).where(mine)).scalar() or 0
-    now = connection.execute(select(cast(database_now(), Float))).scalar() or 0.0
     values = {
         "job_id": new.job_id,
         "variant_id": new.variant_id,
@@ -78,6 +75,11 @@ def _insert(connection: Connection, new: NewJob, owner: str) -> None:
         "owner": owner,
         **priced_columns(new.price),
     }
-    unsent = update(provider_jobs).where(provider_jobs.c.job_id == new.job_id, mine, IS_UNSENT)
-    if not connection.execute(unsent.values(**values, **_NOT_ENDED)).rowcount:
-        connection.execute(insert(provider_jobs).values(attempt=attempts + 1, **values))
+    if new.was_unsent:
+        again = update(provider_jobs).where(provider_jobs.c.job_id == new.job_id, mine, IS_UNSENT)
+        opened = connection.execute(again.values(**values, **_NOT_ENDED).returning(*provider_jobs.c)).first()
+        if opened is not None:
+            return job_from(opened)
+    attempts = select(func.count()).select_from(provider_jobs).where(mine).scalar_subquery()
+    change = insert(provider_jobs).values(attempt=attempts + 1, **values)
+    return job_from(connection.execute(change.returning(*provider_jobs.c)).one())
