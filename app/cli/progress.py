@@ -17,8 +17,10 @@ from manifests.hosted.job import BUSY
 from manifests.states import done_in
 
 POLL_S = 1.0
+FIRST_S = 10.0
+"""Seconds until the first line if the output is not a terminal; shorter runs print none."""
 PRINT_S = 30.0
-"""Seconds between two lines if the output is not a terminal; short runs print none."""
+"""Seconds between the later lines."""
 BAR = 12
 
 
@@ -96,14 +98,18 @@ def live_progress(catalogue: Catalogue, campaign_id: str, shown: bool) -> Iterat
 def _shown(progress: Progress, ended: threading.Event) -> Iterator[Callable[[], None]]:
     """Yield the function that shows the line until the event is set."""
     if not console.is_terminal:
-        yield lambda: _follow(progress, warn, ended, PRINT_S)
+        yield lambda: _follow(progress, warn, ended, FIRST_S, PRINT_S)
         return
     with Live(Text("starting"), console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda: _follow(progress, lambda line: live.update(Text(line)), ended, POLL_S)
+        yield lambda: _follow(progress, lambda line: live.update(Text(line)), ended, POLL_S, POLL_S)
 
 
-def _follow(progress: Progress, show: Callable[[str], None], ended: threading.Event, every_s: float) -> None:
-    while not ended.wait(every_s):
+def _follow(
+    progress: Progress, show: Callable[[str], None], ended: threading.Event, first_s: float, every_s: float
+) -> None:
+    wait_s = first_s
+    while not ended.wait(wait_s):
+        wait_s = every_s
         try:
             show(progress.line())
         except ReelmillError as error:

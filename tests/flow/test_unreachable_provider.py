@@ -1,13 +1,15 @@
 """A provider that cannot be reached: the run ends soon, with one sentence, and the clips of other models are made."""
 
 import logging
+import threading
 from collections import Counter
 
 import pytest
 from hosted_world import hurry, jobs_of, use_cards, write_card, write_sheet
 from vendor_server import VendorServer
 
-from app.cli.progress import Progress
+from app.cli import progress
+from app.cli.progress import Progress, live_progress
 from flows.campaign import campaign
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
@@ -71,12 +73,36 @@ def test_progress_says_how_many_clips_are_at_a_provider(tmp_path, closed, monkey
 
         def submitting(jobs, job_id, accepted):
             job = submitted(jobs, job_id, accepted)
-            progress = Progress(catalogue(), job.campaign_id)
-            assert progress.line() == "starting Prefect and loading libraries"
-            progress.begin()
-            shown.append(progress.line())
+            counts = Progress(catalogue(), job.campaign_id)
+            counts.begin()
+            shown.append(counts.line())
             return job
 
         monkeypatch.setattr(type(catalogue().provider_jobs), "submitted", submitting)
         campaign(sheet=str(sheet))
     assert any(" at vendor, " in line and " waiting" in line for line in shown)
+
+
+def test_without_a_terminal_lines_are_printed_also_before_the_run_begins(monkeypatch):
+    lines: list[str] = []
+    printed = threading.Event()
+
+    def note(line: str) -> None:
+        lines.append(line)
+        printed.set()
+
+    monkeypatch.setattr(progress, "FIRST_S", 0.01)
+    monkeypatch.setattr(progress, "PRINT_S", 0.01)
+    monkeypatch.setattr(progress, "warn", note)
+    with live_progress(catalogue(), "none", shown=True) as begin:
+        assert printed.wait(10)
+        begin()
+        printed.clear()
+        assert printed.wait(10)
+        printed.clear()
+        assert printed.wait(10)
+    assert lines[0] == "starting Prefect and loading libraries"
+    assert lines[-1] == "reading the sheet"
+    with live_progress(catalogue(), "none", shown=False):
+        before = len(lines)
+    assert len(lines) == before
