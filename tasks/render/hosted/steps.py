@@ -268,15 +268,21 @@ class JobSteps:
         try:
             status = self._provider.poll(flight.known_job, flight.lease.variant)
         except NotSentError as error:
-            if self._silent_for(str(error)) >= MAX_SILENT_S:
-                return self._give_up(str(error))
-            return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
+            return self._poll_silent(flight, str(error))
         except (UnclearError, TokenError) as error:
             return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
         self._control.silent_since = None
         if status.progress is not Progress.GONE:
             flight.gone = 0
         return self._by_progress(flight, status)
+
+    def _poll_silent(self, flight: Flight, why: str) -> Next:
+        """Poll again after a request that could not be sent; MAX_SILENT_S after the first one, end the lane."""
+        left_s = MAX_SILENT_S - self._silent_for(why)
+        if left_s <= 0:
+            return self._give_up(why)
+        step = self._poll_later(flight, JobStatus(Progress.UNKNOWN), why)
+        return step._replace(after_s=min(step.after_s, left_s)) if isinstance(step, Later) else step
 
     def _by_progress(self, flight: Flight, status: JobStatus) -> Next:
         if status.progress in (Progress.WAITING, Progress.RUNNING):
