@@ -154,8 +154,6 @@ def test_a_budget_that_cannot_be_kept_is_refused_with_a_fix_that_works():
     with pytest.raises(SettingsError, match="Split the sheet by model"):
         check_budget(budget, both)
     check_budget(Money.of(50, "EUR"), plan(brief("one", "euro")))
-    with pytest.raises(SettingsError, match=r"needs prices\. Set REELMILL_DEVICE_PRICES"):
-        check_budget(budget, plan(brief("one")))
     check_budget(budget, plan(brief("one"), costs=Costs(Prices({"cpu": 1.0}, currency="USD"))))
     with pytest.raises(SettingsError, match="Set REELMILL_CURRENCY to their currency, such as USD"):
         check_budget(budget, plan(brief("one"), costs=Costs(Prices({"cpu": 1.0}))))
@@ -165,3 +163,16 @@ def test_a_budget_that_cannot_be_kept_is_refused_with_a_fix_that_works():
         check_budget(budget, plan(brief("one", "hosted"), costs=IN_EUR))
     check_budget(budget, plan(brief("one", "hosted"), costs=Costs(Prices({"cpu": 36.0}, currency="USD"))))
     check_budget(budget, plan())
+
+
+def test_one_message_names_all_prices_that_a_budget_needs(monkeypatch):
+    monkeypatch.setattr("flows.prices.find_devices", lambda: ("cpu",))
+    with pytest.raises(SettingsError) as refused:
+        check_budget(Money.of(5, "USD"), plan(brief("one", "hosted", "starter")))
+    assert str(refused.value) == (
+        "The budget of 5.00 USD needs the price of device time. Set REELMILL_DEVICE_PRICES to the price of an hour of "
+        "each device, such as '{\"cpu\": 0.5}' on this machine, and REELMILL_CURRENCY to USD, or use --budget-hours."
+    )
+    with_currency = plan(brief("one"), costs=Costs(Prices({}, currency="USD")))
+    with pytest.raises(SettingsError, match=r"'{\"cpu\": 0\.5}' on this machine, or use --budget-hours\."):
+        check_budget(Money.of(5, "USD"), with_currency)
