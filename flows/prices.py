@@ -56,11 +56,11 @@ def _check_devices(budget: Money, plan: Plan) -> None:
     """Check that device time can be counted: also the clips of providers are scored on devices of ours."""
     prices = plan.costs.prices
     if not prices.are_known and any(map(_is_local, plan.prices)):
-        kind = device_kind(find_devices()[0])
+        example = json.dumps({device_kind(find_devices()[0]): 0.5})
         currency = "" if prices.currency == budget.currency else f", and REELMILL_CURRENCY to {budget.currency}"
         raise SettingsError(
-            f"The budget of {budget} needs the price of device time. Set REELMILL_DEVICE_PRICES to the price of an hour "
-            f"of each device, such as '{json.dumps({kind: 0.5})}' on this machine{currency}, or use --budget-hours."
+            f"The budget of {budget} needs the price of device time. Set REELMILL_DEVICE_PRICES to the price of an "
+            f"hour of each device, such as '{example}' on this machine{currency}, or use --budget-hours."
         )
     if prices.are_known and not prices.currency:
         raise SettingsError(

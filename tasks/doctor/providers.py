@@ -72,7 +72,7 @@ def check_provider(
     cards = _by_provider(resources)[provider]
     pauses = _pauses(resources.catalogue_url)
     found = {card.name: readiness(card, resources.providers, pauses) for card in cards}
-    ready = [card for card in cards if found[card.name].state == ReadyState.READY]
+    ready = [card for card in cards if found[card.name].is_usable]
     if not ready:
         first = default.name if default and default.name in found else min(found, key=lambda name: found[name].is_final)
         state, problem = found[first]
