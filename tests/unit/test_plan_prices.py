@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from priced_cards import priced_card
 
 from app.cli.plan_text import plan_json, plan_sentence
-from app.report.plan_prices import price_notes
+from app.report.plan_prices import price_notes, total_text
 from flows.prices import FEWER, check_budget
 from manifests.brief import Brief
 from manifests.costs.money import Money
@@ -104,6 +104,16 @@ def test_want_makes_the_price_an_upper_limit():
     found = plan(brief("one", "hosted", variants=10, want=2))
     assert "Price of the provider jobs: at most 2.50 USD." in plan_sentence(found, "")
     assert plan_json(found)["is_at_most"] is True
+
+
+def test_a_model_that_costs_nothing_is_free_and_not_at_most_0():
+    found = plan(brief("one", "own", variants=10, want=2))
+    [line] = found.prices
+    assert (line.each_text, line.total_text, total_text(found)) == ("free", "free", "free")
+    assert "The provider jobs are free." in plan_sentence(found, "")
+    both = plan(brief("one", "own", "hosted"))
+    assert [line.total_text for line in both.prices] == ["free", "0.25 USD"]
+    assert "Price of the provider jobs: 0.25 USD." in plan_sentence(both, "")
 
 
 def test_an_unknown_price_is_named_and_not_in_the_total():

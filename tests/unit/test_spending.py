@@ -15,7 +15,7 @@ from dashboard_client import client_of, session_in
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from provider_job_samples import TAKEN, new_job
+from provider_job_samples import new_job, taken
 
 from adapters.catalogue import Catalogue
 from adapters.sheets import ClipResult, Outcome, read_table, write_results
@@ -96,7 +96,7 @@ def session(tmp_path: Path, monkeypatch):
     ids = [item.variant_id for item in items]
     jobs = [_reserve(catalogue, variant_id, run_id) for variant_id in ids[:4]]
     for job_id in jobs:
-        catalogue.provider_jobs.submitted(job_id, TAKEN)
+        catalogue.provider_jobs.submitted(job_id, taken(job_id))
     catalogue.provider_jobs.done(jobs[0], Money(400_000, "USD"))
     catalogue.provider_jobs.done(jobs[1])
     catalogue.provider_jobs.failed(jobs[2], Refused(Why.VENDOR), is_billed=True)
