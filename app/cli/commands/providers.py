@@ -14,7 +14,12 @@ from app.session import Session
 from manifests.hosted.provider_job import ProviderAccount
 from tasks.runtime.readiness import key_variable
 
-providers = typer.Typer(no_args_is_help=True, help="List, pause and resume accounts at providers.")
+TERMS = (
+    "A paused account gets no further jobs; jobs in progress are finished. Reelmill pauses an account if its provider "
+    "refuses the key, or if it has no credit. The expected cost of a job is reserved when it is submitted; its actual "
+    "cost is spent when it ends."
+)
+providers = typer.Typer(no_args_is_help=True, help=f"List, pause and resume accounts at providers.\n\n{TERMS}")
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Name of a provider, as in `reelmill models`.")]
 
 
