@@ -75,7 +75,7 @@ def retirement_text(card: HostedCard) -> str:
         return card.retired
     if card.retires:
         return f"offered until {card.retires}"
-    return f"may be retired from {card.may_retire}" if card.may_retire else ""
+    return f"may be retired on or after {card.may_retire}" if card.may_retire else ""
 
 
 def time_text(seconds: float) -> str:
@@ -87,7 +87,7 @@ def time_text(seconds: float) -> str:
 
 
 def _of_sizes(card: HostedCard) -> Iterator[tuple[list[Decimal], str]]:
-    """Yield the prices of the card's own resolutions, and what they are for: a second or a clip."""
+    """Yield the prices of the card's resolutions with their unit: a second or a clip."""
     resolutions = {size.resolution for size in card.sizes.values()}
     if card.prices is None:
         return
@@ -103,7 +103,7 @@ def _amounts(prices: PriceTable) -> Iterator[str]:
         resolution, _, seconds = what.partition("/")
         yield f"{_at(resolution)}{_amount(amount)} {prices.currency} for {seconds} s"
     if prices.least is not None:
-        yield f"At least {_amount(prices.least)} {prices.currency} for a clip"
+        yield f"at least {_amount(prices.least)} {prices.currency} for a clip"
 
 
 def _origin(prices: PriceTable) -> str:

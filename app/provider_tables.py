@@ -84,7 +84,8 @@ def _price_list(cards: Sequence[HostedCard]) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for card in cards:
         if card.costs_money and card.prices and (card.prices.per_second or card.prices.per_clip):
-            found.setdefault("; ".join(price_lines(card)), []).append(f"`{card.name}`")
+            *amounts, origin = price_lines(card)
+            found.setdefault(f"{'; '.join(amounts)}. {origin}", []).append(f"`{card.name}`")
     for prices, names in found.items():
         yield f"- {', '.join(names)}: {_cell(prices)}."
 

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "load": "benchmarks.load.dashboard",
     "balance": "benchmarks.fanout.balance",
     "fanout": "benchmarks.fanout.scaling",
+    "hosted": "benchmarks.hosted.slots",
 }
 """Name -> module with ``run()``, which returns one Result or yields several."""
 

@@ -53,7 +53,7 @@ def check_budget(budget: Money | None, plan: Plan, advice: str = RAISE) -> None:
 
 
 def _check_devices(budget: Money, plan: Plan) -> None:
-    """Check that device time can be counted: also the clips of providers are scored on devices of ours."""
+    """Check that device time can be counted: clips of hosted models are also scored on local devices."""
     prices = plan.costs.prices
     if not prices.are_known and any(map(_is_local, plan.prices)):
         example = json.dumps({device_kind(find_devices()[0]): 0.5})
@@ -78,8 +78,8 @@ def _check_providers(budget: Money, plan: Plan) -> None:
             continue
         if line.total is None:
             raise SettingsError(
-                f"The price of {line.card} is not known, so the budget of {budget} cannot be kept. Add `prices` to its "
-                f"card, use another model, or {WITHOUT}."
+                f"The price of {line.card} is not known, so the budget of {budget} cannot be checked. Add `prices` to "
+                f"the card, use another model, or {WITHOUT}."
             )
         if line.total.micros and line.total.currency != budget.currency:
             raise SettingsError(_other_currency(line.card, line.total.currency, budget, plan))
@@ -88,11 +88,11 @@ def _check_providers(budget: Money, plan: Plan) -> None:
 def _other_currency(what: str, currency: str, budget: Money, plan: Plan) -> str:
     """Return how to get one currency: providers decide theirs, but the prices of device hours are ours to set."""
     billed = sorted({line.total.currency for line in plan.prices if line.provider and line.total and line.total.micros})
-    head = f"{what} costs {currency}, but the budget is {budget}, and amounts are never converted."
+    head = f"{what} costs {currency}, but the budget is {budget}, and amounts are not converted."
     if len(billed) > 1:
         return f"{head} Split the sheet by model, so that each campaign has one currency, or {WITHOUT}."
     if billed and plan.costs.prices.are_known and plan.costs.prices.currency != billed[0]:
-        return f"{head} Set REELMILL_DEVICE_PRICES and REELMILL_CURRENCY in {billed[0]}, and enter the budget in it."
+        return f"{head} Set REELMILL_DEVICE_PRICES, REELMILL_CURRENCY and the budget in {billed[0]}."
     return f"{head} Enter it in {currency} with --budget or REELMILL_BUDGET."
 
 

@@ -25,7 +25,7 @@ class ProviderSettings(BaseModel):
         key: the key, or the secret that belongs to ``client_id``.
         key_file: file that contains only the key, such as a mounted secret.
         url: address of the API instead of the one in the cards: that of another server, or another region.
-        client_id, project, location, bucket: what some providers need besides the key; none of them is secret.
+        client_id, project, location, bucket: fields that some providers need in addition to the key; not secret.
         concurrency: jobs at a time, instead of the card's number.
         per_minute, per_day: submissions in any 60 seconds and in any 24 hours, instead of the card's numbers.
     """

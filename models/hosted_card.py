@@ -34,7 +34,7 @@ NOTICE_DAYS = 30
 """Days before the retirement of a model from which warnings are shown."""
 Reconcile = Literal["external_id", "list", "list_by_time", "place", "none", "free"]
 """How an uncertain job is settled: by our own reference, by a list that contains it, by a list in which only
-the time can match, by a file at an address that we chose, not at all, or by submitting again, since it costs nothing.
+the time can match, by a file at an address that we chose, by a person, or by submitting it again because it is free.
 """
 
 
@@ -42,8 +42,8 @@ class HostedSize(FrameSize):
     """Size of the provider's clips for one aspect ratio.
 
     Attributes:
-        word: the provider's own word for it, such as ``1280:720`` or ``16:9``.
-        resolution: the provider's word for the resolution, such as ``720p``; prices may depend on it.
+        word: the provider's name of the size, such as ``1280:720`` or ``16:9``.
+        resolution: the provider's name of the resolution, such as ``720p``; prices may depend on it.
         tolerance: by how many pixels height or width of a clip may differ.
     """
 
@@ -134,7 +134,7 @@ class HostedCard(GeneratorCard):
         protocol: wire format, a module of models/hosted/.
         dialect: variant of the protocol, for those that need one.
         base_url: address of the API; the account may have its own.
-        plain_http: whether other hosts than this machine may be reached without TLS.
+        plain_http: whether requests to other machines may be sent without TLS.
         model: the provider's name of the model.
         fps: frames per second of the clips.
         audio: ``none``, ``switch`` (the request decides) or ``always``.
@@ -146,7 +146,7 @@ class HostedCard(GeneratorCard):
         prices: None if the provider does not bill single clips or its prices are not known.
         costs_money: whether a job costs money; False for self-hosted servers.
         billed_on_failure: whether failed jobs are billed.
-        limits_of_account: what the account allows, as far as it is known.
+        limits_of_account: limits of the account, as far as they are known.
         poll_s: seconds between two polls of a job.
         deadline_s: seconds after which a job that has not ended is overdue.
         retention_s: how long the provider keeps a finished file; None if it is not known.
@@ -158,7 +158,7 @@ class HostedCard(GeneratorCard):
         may_retire: day from which the provider may retire the model, if it has not announced the last day.
         keeps_c2pa: what is known about the provider's own Content Credential.
         watermark: what is known about watermarks in the picture.
-        unconfirmed: what is not known from running, one fact each.
+        unconfirmed: facts that were not confirmed with an account, one sentence each.
     """
 
     kind: Kind

@@ -90,6 +90,8 @@ class World:
 
     Args:
         folder: holds everything.
+        account: further fields of the account.
+        attempts: leases of a variant that may end without an outcome.
         changes: of the card, see ``card_body``.
     """
 
@@ -101,10 +103,12 @@ class World:
         *,
         prompts: Sequence[str] = ("a red ball",),
         key: str = "secret-key",
+        account: tuple[tuple[str, str], ...] = (),
+        attempts: int = 5,
         **changes: Any,
     ) -> None:
         self.card = make_card("hosted", base_url, protocol, **changes)
-        self.account = ProviderAccount("vendor", key)
+        self.account = ProviderAccount("vendor", key, fields=account)
         self.resources = Resources(
             f"sqlite:///{folder}/catalogue.sqlite",
             BucketConfig(str(folder / "bucket")),
@@ -113,6 +117,7 @@ class World:
             devices=("cpu",),
             model_folders=(write_card(folder / "cards", "hosted", base_url, protocol, **changes),),
             providers=(self.account,),
+            attempts=attempts,
         )
         self.prompts = tuple(prompts)
         self.campaign_id = self._register()

@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent / "provider_contracts"
 CONTRACT_OF = {"fal": "fal_pika", "ark": "ark_seedance", "dashscope": "dashscope_wan"}
 """Contract of each protocol whose name differs."""
 _ID = r"(?P<id>[^/?]+)"
+_REFERENCE = "(?P<id>[0-9a-f]{32})"
 _VERTEX = r"/v1beta1/projects/[^/]+/locations/[^/]+/publishers/google/models/[^/:]+"
 ROUTES: dict[str, list[tuple[str, str, str]]] = {
     "adobe_firefly": [
@@ -63,6 +64,9 @@ ROUTES: dict[str, list[tuple[str, str, str]]] = {
     "vertex_veo": [
         ("submit", "POST", _VERTEX + ":predictLongRunning"),
         ("poll", "POST", _VERTEX + ":fetchPredictOperation"),
+        ("list", "GET", "/storage/v1/b/[^/]+/o"),
+        ("stored", "GET", f"/storage/v1/b/[^/]+/o/{_REFERENCE}(/|%2F)sample_0.mp4"),
+        ("file", "GET", f"/bucket/{_REFERENCE}/sample_0.mp4"),
     ],
 }
 FILE = ("file", "GET", r"/.*?(?P<id>job\d+)[^/]*(/.*)?\.mp4")

@@ -14,6 +14,7 @@ import json
 import random
 import re
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -194,6 +195,8 @@ class VendorServer:
         self.clip, self.key, self.oversize_mb = clip, key, oversize_mb
         self.requests: list[Seen] = []
         self.jobs: dict[str, VendorJob] = {}
+        self._by_name: dict[str, VendorJob] = {}
+        self._counts: Counter[str] = Counter()
         self.ended = threading.Event()
         self.lock = threading.RLock()
         self._came = threading.Condition(self.lock)
@@ -230,7 +233,7 @@ class VendorServer:
     def count(self, operation: str) -> int:
         """Return how many requests of an operation were read."""
         with self.lock:
-            return sum(seen.operation == operation for seen in self.requests)
+            return self._counts[operation]
 
     def await_requests(self, operation: str, number: int, seconds: float = 20.0) -> bool:
         """Wait until ``number`` requests of an operation have been read; return whether they have."""
@@ -241,6 +244,7 @@ class VendorServer:
         """Record a request."""
         with self._came:
             self.requests.append(seen)
+            self._counts[seen.operation] += 1
             self._came.notify_all()
 
     def take(self, seen: Seen) -> VendorJob:
@@ -252,13 +256,14 @@ class VendorServer:
             fields = _fields(seen)
             reference = _reference_in(fields)
             is_unique = self.contract.name == "kling"  # no other provider is known to refuse a reference that it has
-            if is_unique and reference and any(job.reference == reference for job in self.jobs.values()):
+            if is_unique and reference in self._by_name:
                 raise DuplicateError(reference)
             model = str(_first(fields, ("model",)) or seen.path.rsplit("/", 1)[-1])
             prompt = str(_first(fields, ("promptText", "prompt", "text", "input")) or "")
             folder = str(_first(fields, ("storageUri", "gcs_uri")) or "gs://b/j1").rstrip("/")
             job = VendorJob(number, ref, prompt, reference, model, time.monotonic(), folder=folder)
             self.jobs[ref] = job
+            self._by_name |= {job.file_name: job, _token(job): job, **({reference: job} if reference else {})}
             return job
 
     @property
@@ -283,14 +288,10 @@ class VendorServer:
         query = parse_qs(urlsplit(seen.path).query)
         with self.lock:
             if operation == "file" or key.startswith("job"):
-                return next((job for job in self.jobs.values() if job.file_name == key), self.jobs.get(key))
+                return self._by_name.get(key) or self.jobs.get(key)
             ours = query.get("external_task_ids", [""])[0]
             name = query.get("task_ids", [""])[0] or str(_fields(seen).get("operationName", "")) or unquote(key)
-            if ours:
-                return next((job for job in self.jobs.values() if job.reference == ours), None)
-            return self.jobs.get(name) or next(
-                (job for job in self.jobs.values() if job.ref.endswith(f":{name}")), None
-            )
+            return self._by_name.get(ours) if ours else self.jobs.get(name) or self._by_name.get(name)
 
     def submit_body(self, job: VendorJob) -> Any:
         """Return the answer to a submission."""
@@ -311,13 +312,26 @@ class VendorServer:
         return self._filled(example, job)
 
     def list_body(self, seen: Seen) -> Any:
-        """Return the list of jobs, in the form of Ark and of DashScope."""
+        """Return the newest jobs, in the form of Ark and of DashScope, or the files of Vertex AI."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(seen.path).query).items()}
         with self.lock:
             jobs = list(self.jobs.values())
+        if self.contract.name == "vertex_veo":
+            return self._stored(jobs, query.get("prefix", ""))
+        newest = jobs[::-1][: int(query.get("page_size", len(jobs)))]
         if self.contract.name == "ark_seedance":
-            return {"total": len(jobs), "items": [self.poll_body(job, self.word_of(job)[0]) for job in jobs]}
-        rows = [{"task_id": job.ref, "model_name": job.model, "id": job.ref} for job in jobs]
+            return {"total": len(jobs), "items": [self._listed(job) for job in newest]}
+        rows = [{"task_id": job.ref, "model_name": job.model, "id": job.ref} for job in newest]
         return {"total": len(jobs), "data": rows, "page_no": 1}
+
+    def _listed(self, job: VendorJob) -> Any:
+        created_at = int(time.time() - (time.monotonic() - job.taken_at))
+        return {"created_at": created_at, **self.poll_body(job, self.word_of(job)[0])}
+
+    def _stored(self, jobs: Sequence[VendorJob], prefix: str) -> Any:
+        """Return the files of jobs that are done, in the form of Google Cloud Storage."""
+        names = [_object_of(job) for job in jobs if self.word_of(job)[1] and _object_of(job).startswith(prefix)]
+        return {"items": [{"bucket": "bucket", "name": name} for name in names]} if names else {}
 
     def _filled(self, body: Any, job: VendorJob) -> Any:
         example = _example_ref(self.contract)
@@ -336,6 +350,11 @@ class VendorServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report errors, but not that a client has closed its connection or was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class DuplicateError(Exception):
@@ -402,7 +421,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._of_job(seen, job, fault)
 
     def _of_job(self, seen: Seen, job: VendorJob, fault: Fault) -> None:
-        if seen.operation == "cancel":
+        if seen.operation == "stored":
+            self._send(fault, {"bucket": "bucket", "name": _object_of(job)})
+        elif seen.operation == "cancel":
             with self.vendor.lock:
                 cancelled = self.vendor.contract.words_of("cancelled")
                 job.ended = job.ended or (cancelled[0] if cancelled else "")
@@ -496,6 +517,11 @@ def _example_ref(contract: VendorContract) -> str:
     for step in contract.facts["submit"]["ref_at"].split("."):
         value = value[step]
     return str(value)
+
+
+def _object_of(job: VendorJob) -> str:
+    """Return the name of a job's file in its bucket."""
+    return f"{job.folder.removeprefix('gs://').partition('/')[2]}/sample_0.mp4"
 
 
 def _token(job: VendorJob) -> str:

@@ -13,7 +13,7 @@ from manifests.credentials.definition import OWN_LABEL
 FRAGMENTED = "video/mp4"
 UNTRUSTED = "signingCredential.untrusted"
 LATER = (UNTRUSTED, "signingCredential.expired")
-"""Failures of ingredients that can occur after the signing although nothing was changed."""
+"""Failures of ingredients that can occur after signing although nothing was changed."""
 USAGES = "".join(f"{usage.dotted_string}\n" for usage in sorted(ACCEPTED_USAGES, key=lambda each: each.dotted_string))
 """Without this list, the library calls signers invalid that have c2pa-kp-claimSigning but not emailProtection."""
 

@@ -1,4 +1,4 @@
-"""The file that a signed clip comes from, as the parent ingredient of its credential."""
+"""The source file of a signed clip, as the parent ingredient of its credential."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ PARENT = "parent"
 """Label of the ingredient."""
 MEDIA_TYPE = "video/mp4"
 UNREADABLE = "application/octet-stream"
-"""Media type under which a file is added whose credential the library cannot read: it is hashed, but not read."""
+"""Media type for files whose credential the library cannot read: such a file is hashed, but not read."""
 ORIGINAL_TITLE = "original file"
 
 

@@ -1,4 +1,4 @@
-"""Fetch a provider's result file to a local file: complete and with its hash, or not at all."""
+"""Download a provider's result file: the local file is complete and has a hash, or does not exist."""
 
 import hashlib
 import os
@@ -26,9 +26,9 @@ from manifests.system_errors import DISK_FULL, full_disk_text
 TOTAL_S = 1800.0
 """Time limit of a download."""
 STALL_S = 30.0
-"""Time limit without a single byte."""
+"""Time limit without receiving a byte."""
 TRIES = 3
-"""Connections for one file; each continues where the last one broke, if the server supports it."""
+"""Connections for one file; each continues the last one, if the server supports it."""
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({401, 403, 404, 410})
@@ -209,7 +209,7 @@ class Downloader:
 
     @contextmanager
     def _through_proxy(self, url: httpx2.URL, headers: Mapping[str, str], deadline: _Stall) -> Iterator[_Response]:
-        """Yield the response through the proxy of the environment, which resolves the name; only listed hosts."""
+        """Yield the response through the proxy of the environment, which resolves the name; for listed hosts only."""
         network = TimedNetwork()
         network.begin(deadline.total_left)
         with httpx2.Client(timeout=deadline.left(), verify=self._context or _public_context()) as client:
@@ -234,7 +234,7 @@ class _Unfinished:
         return {"Range": f"bytes={self._size}-", "If-Range": self._tag} if self._size and self._tag else {}
 
     def receive(self, host: str, response: _Response) -> None:
-        """Append what a response contains, or begin again if it is not the rest.
+        """Append the content of a response, or start again if it is not the missing part.
 
         Raises:
             DownloadError: its status or size is refused.

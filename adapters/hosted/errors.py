@@ -1,7 +1,7 @@
 """Errors of requests to providers.
 
 ProviderError
-├── NotSentError           the request surely did not reach the provider
+├── NotSentError           the request certainly did not reach the provider
 ├── UnclearError           the provider may have received the request
 ├── TokenError             no access token can be obtained with the key
 └── DownloadError          the result file cannot be fetched

@@ -1,4 +1,4 @@
-"""Which addresses a provider's result file may be fetched from.
+"""Check the addresses of a provider's result files.
 
 The address is in the provider's answer, so it could lead anywhere: into the network of this machine, or to a server
 that only pretends to be one of the provider.

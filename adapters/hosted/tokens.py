@@ -80,7 +80,7 @@ class AccountKey:
 
 
 class _Fields(dict[str, str]):
-    """Fields of an account; those that are missing are empty, and the provider then names them in its refusal."""
+    """Fields of an account; missing ones are empty, and the provider then refuses the request and names them."""
 
     def __missing__(self, _name: str) -> str:
         return ""

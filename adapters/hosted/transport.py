@@ -1,4 +1,4 @@
-"""Send requests to a provider: each one once, without redirects and retries.
+"""Send requests to a provider: each one once, without redirects or retries.
 
 What a failed request means for money depends on whether the provider can have received it. httpx2 was observed to
 raise the errors in ``NOT_SENT`` only before the first byte of a request is written; all others count as unclear.
@@ -60,7 +60,7 @@ class Transport:
         """Create the transport; it connects later.
 
         Args:
-            plain_http: whether other hosts than this machine may be reached without TLS.
+            plain_http: whether requests to other machines may be sent without TLS.
 
         Raises:
             SettingsError: the address cannot be used, or its proxy.
@@ -81,7 +81,7 @@ class Transport:
             headers: those with the key.
 
         Raises:
-            NotSentError: the provider surely has not received the request.
+            NotSentError: the provider certainly did not receive the request.
             UnclearError: it may have received it.
             SettingsError: the address of the request must not be used.
         """

@@ -1,4 +1,4 @@
-"""Convert videos that players do not play everywhere to MP4 with H.264 and AAC."""
+"""Convert videos that some players do not support to MP4 with H.264 and AAC."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +16,7 @@ from adapters.media.video_input import open_video
 from manifests.errors import EncodingError
 
 TRANSCODE_CRF = 18
-"""Lower than that of our own clips: the frames have been encoded before, and a second encoding adds its own loss."""
+"""Lower than for our own clips, because the frames have been encoded before and the second encoding adds loss."""
 CLOCK = Fraction(1, 90_000)
 """Unit of the time stamps: the frames keep their times, also at a variable frame rate."""
 ROUNDED_S = 0.0015

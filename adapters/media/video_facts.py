@@ -73,7 +73,7 @@ class VideoFacts(NamedTuple):
 
     @property
     def can_be_master(self) -> bool:
-        """Whether the file is published as it is: an MP4 that players decode. Others are transcoded."""
+        """Whether the file can be published unchanged: an MP4 that players decode. Other files are transcoded."""
         return self.is_mp4 and self.pix_fmt in PIXEL_FORMATS.get(self.codec, ()) and self.audio_codec in AUDIO_CODECS
 
 

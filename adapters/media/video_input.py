@@ -1,4 +1,4 @@
-"""Open video files of any origin: only known formats, and never another file or address that a file names."""
+"""Open untrusted video files: only known formats, and no other files or addresses that a file refers to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from adapters.media.mp4_boxes import read_boxes
 from manifests.errors import EncodingError
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv"
-"""Formats that are read. Playlists such as HLS are not: they could name any file of this machine."""
+"""Supported formats. Playlists such as HLS are not supported: they could refer to any file on this machine."""
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 MAX_SIDE = 8192
 """Longest side in pixels."""
@@ -20,7 +20,7 @@ MAX_FRAMES = 36_000
 
 @contextmanager
 def open_video(path: Path) -> Iterator[av.container.InputContainer]:
-    """Yield the opened file, which has a video stream of a size that can be decoded.
+    """Yield the opened file, after a check that its video stream can be decoded.
 
     Raises:
         EncodingError: it is missing, no video, truncated, encrypted or too large. Errors of the block are converted.

@@ -83,7 +83,7 @@ class ProviderJobsOut(BaseModel):
     provider: str
     card: str
     currency: str = Field(description="Empty for jobs without a price")
-    spent_micros: int = Field(description="Cost of jobs that have ended, failed and lost ones included")
+    spent_micros: int = Field(description="Cost of ended jobs, including failed and lost ones")
     estimated_micros: int = Field(description="The part of the cost that the provider has not reported")
     reserved_micros: int = Field(description="Expected cost of open jobs")
     wasted_micros: int = Field(description="The part of the cost for jobs that have failed or were lost")

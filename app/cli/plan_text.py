@@ -1,4 +1,4 @@
-"""What `reelmill plan` prints: counts, time, and prices by brief and model."""
+"""The output of `reelmill plan`: counts, time, and prices by brief and model."""
 
 from dataclasses import asdict
 from typing import Any

@@ -18,10 +18,10 @@ from tasks.runtime.resources import Device, Resources, devices_of
 
 log = logging.getLogger(__name__)
 GRACE_S = 5.0
-"""Seconds that running clips may take at the end; the others are generated after the next start."""
+"""Seconds to wait for running clips when the server stops; unfinished ones are generated after the next start."""
 
 RETRY_S = 5.0
-"""Seconds until a device works again after a job could not be stored."""
+"""Seconds that a device waits after a job could not be stored."""
 
 
 class DeviceWorkers:
@@ -79,7 +79,7 @@ class DeviceWorkers:
             device.close()
 
     def _warm_up(self, device: Device) -> str:
-        """Load the first model, so that the first clip does not wait for it; an error recurs with that clip's job."""
+        """Load the first model, so that the first clip does not wait for it; the clip's job reports errors."""
         card = next(iter(self._cards.values()))
         try:
             device.generator(card)
@@ -89,7 +89,7 @@ class DeviceWorkers:
         return card.name
 
     def _process(self, device: Device, job: VideoJob) -> None:
-        """Generate one clip; every error ends in the job and not in the thread."""
+        """Generate one clip; every error fails the job and not the thread."""
         try:
             made = self._generate(device, job)
             self._write(made, self._store.file_of(job))

@@ -1,4 +1,4 @@
-"""The API documentation: an OpenAPI description, and a plain page made of it without scripts or other hosts."""
+"""The API documentation: an OpenAPI description, and an HTML page without scripts or requests to other hosts."""
 
 from collections.abc import Iterator, Mapping
 from html import escape

@@ -15,7 +15,7 @@ FULL = "The disk of the server is full. Try again later, or ask its operator to 
 log = logging.getLogger(__name__)
 INVALID = "invalid_request_error"
 CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
-"""Codes of errors that no route has raised."""
+"""Codes of errors that are not raised by a route."""
 
 
 class ApiError(Exception):
@@ -58,7 +58,7 @@ def error_response(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Give all errors of the app the same shape."""
+    """Give all errors of the app the same format."""
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

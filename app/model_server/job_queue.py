@@ -1,4 +1,4 @@
-"""The jobs of the model server: those that wait, those that run, and those that have ended."""
+"""The jobs of the model server: waiting, running and ended ones."""
 
 import threading
 import time
@@ -11,9 +11,9 @@ from app.model_server.video_job import Status, VideoJob
 from manifests.variant import Variant
 
 ATTEMPTS = 3
-"""How many times a job is started: one that ends the process each time would otherwise never end."""
+"""Maximum number of starts, so that a job that crashes the process is not started forever."""
 PASSED_OVER = 8
-"""How many later jobs of the loaded model may go first before the model is changed for the oldest job."""
+"""Number of later jobs of the loaded model that may run before the oldest job of another model."""
 
 
 class JobQueue:
@@ -137,11 +137,11 @@ class JobQueue:
         self._end(job, job.failed(code, message, self.keep_s))
 
     def retry(self, job: VideoJob, reason: str) -> None:
-        """Let a job wait again, or fail after ATTEMPTS."""
+        """Queue a job again, or fail it after ATTEMPTS."""
         self._end(job, self._again(job, reason))
 
     def close(self) -> None:
-        """Stop giving out jobs."""
+        """Start no further jobs."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

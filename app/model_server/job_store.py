@@ -1,4 +1,4 @@
-"""Jobs and files of the model server on disk, so that a restart loses neither."""
+"""Jobs and files of the model server on disk, which survive a restart."""
 
 import json
 import logging

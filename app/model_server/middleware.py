@@ -18,7 +18,7 @@ OPEN_PATHS = frozenset({"/healthz", "/docs", "/docs.css", "/openapi.json"})
 MAX_BODY_BYTES = 30_000_000
 """A picture of 20 MB as base64 in JSON, and the other fields."""
 FAILURES = parse("20/minute")
-"""Requests of one network with a wrong token that are answered as such."""
+"""Requests with a wrong token that a network may send in a minute before it is rate-limited."""
 WRONG = "The token is missing or wrong. Send the header `Authorization: Bearer TOKEN` with the server's token."
 TOO_MANY = "Too many requests with a wrong token. Wait a minute, then try again with the server's token."
 TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES // 10**6} MB. Send a smaller picture."
@@ -31,7 +31,7 @@ HEADERS = {
 
 
 class TokenMiddleware:
-    """Answer requests without the token; a client with the right one is never slowed down by others."""
+    """Refuse requests without the token; clients with the correct token are never rate-limited because of others."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the model server offers: cards, and the sizes and lengths of their clips as the API names them."""
+"""The models that the server offers, with their sizes and lengths in the format of the API."""
 
 import math
 import time

@@ -15,7 +15,7 @@ MAX_PICTURE_BYTES = 20_000_000
 MAX_FIELDS = 50
 REFERENCE = "input_reference"
 IN_FORMS = f"{REFERENCE}[image_url]"
-"""How a form names a member of an object."""
+"""Pattern of form fields that are members of an object."""
 DATA_URL = (
     'Send the picture as a file of a form, or in JSON as {"image_url": "data:image/png;base64,..."}. This server '
     "downloads no pictures, and has no file ids."

@@ -53,7 +53,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
 
 @contextmanager
 def only_server(root: Path) -> Iterator[None]:
-    """Let only one server use the folder: a second one would start the jobs of the first again.
+    """Lock the folder for one server: a second one would start the jobs of the first again.
 
     Raises:
         ReelmillError: another server uses it.

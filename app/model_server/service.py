@@ -66,7 +66,7 @@ class ModelService:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Queue the jobs of an earlier server, and start to work."""
+        """Queue the jobs of an earlier server, and start the workers."""
         self.queue.recover(self._why_not)
         self._workers.start()
         threading.Thread(target=self._prune, daemon=True).start()

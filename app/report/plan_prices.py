@@ -27,7 +27,7 @@ def total_text(plan: Plan) -> str:
 
 
 def price_notes(plan: Plan) -> Iterator[str]:
-    """Yield how far the prices of providers can be trusted, and which prices are missing."""
+    """Yield the dates of the providers' prices, whether they are confirmed, and which prices are missing."""
     dated: defaultdict[tuple[bool, str], list[str]] = defaultdict(list)
     for name, found in plan.estimates.items():
         if found.prices_as_of:

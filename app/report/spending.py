@@ -92,10 +92,10 @@ class Spending:
 
     @property
     def text(self) -> str:
-        """``12.40 USD (3.00 USD of it estimated), 0.30 USD reserved``; empty if nothing is known."""
+        """``12.40 USD (including 3.00 USD estimated), 0.30 USD reserved``; empty if nothing is known."""
         spent = sums_text(self._shown(self.spent))
         if spent and self.estimated:
-            spent += f" ({sums_text(self.estimated)} of it estimated)"
+            spent += f" (including {sums_text(self.estimated)} estimated)"
         reserved = f"{sums_text(self.reserved)} reserved" if self.reserved else ""
         return ", ".join(filter(None, [spent, reserved]))
 

@@ -51,7 +51,7 @@ def _key_of(settings: ProviderSettings) -> tuple[str, str]:
 
 def _read(path: Path) -> tuple[str, str]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could block forever
             return "", f"The key file {path} is not a regular file."
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

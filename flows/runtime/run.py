@@ -38,7 +38,7 @@ class Run:
     Attributes:
         outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
         why_left: why something is left and what to do, if this is known; without a full stop at the end.
-        problems: what keeps variants of hosted cards from being generated, one sentence each, without a full stop.
+        problems: why variants of hosted models are not generated, one sentence each, without a full stop.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:

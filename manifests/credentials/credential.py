@@ -180,7 +180,7 @@ def _has_pictures(provenance: Provenance) -> bool:
 
 def _changes(provenance: Provenance) -> Iterator[dict[str, Any]]:
     if provenance.provider_file:
-        return  # what the provider does with a first frame is not known
+        return  # it is not known how the provider crops or scales first frames
     final = provenance.variant.height, provenance.variant.width
     by_us = {
         "when": provenance.created_at,

@@ -39,9 +39,9 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.REFUSED: frozenset(),
 }
-"""For each state, the states that may follow it. Besides, the provider may accept a job that was cancelled because it
-seemed not to have been taken: it becomes submitted, or lost if its variant has another open job by then. A person may
-discard a job that is submitting and was billed as lost, and adopt a lost job that the provider has after all."""
+"""For each state, the states that may follow it, with two exceptions. A job that was cancelled because it seemed not to
+be accepted may be accepted later: it becomes submitted, or lost if its variant has another open job by then. A person
+may discard a job that is submitting as lost, if it was billed, and adopt a lost job that the provider still has."""
 
 
 class Cause(StrEnum):
@@ -69,7 +69,7 @@ class Accepted(NamedTuple):
     Attributes:
         vendor_ref: the provider's reference.
         links: addresses that the provider returned for this job, by name: ``status``, ``result``, ``cancel``.
-        estimate: what the provider says it will cost.
+        estimate: expected cost that the provider reports.
     """
 
     vendor_ref: str
@@ -118,7 +118,7 @@ class ResultFile(NamedTuple):
     Attributes:
         url: address of the file; empty if it was in the answer.
         content: the file itself, if it was in the answer.
-        needs_key: whether the download carries the account's key.
+        needs_key: whether the download needs the account's key.
         expires_in_s: how long the address is valid; None if it is not known.
     """
 
@@ -155,7 +155,7 @@ class Finding(NamedTuple):
 
     Attributes:
         accepted: the job, if it was found.
-        is_absent: the provider surely has no such job; False if this is not known.
+        is_absent: the provider certainly has no such job; False if this is not known.
         look_again_s: look a second time after this many seconds before the job counts as absent; 0 for at once.
     """
 

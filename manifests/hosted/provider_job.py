@@ -12,14 +12,14 @@ from manifests.hosted.job import BUSY, OPEN, JobState
 def new_job_id() -> str:
     """Return our reference for a new job, 32 hex digits.
 
-    It is random, and not a hash of the variant: two installations that share an account plan the same variants, and
-    one must not take the other's job for its own.
+    It is random and not a hash of the variant, because two installations that share an account may plan the same
+    variants, and one must not adopt the jobs of the other.
     """
     return secrets.token_hex(16)
 
 
 class JobLimits(NamedTuple):
-    """What an account allows, on all hosts together.
+    """Limits of an account, for all hosts together.
 
     Attributes:
         concurrency: jobs at a time; None for no limit, as for the others.
@@ -76,17 +76,17 @@ class ProviderJob:
         reserved_micros: expected cost; 0 if it was not known.
         cost_micros: cost once the job has ended; None while it is open, or if neither price nor cost is known.
         currency: of both amounts; empty if neither is known.
-        cost_is_estimate: the cost is the expected one, because the provider reported none.
-        submitted_at: when the request was sent; None if it surely was not.
+        cost_is_estimate: whether the cost is the expected price, because the provider reported none.
+        submitted_at: when the request was sent; None if it was certainly not sent.
         polled_at: when the provider last reported the status.
         due_at: when the job becomes overdue.
         look_at: when an uncertain job may be searched for next; None for at any time.
-        looks: how often it was searched for.
+        looks: number of searches for the uncertain job.
         url_expires_at: when the address of the file becomes invalid; None if it is not known.
         facts: what the provider says about the clip.
-        cause, code, error: why it was refused or has failed, or why it is uncertain or lost.
+        cause, code, error: why the job was refused, failed, is uncertain or is lost.
         fetched_at: when its file was stored.
-        closed_by: the person who has decided about it, or has asked for its cancellation.
+        closed_by: the person who settled the job or requested its cancellation.
         owner: the lease owner that submitted it, or adopted it last.
     """
 
@@ -154,7 +154,7 @@ class JobTotal(NamedTuple):
         estimated_micros: the part of it that the provider has not reported.
         reserved_micros: expected cost of open jobs.
         jobs: number of jobs by state.
-        unknown: number of jobs that may have been billed, and whose cost is not known.
+        unknown: number of jobs that may have been billed at an unknown cost.
         wasted_micros: the part of ``spent_micros`` for jobs that have failed or were lost.
     """
 

@@ -22,7 +22,7 @@ class Wire(NamedTuple):
         json: body as JSON; None for none.
         parts: body as multipart/form-data.
         sends_key: whether the key is added. Result files on other hosts are fetched without it.
-        keeps: what the reader of its answer needs besides; the engine adds it to the job's ``links``.
+        keeps: values that the reader of the answer also needs; the engine adds them to the job's ``links``.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]

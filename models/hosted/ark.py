@@ -93,7 +93,7 @@ class Ark(TableFormat):
         return self.get(job.base_url, f"{TASKS}?page_num=1&page_size={PAGE}")
 
     def read_find(self, job: JobRef, answer: Answer) -> Finding:
-        """Return the job with our reference; it is absent if the list surely covers the time of its submission."""
+        """Return the job with our reference; it is absent if the list certainly covers the time of its submission."""
         body = parse(answer.body)
         items = at(body, "items")
         if answer.status != 200 or not isinstance(items, list):

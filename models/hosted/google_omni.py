@@ -50,7 +50,7 @@ class GoogleOmni(TableFormat):
             ErrorRow(Cause.AUTH, http=403),
             ErrorRow(Cause.RATE, "wait", http=429),
             ErrorRow(Cause.VENDOR, "uncertain", http=503),
-            # The codes are addresses; no list of them is known, only the word in the example of a blocked prompt.
+            # The codes are URLs. No list of them is known, only the word in the example of a blocked prompt.
             ErrorRow(Cause.MODERATION, code="*blocked*", at="job"),
             ErrorRow(Cause.MODERATION, code="*safety*", at="job"),
             ErrorRow(Cause.MONEY, code="budget_exceeded", at="job"),

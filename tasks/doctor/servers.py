@@ -132,7 +132,9 @@ def _judge(address: str, nodes: Mapping[str, Mapping[str, Any]], card: Generator
     if mismatches:
         return Finding(FAIL, "; ".join(mismatches) + ".", "Use one image or the same constraints.txt on all hosts.")
     if not isinstance(card, ModelCard):  # the driver submits its jobs
-        return Finding(OK, f"{address}: {len(nodes)} nodes with Ray {ours['ray']}; {card.name} needs none of them.")
+        return Finding(
+            OK, f"{address}: {len(nodes)} nodes with Ray {ours['ray']}; the hosted model {card.name} does not use them."
+        )
     need = {"GPU": card.worker.num_gpus, "CPU": card.worker.num_cpus}
     fit = [
         place

@@ -17,7 +17,7 @@ class Shape(NamedTuple):
 
     Attributes:
         group: ``Variant.shape_group``.
-        price: the provider's price of one clip; None if it is not known, or if devices of ours generate it.
+        price: the provider's price of one clip; None if it is not known, or for local devices.
     """
 
     card: str
@@ -32,7 +32,7 @@ class BriefPrice:
     Attributes:
         provider: account that is billed; empty if local devices generate the clips.
         clips: number of clips to generate.
-        least, most: lowest and highest price of one clip, which sizes and lengths decide; None if one is not known.
+        least, most: lowest and highest price of one clip, by size and length; None if one is not known.
         total: price of all clips; None if the price of one is not known.
         is_at_most: the brief needs no further clips once enough have passed, so that the total may not be reached.
     """

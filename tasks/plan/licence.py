@@ -169,5 +169,5 @@ def _reasons(card: GeneratorCard) -> Iterator[str]:
     conditions = [condition.rstrip(".") for condition in card.licence.conditions()]
     if conditions:
         yield f"its licence ({card.licence.name}) sets conditions: {'; '.join(conditions)}"
-    if card.retired and isinstance(card, ModelCard):  # a retired model of a provider cannot run at all
+    if card.retired and isinstance(card, ModelCard):  # retired hosted models cannot run at all
         yield f"the model is retired ({card.retired.rstrip('.')})"

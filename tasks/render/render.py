@@ -48,7 +48,7 @@ class ShardReport(NamedTuple):
         worker: lease owner that rendered the shard.
         loads: how many times a model was loaded for it.
         why_ended: why the shard ended early (``Turn.why``); empty if it ran to the end.
-        problems: what keeps variants of a hosted card from being generated, one sentence each, without a full stop.
+        problems: why variants of a hosted model are not generated, one sentence each, without a full stop.
     """
 
     passed: int

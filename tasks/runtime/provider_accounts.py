@@ -26,7 +26,7 @@ class ProviderAccount:
         per_minute: submissions in any 60 seconds, instead of the card's number.
         per_day: submissions in any 24 hours, instead of the card's number.
         problem: why the key could not be read, one sentence; empty if it was, or if none is set.
-        warning: what is wrong with the key's file, one sentence, although it could be read.
+        warning: a problem of a readable key file, one sentence; empty if there is none.
     """
 
     provider: str

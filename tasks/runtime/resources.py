@@ -493,7 +493,7 @@ def card_of(resources: Resources, name: str) -> GeneratorCard:
 
 
 def local_card_of(resources: Resources, name: str) -> ModelCard:
-    """Return the card of a model that runs on devices of ours; raises as ``card_of`` does.
+    """Return the card of a local model; raises as ``card_of`` does.
 
     Raises:
         ModelError: a provider runs the model.
@@ -508,7 +508,7 @@ def hosted_card_of(resources: Resources, name: str) -> HostedCard:
     """Return the card of a model that a provider runs; raises as ``card_of`` does.
 
     Raises:
-        ModelError: it runs on devices of ours.
+        ModelError: it is a local model.
     """
     card = card_of(resources, name)
     if not isinstance(card, HostedCard):

@@ -167,7 +167,7 @@ def test_a_sheet_is_validated_before_it_runs(open_page, tmp_path, home):
     expect(page).to_have_url(re.compile("/campaigns/sommer-aktion-"), timeout=60_000)
     expect(page.locator("#status")).to_contain_text("1 of 1 done", timeout=120_000)
     expect(page.locator("#status")).to_contain_text("passed")
-    expect(page.locator("#scores")).to_contain_text("1 clip would pass")
+    expect(page.locator("#scores")).to_contain_text("1 clip would pass", timeout=60_000)
     expect(page.locator("#briefs")).to_contain_text("Sheet with results")
 
 

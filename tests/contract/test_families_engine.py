@@ -12,9 +12,9 @@ from models.card import ModelCard
 from models.diffusers.families import _no_sound, family_of
 from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated, Sound
-from models.registry import load_cards, open_generator, open_text_encoder
+from models.registry import load_cards, local_cards, open_generator, open_text_encoder
 
-CARDS = load_cards()
+CARDS = local_cards(load_cards())
 QUICK = ("cogvideox-2b", "ltx-video")
 """Their profiles use two kinds of step caches; tests/unit/test_tuning.py covers each kind."""
 SPEEDS = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
 import tasks.runtime.resources
@@ -140,15 +141,11 @@ class Delivery:
             raise self._error
 
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["warm"])
-
-
 def start(
     world: World, prepare: Callable[..., None] | None = None, *arguments: Any, options: Mapping[str, Any] | None = None
 ) -> multiprocessing.process.BaseProcess:
     """Start a run in a separate process, after calling ``prepare(*arguments)`` there."""
-    process = _CONTEXT.Process(target=_child, args=(world, prepare, arguments, dict(options or {})))
+    process = fork_server().Process(target=_child, args=(world, prepare, arguments, dict(options or {})))
     process.start()
     return process
 

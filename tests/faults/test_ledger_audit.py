@@ -1,6 +1,5 @@
 """After kills at random moments, the ledger has the seconds that the device really worked."""
 
-import multiprocessing
 import random
 import signal
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from campaign_run import finish
 from device_record import DeviceRecord, RecordedModel, RecordedScorer, busy_seconds, intervals
+from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
 import tasks.runtime.resources
@@ -27,8 +27,6 @@ CLIPS = 10
 MOST = 0.02
 """Share by which the booked seconds may differ from the real ones."""
 PROMPTS = tuple(f"number {number:02} {'is broken' if number % 4 == 3 else 'works'}" for number in range(60))
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["warm"])
 
 
 def resources_in(home: Path, url: str) -> Resources:
@@ -68,7 +66,7 @@ def work(resources: Resources, campaign_id: str, record: Path) -> None:
 
 def kill_while_it_works(resources: Resources, campaign_id: str, record: Path, after_s: float) -> None:
     before = len(intervals(record))
-    process = _CONTEXT.Process(target=work, args=(resources, campaign_id, record))
+    process = fork_server().Process(target=work, args=(resources, campaign_id, record))
     process.start()
     try:
         deadline = time.monotonic() + 60

@@ -1,5 +1,6 @@
 """Modules that the fork server imports once, so that the runs do not import them again."""
 
+import billing_run
 import campaign_run
 import kill_points
 import numpy.fft
@@ -11,7 +12,7 @@ from sqlalchemy import create_engine
 import adapters.bucket.s3
 import adapters.catalogue.migrations
 
-__all__ = ["adapters", "campaign_run", "kill_points", "numpy", "psycopg"]
+__all__ = ["adapters", "billing_run", "campaign_run", "kill_points", "numpy", "psycopg"]
 
 for url in ("sqlite://", "postgresql+psycopg://"):
     create_engine(url).dispose()

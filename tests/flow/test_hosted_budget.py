@@ -41,7 +41,8 @@ def test_a_budget_stops_in_time_and_a_larger_one_finishes(tmp_path, home, capsys
         finished = reelmill(capsys, "resume", row.campaign_id, "--budget", "1 USD", "--out", tmp_path / "out")
         assert finished.code == 0, finished.err
         assert sum(vendor.billed.values()) == 8
-    assert "Cost: 2.00 USD (2.00 USD of it estimated), 0.25 USD per published clip." in " ".join(finished.out.split())
+    shown = " ".join(finished.out.split())
+    assert "Cost: 2.00 USD (including 2.00 USD estimated), 0.25 USD per published clip." in shown
     assert {job.cost for job in jobs_of(catalogue())} == {Money.of("0.25", "USD")}
     status = json.loads(reelmill(capsys, "status", row.campaign_id, "--json").out)
     assert status["spent"] == status["estimated"] == [{"micros": 2_000_000, "currency": "USD"}]

@@ -126,7 +126,7 @@ def test_all_prices_are_listed_with_their_date():
     assert price_lines(hosted_card(prices=table)) == [
         "720p: 0.12 USD a second",
         "720p: 0.20 USD for 5 s",
-        "At least 0.10 USD for a clip",
+        "at least 0.10 USD for a clip",
         "As of 2026-11-01, confirmed by a bill; source: https://acme.example/prices",
     ]
     assert price_lines(hosted_card(prices=None)) == ["Not known. See the provider's price list."]

@@ -169,7 +169,7 @@ def test_a_budget_that_cannot_be_kept_is_refused_with_a_fix_that_works():
         check_budget(budget, plan(brief("one"), costs=Costs(Prices({"cpu": 1.0}))))
     with pytest.raises(SettingsError, match=r"Device time costs EUR, but the budget is 50\.00 USD.*Enter it in EUR"):
         check_budget(budget, plan(brief("one"), costs=IN_EUR))
-    with pytest.raises(SettingsError, match="Set REELMILL_DEVICE_PRICES and REELMILL_CURRENCY in USD"):
+    with pytest.raises(SettingsError, match="Set REELMILL_DEVICE_PRICES, REELMILL_CURRENCY and the budget in USD"):
         check_budget(budget, plan(brief("one", "hosted"), costs=IN_EUR))
     check_budget(budget, plan(brief("one", "hosted"), costs=Costs(Prices({"cpu": 36.0}, currency="USD"))))
     check_budget(budget, plan())

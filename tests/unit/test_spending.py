@@ -72,7 +72,7 @@ def test_device_time_is_added_only_in_its_own_currency():
     assert spending_of(use, IN_USD, [job]).spent == (Money(13_400_000, "USD"),)
     in_eur = spending_of(use, Prices({"cpu": 36.0}, currency="EUR"), [job])
     assert in_eur.spent == (Money(1_000_000, "EUR"), Money(12_400_000, "USD"))
-    assert in_eur.text == "1.00 EUR and 12.40 USD (3.00 USD of it estimated), 0.30 USD reserved"
+    assert in_eur.text == "1.00 EUR and 12.40 USD (including 3.00 USD estimated), 0.30 USD reserved"
     assert in_eur.is_complete
     unpriced = spending_of(use, NO_PRICES, [job])
     assert (unpriced.spent, unpriced.is_complete) == ((Money(12_400_000, "USD"),), False)
@@ -149,10 +149,10 @@ def test_the_command_line_shows_money(session, capsys, monkeypatch):
         [DeviceUse("ab" * 16, Cause(SPRING, "", "starter"), UseKind.SCORE, "host:0:1:1", "cpu", "cpu", 60.0)]
     )
     one = " ".join(reelmill(capsys, "status", SPRING).out.split())
-    assert "Cost: 1.00 USD (0.60 USD of it estimated), 0.30 USD reserved, 1.00 USD per published clip." in one
+    assert "Cost: 1.00 USD (including 0.60 USD estimated), 0.30 USD reserved, 1.00 USD per published clip." in one
     assert "0.30 USD for 1 failed" in one
     assert "Device time has no price, so its cost is not included." in one
-    assert "1.00 USD (0.60 USD of it estimated)" in " ".join(reelmill(capsys, "status").out.split())
+    assert "1.00 USD (including 0.60 USD estimated)" in " ".join(reelmill(capsys, "status").out.split())
     [listed] = json.loads(reelmill(capsys, "status", "--json").out)
     assert listed["spent"] == [{"micros": 1_000_000, "currency": "USD"}]
     assert (listed["is_cost_complete"], listed["cost"]) == (False, None)
@@ -167,7 +167,7 @@ def test_the_command_line_shows_money(session, capsys, monkeypatch):
 def test_the_dashboard_and_the_api_show_money(session):
     client = client_of(session, "viewer")
     page = client.get(f"/campaigns/{SPRING}/status").text
-    assert "Cost: 1.00 USD (0.60 USD of it estimated), 0.30 USD reserved; 1.00 USD per published clip" in page
+    assert "Cost: 1.00 USD (including 0.60 USD estimated), 0.30 USD reserved; 1.00 USD per published clip" in page
     assert 'id="provider-jobs"' in page
     assert "0.30 USD for 1 failed" in page
     assert "cost 1.00 USD" in client.get(f"/campaigns/{SPRING}/row").text

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 from typing import TypeVar
@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from adapters.catalogue.core.engine import our_errors, writing
+from adapters.catalogue.core.group_commit import GroupCommit
 from adapters.catalogue.core.log_mark import KnownEntry, LogMark
 from adapters.catalogue.core.seals import NO_KEY, AuditAccess, with_access
 from manifests.errors import ReelmillError
@@ -30,6 +31,7 @@ class Database:
         self.access = access
         self.engine = with_access(engine, access)
         self._writer = writing(self.engine)
+        self._together = GroupCommit(self.writing)
         # SQLite has one writer. A thread that finds the database locked sleeps up to 0.1 s between two tries, so that
         # the threads of a process take turns here instead.
         self._turns: AbstractContextManager[object] = threading.RLock() if self.dialect == "sqlite" else nullcontext()
@@ -79,6 +81,17 @@ class Database:
             end = connection.info.pop(_LOG_END, None)
         if end and self.access.mark:
             remember(self.access.mark, end)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Return the result of a short transaction; on SQLite, it may be committed with those of other threads.
+
+        Args:
+            work: changes nothing but the database, since it may be called twice, and adds no entry to the log.
+        """
+        if self.dialect == "sqlite":
+            return self._together(work)
+        with self.writing() as connection:
+            return work(connection)
 
 
 class CataloguePart:

@@ -1,4 +1,4 @@
-"""Change the state of a provider job. Each change checks the state that it comes from."""
+"""Change the state of a provider job. Each change checks the current state."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Float, cast, select, update
 
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
-from adapters.catalogue.work.job_rows import lock_job
+from adapters.catalogue.work.job_rows import job_from
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
@@ -23,7 +23,7 @@ _UNPAID: Mapping[str, Any] = {"cost_micros": None, "cost_is_estimate": 0, "ended
 
 
 def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) -> ProviderJob:
-    """Move a locked job to a state; return it as it is then.
+    """Move a locked job to a state; return the changed job.
 
     Raises:
         JobStateError: the state does not allow it.
@@ -34,12 +34,12 @@ def move(connection: Connection, job: ProviderJob, to: JobState, **values: Any) 
 
 
 def write(connection: Connection, job: ProviderJob, **values: Any) -> ProviderJob:
-    """Change columns of a locked job; return it as it is then. A job that leaves the open ones gets its end."""
+    """Change columns of a locked job; return the changed job. If it is no longer open, its end time is set."""
     if values.get("state", JobState.SUBMITTING) not in BUSY and job.state in BUSY:
         values["ended_at"] = database_now()
     texts = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
-    connection.execute(update(provider_jobs).where(provider_jobs.c.job_id == job.job_id).values(**texts))
-    return lock_job(connection, job.job_id)
+    change = update(provider_jobs).where(provider_jobs.c.job_id == job.job_id).values(**texts)
+    return job_from(connection.execute(change.returning(*provider_jobs.c)).one())
 
 
 def refused(job: ProviderJob, to: JobState) -> JobStateError:
@@ -51,7 +51,7 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
     """Record that the provider accepted a job; the same answer may be recorded again.
 
     A job that was closed as not accepted becomes submitted if the provider accepts it later. If its variant has
-    another open job by then, it is lost: it is paid, and nobody needs it.
+    another open job by then, it becomes lost: it is paid, but not needed.
 
     Raises:
         TakenReferenceError: another job has this reference.
@@ -122,7 +122,7 @@ def end(
 def finish(
     connection: Connection, job: ProviderJob, cost: Money | None, facts: Mapping[str, Any], expires_in_s: float | None
 ) -> ProviderJob:
-    """Move a job to done, or record what is new about one that is done already."""
+    """Move a job to done, or update one that is already done."""
     job = replace(job, facts={**job.facts, **facts})
     is_new, is_told = job.state != JobState.DONE, cost is not None and job.cost_is_estimate
     values = {

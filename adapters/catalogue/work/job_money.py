@@ -19,7 +19,7 @@ from manifests.hosted.provider_job import JobTotal
 _FREE = frozenset({JobState.REFUSED, JobState.CANCELLED})
 _WASTED = frozenset({JobState.FAILED, JobState.LOST})
 _MONEY_LOCKS = 7_335_138
-"""Namespace of PostgreSQL's advisory locks on the money of a run."""
+"""Namespace of PostgreSQL's advisory locks on the budget of a run."""
 _COUNTED = func.coalesce(provider_jobs.c.cost_micros, provider_jobs.c.reserved_micros)
 """The amount that counts towards a budget: the job's cost, or its reservation."""
 
@@ -97,7 +97,7 @@ def spent_by(connection: Connection, run: Any) -> int:
 
 
 def lock_money(connection: Connection, run_id: str) -> None:
-    """Let one process at a time reserve money of a run, until the transaction ends.
+    """Let only one process at a time reserve amounts for a run, until the transaction ends.
 
     It is an advisory lock, because every worker changes the row of the run; SQLite has one writer at a time anyway.
     """

@@ -1,11 +1,11 @@
 """Reserve a provider job in the catalogue, before its request is sent."""
 
-from sqlalchemy import Connection, Float, cast, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from adapters.catalogue.core.rows import Lease, clean
-from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs, variants
+from adapters.catalogue.core.tables import IS_OPEN, provider_jobs, variants
 from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
-from adapters.catalogue.work.job_rows import job_from, lock_job
+from adapters.catalogue.work.job_rows import job_from
 from adapters.catalogue.work.provider_accounts import check_account, lock_account
 from manifests.errors import LostLeaseError
 from manifests.hosted.job import JobState
@@ -15,7 +15,7 @@ from manifests.states import State
 
 
 def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLimits) -> ProviderJob:
-    """Insert a job in state submitting, if nothing forbids it; raises as ``ProviderJobs.reserve`` does.
+    """Insert a job in state submitting, if all checks pass; raises as ``ProviderJobs.reserve`` does.
 
     Account, money and variant are locked in this order, by all processes, so that none of them deadlocks.
     """
@@ -23,10 +23,9 @@ def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLi
     lock_money(connection, new.run_id)
     _check_lease(connection, new, lease)
     _check_no_open_job(connection, new.variant_id)
-    check_account(connection, account, limits)
+    now = check_account(connection, account, limits)
     check_room(connection, new.run_id, new.price)
-    _insert(connection, new, lease.owner)
-    return lock_job(connection, new.job_id)
+    return _inserted(connection, new, lease.owner, now)
 
 
 def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
@@ -54,27 +53,25 @@ def _check_no_open_job(connection: Connection, variant_id: str) -> None:
         raise OpenJobError(job_from(row))
 
 
-def _insert(connection: Connection, new: NewJob, owner: str) -> None:
+def _inserted(connection: Connection, new: NewJob, owner: str, now: float) -> ProviderJob:
     mine = provider_jobs.c.variant_id == new.variant_id
-    attempts = connection.execute(select(func.count()).select_from(provider_jobs).where(mine)).scalar() or 0
-    now = connection.execute(select(cast(database_now(), Float))).scalar() or 0.0
-    connection.execute(
-        insert(provider_jobs).values(
-            job_id=new.job_id,
-            variant_id=new.variant_id,
-            attempt=attempts + 1,
-            campaign_id=new.campaign_id,
-            run_id=new.run_id,
-            provider=new.provider,
-            card=new.card,
-            protocol=new.protocol,
-            base_url=clean(new.base_url),
-            request_digest=new.request_digest,
-            state=JobState.SUBMITTING,
-            created_at=now,
-            submitted_at=now,
-            due_at=now + new.deadline_s,
-            owner=owner,
-            **priced_columns(new.price),
-        )
+    attempts = select(func.count()).select_from(provider_jobs).where(mine).scalar_subquery()
+    change = insert(provider_jobs).values(
+        job_id=new.job_id,
+        variant_id=new.variant_id,
+        attempt=attempts + 1,
+        campaign_id=new.campaign_id,
+        run_id=new.run_id,
+        provider=new.provider,
+        card=new.card,
+        protocol=new.protocol,
+        base_url=clean(new.base_url),
+        request_digest=new.request_digest,
+        state=JobState.SUBMITTING,
+        created_at=now,
+        submitted_at=now,
+        due_at=now + new.deadline_s,
+        owner=owner,
+        **priced_columns(new.price),
     )
+    return job_from(connection.execute(change.returning(*provider_jobs.c)).one())

@@ -1,4 +1,4 @@
-"""Provider jobs as records, and the query for those to which a lease belongs."""
+"""Provider jobs as records, and the query for those that a lease adopts."""
 
 from collections.abc import Collection
 from typing import Any

@@ -42,7 +42,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
 
     def pause(self, provider: str, cause: str, why: str, actor: str = "") -> bool:
-        """Submit no jobs to an account until a person resumes it; return False if it was paused already.
+        """Pause an account until a person resumes it; return False if it was already paused.
 
         Args:
             actor: the person who pauses it, with an audit entry; empty if its provider's answer is the reason.
@@ -56,7 +56,7 @@ class ProviderAccounts(CataloguePart):
         return is_new
 
     def slow_down(self, provider: str, seconds: float) -> None:
-        """Submit no jobs to an account for this many seconds; a longer delay is kept."""
+        """Delay submissions to an account by this many seconds; a longer delay is kept."""
         until = cast(database_now(), Float) + seconds
         is_longer = or_(_table.slowed_until.is_(None), _table.slowed_until < until)
         with self._db.writing() as connection:
@@ -64,7 +64,7 @@ class ProviderAccounts(CataloguePart):
             _set(connection, provider, is_longer, slowed_until=until)
 
     def resume(self, provider: str, actor: str) -> bool:
-        """Submit jobs again, with an audit entry; return False if the account was neither paused nor slowed down.
+        """Resume an account, with an audit entry; return False if it was neither paused nor slowed down.
 
         Raises:
             NotFoundError: no job was ever submitted to an account of this name.
@@ -84,17 +84,18 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     Raises:
         NotFoundError: it does not exist, without ``create``.
     """
-    if create:
-        _ensure(connection, provider)
     query = select(provider_accounts).where(_table.provider == provider).with_for_update()
     row = connection.execute(query).first()
+    if row is None and create:
+        _ensure(connection, provider)
+        row = connection.execute(query).first()
     if row is None:
         raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
 
 
-def check_account(connection: Connection, account: ProviderAccount, limits: JobLimits) -> None:
-    """Check that a locked account allows another job.
+def check_account(connection: Connection, account: ProviderAccount, limits: JobLimits) -> float:
+    """Check that a locked account allows another job; return the time, by the database's clock.
 
     Args:
         limits: of the card, for those that the account does not set.
@@ -114,6 +115,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     for name, limit, seconds in windows:
         if limit is not None and (wait_s := _wait_s(connection, account.provider, limit, seconds, now)) > 0:
             raise AccountBusyError(account.provider, name, wait_s)
+    return now
 
 
 def _busy(connection: Connection, provider: str, now: float) -> int:

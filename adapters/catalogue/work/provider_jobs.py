@@ -1,9 +1,9 @@
 """Provider jobs: reserve them, record the provider's answers, and settle uncertain ones."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import ColumnElement, Connection, case, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease
@@ -57,13 +57,11 @@ class ProviderJobs(CataloguePart):
             AccountPausedError, AccountBusyError: the account allows no other job.
             JobMoneyError: the budget of the run does not allow it.
         """
-        with self._db.writing() as connection:
-            return reserve_job(connection, new, lease, limits)
+        return self._db.write(lambda connection: reserve_job(connection, new, lease, limits))
 
     def submitted(self, job_id: str, accepted: Accepted) -> ProviderJob:
         """Record that the provider accepted a job. A job that was closed meanwhile may become lost."""
-        with self._db.writing() as connection:
-            return accept(connection, lock_job(connection, job_id), accepted)
+        return self._change(job_id, lambda connection, job: accept(connection, job, accepted))
 
     def refused(self, job_id: str, refusal: Refused) -> ProviderJob:
         """Record that the provider did not accept a job; its reservation is released."""
@@ -79,11 +77,13 @@ class ProviderJobs(CataloguePart):
 
     def uncertain(self, job_id: str, why: str, look_after_s: float = 0.0) -> ProviderJob:
         """Mark a job as uncertain: the provider may have accepted it. Its price stays reserved."""
-        with self._db.writing() as connection:
-            job = lock_job(connection, job_id)
+
+        def change(connection: Connection, job: ProviderJob) -> ProviderJob:
             if job.state == JobState.UNCERTAIN:
                 return job
             return move(connection, job, JobState.UNCERTAIN, error=why, look_at=after(look_after_s))
+
+        return self._change(job_id, change)
 
     def looked(self, job_id: str, again_after_s: float) -> ProviderJob:
         """Record that an uncertain job was searched for, and when to search again."""
@@ -100,11 +100,11 @@ class ProviderJobs(CataloguePart):
             due_after_s: the job becomes overdue after this many seconds instead.
         """
         due = {} if due_after_s is None else {"due_at": after(due_after_s)}
-        with self._db.writing() as connection:
-            job = lock_job(connection, job_id)
-            if not job.is_open:
-                return job
-            return write(connection, job, word=word, polled_at=database_now(), **due)
+
+        def change(connection: Connection, job: ProviderJob) -> ProviderJob:
+            return write(connection, job, word=word, polled_at=database_now(), **due) if job.is_open else job
+
+        return self._change(job_id, change)
 
     def done(
         self,
@@ -120,8 +120,7 @@ class ProviderJobs(CataloguePart):
         Args:
             expires_in_s: how long the address of the file is valid; None if it is not known.
         """
-        with self._db.writing() as connection:
-            return finish(connection, lock_job(connection, job_id), cost, facts or {}, expires_in_s)
+        return self._change(job_id, lambda connection, job: finish(connection, job, cost, facts or {}, expires_in_s))
 
     def failed(self, job_id: str, failure: Refused, cost: Money | None = None, *, is_billed: bool) -> ProviderJob:
         """Record that a job has failed at the provider.
@@ -293,16 +292,23 @@ class ProviderJobs(CataloguePart):
         is_billed: bool = False,
         **values: Any,
     ) -> ProviderJob:
-        with self._db.writing() as connection:
-            job = lock_job(connection, job_id)
-            return end(connection, job, to, sources, **values, **ended_cost(job, cost, is_billed))
+        return self._change(
+            job_id,
+            lambda connection, job: end(connection, job, to, sources, **values, **ended_cost(job, cost, is_billed)),
+        )
 
     def _set_fetched(self, job_id: str, at: ColumnElement[float] | None) -> ProviderJob:
-        with self._db.writing() as connection:
-            job = lock_job(connection, job_id)
+
+        def change(connection: Connection, job: ProviderJob) -> ProviderJob:
             if job.state != JobState.DONE:
                 raise refused(job, JobState.DONE)
             return write(connection, job, fetched_at=at)
+
+        return self._change(job_id, change)
+
+    def _change(self, job_id: str, change: Callable[[Connection, ProviderJob], ProviderJob]) -> ProviderJob:
+        """Change a locked job in a short transaction, and return it as it is then."""
+        return self._db.write(lambda connection: change(connection, lock_job(connection, job_id)))
 
     def _jobs(self, *conditions: ColumnElement[bool], limit: int | None) -> _Jobs:
         query = select(provider_jobs).where(*conditions).order_by(_job.created_at.desc(), _job.job_id).limit(limit)

@@ -291,7 +291,7 @@ def resume(
 
 
 def _unready(session: Session, preview: Plan) -> list[str]:
-    """Return why hosted models of a plan cannot be used yet; a plan needs no key, so that prices can be compared.
+    """Return why hosted models of a plan cannot be used yet. A plan needs no key, so that users can compare prices.
 
     Raises:
         ModelError: a model is retired, or its address cannot be used.

@@ -36,7 +36,7 @@ jobs = typer.Typer(no_args_is_help=True, help=f"List provider jobs and settle un
 OVERDUE, ALL = "overdue", "all"
 STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
 SHORT = 12
-"""Digits of a job's id in the list; they are enough to name it."""
+"""Digits of a job's id in the list, which identify the job."""
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job. The first characters are enough.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -213,8 +213,8 @@ def _advice(job: ProviderJob) -> str:
     short = job.job_id[:SHORT]
     if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
         return (
-            f"Look for the job in the list of jobs on the website of {job.provider}, by its time and prompt. If it is "
-            f"there, run `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
+            f"Look for the job on the website of {job.provider}, by its time and prompt. If it is there, run "
+            f" `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (

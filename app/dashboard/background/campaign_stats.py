@@ -88,7 +88,7 @@ class CampaignStats:
 
     @property
     def cost(self) -> str:
-        """All money as text; empty if nothing was used, or if no price is known."""
+        """Total cost as text; empty if nothing was used, or if no price is known."""
         return self.spending.text
 
     @property

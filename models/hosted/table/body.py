@@ -26,7 +26,7 @@ def parse(content: bytes) -> Any:
     """Return the JSON value in a body, with Decimal for fractions; None if it is not JSON."""
     try:
         return json.loads(content, parse_float=_fraction, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):  # a digit string of any length and any depth may come
+    except (ValueError, RecursionError):  # the answer may contain very long numbers or deep nesting
         return None
 
 
@@ -136,7 +136,7 @@ def _member(body: Any, step: str) -> Any:
 def _fraction(digits: str) -> Decimal | None:
     try:
         return Decimal(digits)
-    except InvalidOperation:  # an exponent of twenty digits
+    except InvalidOperation:  # an exponent that is too large
         return None
 
 

@@ -69,7 +69,7 @@ def first_row(rows: Iterable[ErrorRow], status: int | None, code: str) -> ErrorR
 
 def _row(contract: Contract, status: int, code: str, place: Place) -> ErrorRow | None:
     rows = [row for row in contract.errors if row.at in ("any", place)]
-    # A code does not turn a status that shows nothing into a refusal.
+    # An error code does not make an unclear status a refusal.
     if contract.code_decides and code and status < 500 and status not in SHOW_NOTHING:
         return first_row((row for row in rows if row.code is not None), None, code)
     return first_row(rows, status, code)

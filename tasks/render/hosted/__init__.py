@@ -1,1 +1,1 @@
-"""Render shards at hosted generators: submit jobs, follow them, fetch their files."""
+"""Render shards with hosted models: submit jobs, poll them, and download their files."""

@@ -129,7 +129,7 @@ class Halt(NamedTuple):
 
 @dataclass(slots=True)
 class LaneControl:
-    """What the steps of all jobs share: when to stop, and counts from which this follows.
+    """State that the steps of all jobs share: whether to stop, and the counts that decide this.
 
     Attributes:
         halt: None as long as jobs are submitted; the first reason counts.

@@ -1,4 +1,4 @@
-"""Render a shard at a provider: no device is used, and many jobs are followed at the same time.
+"""Render a shard at a provider: no device is used, and many jobs run at the same time.
 
 This thread leases variants, and starts the steps of their jobs when they are due. A few threads send requests, two
 fetch and judge clips, and the writer records outcomes in batches, as it does for devices.
@@ -51,14 +51,14 @@ from tasks.runtime.lease_owner import current_owner, is_dead
 from tasks.runtime.resources import Resources, catalogue_of, hosted_card_of, scorer_of
 
 WAKE_S = 1.0
-"""Longest time between two looks for a pause or a cancellation."""
+"""Longest time between two checks for a pause or a cancellation."""
 LOOK_S = 1.0
-"""Seconds until other jobs are looked for again after none could be chosen."""
+"""Seconds until other jobs are searched again after none could be chosen."""
 MAX_FLIGHTS = 256
 SPARE = 4
 """Variants that are leased before there is a place for them, so that a free place does not wait for a lease."""
 STUCK_S = 20.0
-"""Seconds without room in the account after which its jobs are examined."""
+"""Seconds at the account's limit after which its jobs are checked."""
 BUDGET = "budget"
 
 
@@ -90,7 +90,7 @@ def render_hosted_shard(resources: Resources, shard: Shard) -> ShardReport:
 
 
 class Lane:
-    """Follows the jobs of one shard.
+    """Submits and polls the jobs of one shard.
 
     Args:
         adoptable: the shard's variants whose provider job is open at the beginning.
@@ -374,7 +374,7 @@ class Lane:
 
 
 def flight_waits(finished: Finished) -> bool:
-    """Return whether a step ended without room in the account."""
+    """Return whether a step ended because the account was at its limit."""
     return isinstance(finished.result, Later) and finished.flight.waits
 
 

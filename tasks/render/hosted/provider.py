@@ -27,7 +27,7 @@ from tasks.runtime.resources import Resources, first_frames_of
 
 MEGABYTE = 1_000_000
 MAX_HOPS = 3
-"""Requests in one poll: the status, and what leads to the result."""
+"""Requests in one poll: for the status and the result."""
 
 
 class Submission(NamedTuple):
@@ -46,7 +46,7 @@ class Submission(NamedTuple):
 
 @dataclass(slots=True)
 class Pace:
-    """How long jobs of a card take, so that they are not polled before any of them can be done."""
+    """Durations of a card's jobs, so that jobs are not polled before they can be done."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _recent: list[float] = field(default_factory=list)
@@ -161,7 +161,7 @@ class Provider:
         return max(MAX_BODY, self._max_file * 4 // 3 + MEGABYTE)
 
     def _send(self, wire: Wire, max_body: int = MAX_BODY) -> Answer:
-        """Send a request, and once more with a new token if it was refused for the old one.
+        """Send a request; if it was refused because of an old token, send it again with a new one.
 
         Status 401 says that the provider has not done anything, so that a job cannot be submitted twice by this.
         """

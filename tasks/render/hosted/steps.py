@@ -1,4 +1,4 @@
-"""The steps of a provider job. Each commits what it knows before the next one may begin.
+"""The steps of a provider job. Each commits its result before the next one starts.
 
 A job is reserved before a byte is sent, and its reference is stored before the first poll. Whenever the process ends,
 the next one therefore finds the job in one of these states: not sent (there is no row), perhaps sent (``submitting``),
@@ -56,12 +56,12 @@ FULL_S = 1.0
 RECORD_S = 30.0
 """Seconds between two records of an unchanged status."""
 CHANGED_S = 5.0
-"""Seconds between two records of a changed status: those of quick jobs are not worth a transaction."""
+"""Seconds between two records of a changed status, so that fast jobs need few transactions."""
 SOONER = 0.97
 MOST_WAIT_S = 900.0
 """Longest wait for room in the account; it is more than the longest one that a provider may ask for."""
 MAX_NOT_SENT = 5
-"""Requests of a job in a row that could not be sent; then the provider is considered unreachable."""
+"""Consecutive requests of a job that could not be sent before the provider counts as unreachable."""
 MAX_GONE = 3
 """Consecutive polls after which a missing job counts as gone: some lists are late."""
 PAID_FACTOR = 10.0
@@ -83,7 +83,7 @@ class JobSteps:
         self._control = control
 
     def __call__(self, flight: Flight) -> Next:
-        """Do the step that is due, and return what follows; only errors of catalogue and disk are raised."""
+        """Run the step that is due, and return the next one; only errors of the catalogue and the disk are raised."""
         steps = {
             Step.BEGIN: self._begin,
             Step.SUBMIT: self._submit,
@@ -92,7 +92,7 @@ class JobSteps:
         }
         try:
             return steps[flight.step](flight)
-        except JobStateError as error:  # a person has decided about the job meanwhile, or another host has settled it
+        except JobStateError as error:  # a person or another host has settled the job meanwhile
             log.warning("A job is left as it is: %s", error)
             return PutBack()
 
@@ -180,7 +180,7 @@ class JobSteps:
         )
 
     def _post(self, flight: Flight, submission: Submission) -> Next:
-        """Send the request, once, and commit what the answer means."""
+        """Send the request once, and commit the result."""
         job = flight.known_job
         try:
             answer = self._provider.submit(submission)

@@ -1,0 +1,1 @@
+"""Hosted generators against a provider on loopback."""
