@@ -25,7 +25,7 @@ class ReadyState(StrEnum):
     RETIRED = "retired"
     PAUSED = "paused"
     UNUSABLE = "unusable"
-    NO_ACCOUNT = "no account"
+    UNKNOWN = "unknown"
 
 
 class Readiness(NamedTuple):
@@ -42,7 +42,7 @@ class Readiness(NamedTuple):
     @property
     def is_usable(self) -> bool:
         """Whether a run may use it."""
-        return self.state in (ReadyState.READY, ReadyState.NO_ACCOUNT)
+        return self.state in (ReadyState.READY, ReadyState.UNKNOWN)
 
     @property
     def is_final(self) -> bool:
@@ -69,7 +69,7 @@ def readiness(
         (ReadyState.UNUSABLE, _unusable(card, account, today)),
         (ReadyState.NO_KEY, _without_key(card, account) or _without_field(card, account)),
         (ReadyState.PAUSED, _paused(card, pauses or {})),
-        (ReadyState.NO_ACCOUNT, "" if account in accounts else _without_account(card)),
+        (ReadyState.UNKNOWN, "" if account in accounts else _without_account(card)),
     )
     return next((Readiness(state, problem) for state, problem in checks if problem), Readiness(ReadyState.READY))
 

@@ -42,7 +42,7 @@ def test_the_list_shows_provider_price_and_state(capsys, monkeypatch):
     shown = reelmill(capsys, "models").out
     assert row_of(shown, "acme-video-1") == ["acme-video-1", "text", "acme", "0.12 USD/s", "ready"]
     assert row_of(shown, "acme-video-0")[-1] == "retired"
-    assert row_of(shown, "own-video")[-2:] == ["free", "no account"]
+    assert row_of(shown, "own-video")[-2:] == ["free", "unknown"]
     assert row_of(shown, "other-video")[-2:] == ["not known", "no key"]
     assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
     assert "Stable Video Diffusion is available as the local model" in shown

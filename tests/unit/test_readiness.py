@@ -59,7 +59,7 @@ def test_a_server_that_costs_no_money_needs_no_account_but_is_not_ready_without_
     card = hosted_card(costs_money=False, prices=None)
     found = readiness(card, [])
     assert found == (
-        ReadyState.NO_ACCOUNT,
+        ReadyState.UNKNOWN,
         "acme-video-1 expects a server at https://api.acme.example. If it is at another address, set "
         "REELMILL_PROVIDER_ACME_URL. If it needs a key, set REELMILL_PROVIDER_ACME_KEY.",
     )
