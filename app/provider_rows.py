@@ -16,13 +16,13 @@ def provider_rows(session: Session) -> list[dict[str, Any]]:
     """Return what is known about each provider's account, by name."""
     catalogue = session.catalogue
     accounts = {each.provider: each for each in catalogue.provider_accounts.all()}
-    keys = {each.provider: "set" for each in session.resources.providers if each.key}
+    keys = {each.provider: "set" if each.key else "–" for each in session.resources.providers}
     totals = catalogue.provider_jobs.money()
     usable = {card.provider for card in hosted_cards(session.cards).values() if not card.retired}
     return [
         _row(
             accounts.get(name, ProviderAccount(name)),
-            keys.get(name, "–"),
+            keys.get(name),
             [total for total in totals if total.provider == name],
         )
         for name in sorted(usable | accounts.keys())
@@ -54,10 +54,23 @@ def resume_account(session: Session, name: str, actor: str) -> bool:
     return is_used and accounts.resume(name, actor)
 
 
-def _row(account: ProviderAccount, key: str, totals: list[JobTotal]) -> dict[str, Any]:
+def pause_account(session: Session, name: str, reason: str, actor: str) -> bool:
+    """Submit no further jobs to an account, with an audit entry; return False if it was paused already.
+
+    Raises:
+        NotFoundError: no provider has this name.
+    """
+    check_provider_name(session, name)
+    why = reason.strip() or f"paused by {actor.removeprefix('person:')}"
+    return session.catalogue.provider_accounts.pause(name, "person", why, actor)
+
+
+def _row(account: ProviderAccount, key: str | None, totals: list[JobTotal]) -> dict[str, Any]:
+    """Return what is known about an account; ``key`` is None if the settings do not contain it."""
     return {
         "provider": account.provider,
-        "key": key,
+        "key": key or "–",
+        "is_used": key is not None or account.is_paused or bool(totals),
         "state": "paused" if account.is_paused else "active",
         "paused_why": account.paused_why,
         "paused_at": account.paused_at,

@@ -1,5 +1,6 @@
 """The prices of device hours that the settings and the model cards state, and the budget of a run."""
 
+import json
 from collections.abc import Mapping
 
 from flows.settings import Settings
@@ -8,6 +9,7 @@ from manifests.costs.prices import Prices
 from manifests.errors import OverBudgetError, SettingsError
 from manifests.pluralize import count_of
 from models.card import GeneratorCard
+from models.registry import device_kind, find_devices
 from tasks.plan.brief_prices import BriefPrice
 from tasks.plan.plan import Plan
 
@@ -54,9 +56,11 @@ def _check_devices(budget: Money, plan: Plan) -> None:
     """Check that device time can be counted: clips of hosted models are also scored on local devices."""
     prices = plan.costs.prices
     if not prices.are_known and any(map(_is_local, plan.prices)):
+        example = json.dumps({device_kind(find_devices()[0]): 0.5})
+        currency = "" if prices.currency == budget.currency else f", and REELMILL_CURRENCY to {budget.currency}"
         raise SettingsError(
-            f"The budget of {budget} needs prices. Set REELMILL_DEVICE_PRICES to the price of an hour "
-            "for each device, such as '{\"H200\": 3.5}', or use --budget-hours."
+            f"The budget of {budget} needs the price of device time. Set REELMILL_DEVICE_PRICES to the price of an "
+            f"hour of each device, such as '{example}' on this machine{currency}, or use --budget-hours."
         )
     if prices.are_known and not prices.currency:
         raise SettingsError(

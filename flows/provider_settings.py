@@ -14,6 +14,8 @@ from manifests.errors import SettingsError
 
 PREFIX = "REELMILL_PROVIDER_"
 NAME = r"[a-z][a-z0-9_]*"
+TWO_KEYS = "two_keys"
+"""Type of the validation error if a key is set twice."""
 
 
 class ProviderSettings(BaseModel):
@@ -72,7 +74,7 @@ class ProviderSettings(BaseModel):
     @model_validator(mode="after")
     def _has_one_key(self) -> "ProviderSettings":
         if self.key and self.key_file:
-            raise PydanticCustomError("two_keys", "set either key or key_file, not both")
+            raise PydanticCustomError(TWO_KEYS, "set either key or key_file, not both")
         return self
 
 

@@ -19,13 +19,24 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as Unparsed
 
 from adapters import proxies
-from flows.provider_settings import PREFIX, ProviderSettings, check_name, providers_in
+from flows.provider_settings import PREFIX, TWO_KEYS, ProviderSettings, check_name, providers_in
 from manifests.costs.money import Money
 from manifests.credentials.attestation import Attestation
 from manifests.errors import SettingsError
 
 TOKEN_LENGTH = 16
 """Minimum number of characters of a metrics token, or of the token of the model server."""
+
+
+JSON_EXAMPLES = {
+    "model_folders": '["/path/cards"]',
+    "picture_prefixes": '["s3://name/prefix"]',
+    "trusted_proxies": '["127.0.0.1"]',
+    "device_prices": '{"H200": 3.5, "cpu": 0.1}',
+    "attestations": '{"svd-xt": {"terms": "12345678", "statement": "Jane Doe: we are registered."}}',
+    "providers": '{"runway": {"key_file": "/run/secrets/runway"}}',
+}
+"""What the variables that contain JSON look like, for messages."""
 
 
 class Settings(BaseSettings):
@@ -368,9 +379,21 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError(_invalid_text(error)) from None
     except Unparsed as error:
-        raise SettingsError(f"A REELMILL_ variable does not contain valid JSON: {error}. Fix it.") from None
+        raise SettingsError(_unparsed_text(error)) from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"Cannot read reelmill.toml: {error}. Fix the file or remove it.") from None
+
+
+def _unparsed_text(error: Unparsed) -> str:
+    """Return the message for a variable that must be JSON and is not; its value may be secret."""
+    found = re.search(r'field "(\w+)"', str(error))
+    name = found[1] if found else ""
+    if name not in Settings.model_fields:
+        return f"A REELMILL_ variable does not contain valid JSON: {error}. Fix it."
+    variable = f"REELMILL_{name.upper()}"
+    example = f", for example {variable}='{JSON_EXAMPLES[name]}'" if name in JSON_EXAMPLES else ""
+    kind = "a JSON list" if Settings.model_fields[name].default == () else "a JSON object"
+    return f"{variable} is not valid JSON. Set it to {kind}{example}. docs/settings.md explains it."
 
 
 def _invalid_text(error: ValidationError) -> str:
@@ -383,7 +406,8 @@ def _invalid_text(error: ValidationError) -> str:
     variable = f"REELMILL_{str(first['loc'][0]).upper()}"
     if first["loc"][0] == "providers" and len(first["loc"]) > 1:
         variable = PREFIX + "_".join(str(part) for part in first["loc"][1:]).upper()
-    return f"Invalid setting {name!r}: {first['msg']}. Fix {variable} or reelmill.toml."
+    fix = f"Unset {variable}_KEY or {variable}_KEY_FILE, or fix" if first["type"] == TWO_KEYS else f"Fix {variable} or"
+    return f"Invalid setting {name!r}: {first['msg']}. {fix} reelmill.toml."
 
 
 def _suggestion(place: tuple[int | str, ...]) -> str:

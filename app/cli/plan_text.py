@@ -53,6 +53,8 @@ def _provider_sentence(preview: Plan) -> str:
     lines = [line for line in preview.prices if line.provider]
     if not lines:
         return ""
+    if all(line.is_free for line in lines):
+        return "The provider jobs are free."
     known = _totals_text([line for line in lines if line.total is not None])
     unknown = [name for name in preview.unpriced if preview.estimates[name].provider]
     missing = f"the price of {', '.join(unknown)} is not known" if unknown else ""

@@ -108,4 +108,4 @@ def _caption(cell: Image.Image, row: VariantRow) -> None:
 def _cost_text(clip: Clip) -> str:
     """Return what a provider has billed for a clip."""
     cost = str(Money(clip.cost_micros or 0, clip.currency))
-    return f"{cost} estimated" if clip.cost_is_estimate else cost
+    return f"{cost} estimated" if clip.cost_is_estimate and clip.cost_micros else cost

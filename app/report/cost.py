@@ -30,7 +30,8 @@ class ClipCost(NamedTuple):
     def text(self) -> str:
         """``0.60 USD (estimated)``; empty if nothing was generated, or if the cost is not known."""
         is_exact = DEVICE_TIME not in self.basis
-        return sums_text(self.sums, short=not is_exact) + (" (estimated)" if self.basis == ESTIMATED else "")
+        is_estimate = self.basis == ESTIMATED and any(amount.micros for amount in self.sums)
+        return sums_text(self.sums, short=not is_exact) + (" (estimated)" if is_estimate else "")
 
 
 NO_COST = ClipCost()

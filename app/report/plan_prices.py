@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from manifests.costs.money import Money
 from manifests.costs.sums import sums_text
 from manifests.pluralize import count_of
-from tasks.plan.brief_prices import BriefPrice
+from tasks.plan.brief_prices import FREE, BriefPrice
 from tasks.plan.plan import Plan
 
 SHOWN_LINES = 40
@@ -19,8 +19,10 @@ def shown_prices(plan: Plan) -> tuple[BriefPrice, ...]:
 
 
 def total_text(plan: Plan) -> str:
-    """Return ``at most 3.00 EUR and 12.40 USD``; empty if no price is known."""
+    """Return ``at most 3.00 EUR and 12.40 USD`` or ``free``; empty if no price is known."""
     total = sums_text(amount.short if _is_estimate(plan, amount) else amount for amount in plan.totals)
+    if plan.prices and all(line.is_free for line in plan.prices):
+        return FREE
     return f"at most {total}" if total and plan.is_at_most else total
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
@@ -84,15 +85,17 @@ def check_weights(resources: Resources, model: str, here: bool = True, profile: 
     scorer = get_scorer_card(card.scorer, resources.model_folders)
     cards: tuple[LocalCard, ...] = (card, scorer) if isinstance(card, ModelCard) else (scorer,)
     for each in cards:
-        if problem := weights_problem(each, resources.weights_root, quick=True):
-            return Finding(
-                FAIL if here else WARN,
-                problem,
-                _fix_of(each),
-            )
+        if finding := missing_weights(resources, each):
+            return replace(finding, level=FAIL if here else WARN)
     unread = sum(unread_bytes(each, resources.weights_root) for each in cards)
     later = f" The next run compares {unread / 1e9:.1f} GB with their hashes." if unread else ""
     return Finding(OK, f"The weights of {model} and its scorer {card.scorer} are complete.{later}")
+
+
+def missing_weights(resources: Resources, card: LocalCard) -> Finding | None:
+    """Return that the weights of a card are missing or must not be loaded, or None. No large file is read."""
+    problem = weights_problem(card, resources.weights_root, quick=True)
+    return Finding(FAIL, problem, _fix_of(card)) if problem else None
 
 
 def check_memory(resources: Resources, model: str, here: bool = True, profile: str = "exact") -> Finding:

@@ -12,8 +12,9 @@ from manifests.hosted.wire import Answer, Wire
 from manifests.pluralize import count_of
 from models.hosted import format_of
 from models.hosted_card import HostedCard
-from models.registry import hosted_cards
+from models.registry import get_scorer_card, hosted_cards
 from tasks.doctor.check import FAIL, OK, WARN, Check, Finding
+from tasks.doctor.program import missing_weights
 from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.provider_request import send_once
 from tasks.runtime.readiness import ReadyState, key_variable, pauses_of, readiness, unknown_providers
@@ -61,6 +62,8 @@ def check_provider(
 ) -> Finding:
     """Check that the models of a provider can be used, and that it accepts the key, if that can be asked for free.
 
+    A run also needs the weights of the models' scorers, so they are checked too.
+
     Args:
         default: the default model, if it is hosted.
         ask: sends a request with the key.
@@ -69,14 +72,15 @@ def check_provider(
     cards = _by_provider(resources)[provider]
     pauses = _pauses(resources.catalogue_url)
     found = {card.name: readiness(card, resources.providers, pauses) for card in cards}
-    ready = [card for card in cards if found[card.name].state == ReadyState.READY]
+    ready = [card for card in cards if found[card.name].is_usable]
     if not ready:
         first = default.name if default and default.name in found else min(found, key=lambda name: found[name].is_final)
         state, problem = found[first]
         return Finding(WARN if state == ReadyState.PAUSED else FAIL, problem)
     retired = sum(each.state == ReadyState.RETIRED for each in found.values())
     message = f"Ready: {_names(ready)}{f', {retired} retired' if retired else ''}."
-    return _with_warning(account, _key_finding(account, ready[0], message, ask))
+    finding = _with_warning(account, _key_finding(account, ready[0], message, ask))
+    return _with_scorers(resources, ready, finding)
 
 
 def check_others(resources: Resources, used: Collection[str], variables: Collection[str] = ()) -> Finding:
@@ -92,8 +96,8 @@ def check_others(resources: Resources, used: Collection[str], variables: Collect
     message = f"No key is set for {', '.join(others)}." if others else "Each provider has an account."
     hints = "".join(
         f" {variable} is set, but Reelmill reads {key_variable(name)}."
-        for name in others
-        for variable in USUAL_VARIABLES.get(name, ())
+        for name, names in USUAL_VARIABLES.items()
+        for variable in names
         if variable in variables
     )
     paused = {name: why for name, why in _pauses(resources.catalogue_url).items() if name not in used}
@@ -138,8 +142,23 @@ def _with_warning(account: ProviderAccount, finding: Finding) -> Finding:
     if not account.warning:
         return finding
     what, _, fix = account.warning.partition(". ")
+    return _joined(finding, Finding(WARN, f"{what}.", fix))
+
+
+def _with_scorers(resources: Resources, cards: Collection[HostedCard], finding: Finding) -> Finding:
+    """Add the scorers whose weights are missing: without them, a run of the models is refused."""
+    for name in {card.scorer: None for card in cards}:
+        if missing := missing_weights(resources, get_scorer_card(name, resources.model_folders)):
+            finding = _joined(finding, missing)
+    return finding
+
+
+def _joined(first: Finding, second: Finding) -> Finding:
+    """Return both findings as one, with both fixes and the worse level."""
     return Finding(
-        max(finding.level, WARN, key=(OK, WARN, FAIL).index), f"{finding.message} {what}.", finding.fix or fix
+        max(first.level, second.level, key=(OK, WARN, FAIL).index),
+        f"{first.message} {second.message}",
+        " ".join(filter(None, [first.fix, second.fix])),
     )
 
 

@@ -9,6 +9,7 @@ from manifests.costs.money import Money
 from manifests.costs.sums import Sums, sums_of
 
 UNKNOWN = "not known"
+FREE = "free"
 
 
 class Shape(NamedTuple):
@@ -46,18 +47,27 @@ class BriefPrice:
     is_at_most: bool = False
 
     @property
+    def is_free(self) -> bool:
+        """Whether its provider bills nothing."""
+        return bool(self.provider) and self.total is not None and not self.total.micros
+
+    @property
     def each_text(self) -> str:
-        """``0.30 USD``, or ``0.30 to 0.60 USD``."""
+        """``0.30 USD``, ``0.30 to 0.60 USD`` or ``free``."""
         if self.least is None or self.most is None:
             return UNKNOWN
+        if self.is_free:
+            return FREE
         least, most = (amount if self.provider else amount.short for amount in (self.least, self.most))
         return str(least) if least == most else f"{str(least).partition(' ')[0]} to {most}"
 
     @property
     def total_text(self) -> str:
-        """``3.00 USD``, or ``at most 3.00 USD``."""
+        """``3.00 USD``, ``at most 3.00 USD`` or ``free``."""
         if self.total is None:
             return UNKNOWN
+        if self.is_free:
+            return FREE
         return f"{'at most ' if self.is_at_most else ''}{self.total if self.provider else self.total.short}"
 
     def as_json(self) -> dict[str, Any]:

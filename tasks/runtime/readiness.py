@@ -25,17 +25,24 @@ class ReadyState(StrEnum):
     RETIRED = "retired"
     PAUSED = "paused"
     UNUSABLE = "unusable"
+    UNKNOWN = "unknown"
 
 
 class Readiness(NamedTuple):
     """Whether a model can be used.
 
     Attributes:
-        problem: why not, and how to fix it; empty if it can.
+        problem: why not, and how to fix it; empty if it is ready. A server that needs no account can be used without
+            one, so its problem refuses nothing.
     """
 
     state: ReadyState
     problem: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a run may use it."""
+        return self.state in (ReadyState.READY, ReadyState.UNKNOWN)
 
     @property
     def is_final(self) -> bool:
@@ -45,7 +52,7 @@ class Readiness(NamedTuple):
 
 def readiness(
     card: HostedCard,
-    accounts: Iterable[ProviderAccount],
+    accounts: Collection[ProviderAccount],
     pauses: Mapping[str, str] | None = None,
     today: date | None = None,
 ) -> Readiness:
@@ -62,6 +69,7 @@ def readiness(
         (ReadyState.UNUSABLE, _unusable(card, account, today)),
         (ReadyState.NO_KEY, _without_key(card, account) or _without_field(card, account)),
         (ReadyState.PAUSED, _paused(card, pauses or {})),
+        (ReadyState.UNKNOWN, "" if account in accounts else _without_account(card)),
     )
     return next((Readiness(state, problem) for state, problem in checks if problem), Readiness(ReadyState.READY))
 
@@ -77,7 +85,7 @@ def problems_of(
     """Yield the hosted models of these names that cannot be used, with the reason."""
     cards = hosted_cards(cards_of(resources))
     for name in names:
-        if name in cards and (found := readiness_of(resources, cards[name], pauses)).problem:
+        if name in cards and not (found := readiness_of(resources, cards[name], pauses)).is_usable:
             yield name, found
 
 
@@ -156,6 +164,15 @@ def _without_key(card: HostedCard, account: ProviderAccount) -> str:
         return ""
     variable = key_variable(card.provider)
     return f"{card.name} needs an API key. Set {variable}, or {variable}_FILE to a file that contains it."
+
+
+def _without_account(card: HostedCard) -> str:
+    """Return what a server of the operator needs; nothing is known about it without an account."""
+    key = key_variable(card.provider)
+    return (
+        f"{card.name} expects a server at {card.base_url}. If it is at another address, set "
+        f"{key.removesuffix('KEY')}URL. If it needs a key, set {key}."
+    )
 
 
 def _without_field(card: HostedCard, account: ProviderAccount) -> str:

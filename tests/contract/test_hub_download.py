@@ -1,6 +1,7 @@
 """The real client of the hub against a hub on loopback."""
 
 import fcntl
+import logging
 import resource
 import shutil
 import signal
@@ -338,6 +339,17 @@ class TestDisk:
         assert (folder_of(cache) / LARGE).read_bytes() == hub.repositories[HUB_ID, REVISION][LARGE]
 
 
+class _Lines(logging.Handler):
+    """A handler that keeps the lines that it would print."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 class TestNetwork:
     def test_is_forbidden_except_while_online(self, hub, monkeypatch):
         monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # restored after the test
@@ -348,6 +360,18 @@ class TestNetwork:
             assert list_files(HUB_ID, REVISION)
         with pytest.raises(OSError, match="offline"):
             list_files(HUB_ID, REVISION)
+
+    def test_is_logged_once(self, caplog):
+        log = logging.getLogger("huggingface_hub")
+        own = [_Lines()]
+        log.handlers = [*(before := log.handlers), *own]
+        try:
+            with online():
+                _http.logger.warning("Retrying in 1s")
+            assert (caplog.messages, own[0].lines) == (["Retrying in 1s"], [])
+            assert log.handlers == [*before, *own]
+        finally:
+            log.handlers = before
 
     def test_goes_through_the_proxy(self, hub, cache, monkeypatch):
         _http.close_session()

@@ -128,7 +128,7 @@ def test_a_budget_without_prices_is_refused_and_the_advice_works(ten, capsys, mo
     monkeypatch.delenv("REELMILL_DEVICE_PRICES")
     refused = reelmill(capsys, "run", ten, "--budget", "5 EUR")
     assert refused.code == 1
-    assert "The budget of 5.00 EUR needs prices. Set REELMILL_DEVICE_PRICES" in refused.err
+    assert "The budget of 5.00 EUR needs the price of device time. Set REELMILL_DEVICE_PRICES" in refused.err
     monkeypatch.setenv("REELMILL_DEVICE_PRICES", '{"H200": 3.5}')
     assert reelmill(capsys, "plan", ten, "--budget", "5 EUR").code == 0
 

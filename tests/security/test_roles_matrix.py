@@ -90,6 +90,7 @@ MATRIX: dict[str, tuple[int, int, int, int]] = {
     "POST /jobs/{job_id}/adopt": (401, 403, 403, 404),
     "POST /jobs/{job_id}/discard": (401, 403, 403, 404),
     "POST /jobs/{job_id}/cancel": (401, 403, 403, 404),
+    "POST /providers/{provider}/pause": (401, 403, 403, 404),
     "POST /providers/{provider}/resume": (401, 403, 403, 404),
     "GET /share/{secret}": (404, 404, 404, 404),
     "GET /share/{secret}/media/{variant_id}/{kind}": (404, 404, 404, 404),

@@ -102,6 +102,43 @@ def test_an_admin_resumes_a_paused_account(session):
     assert ">Resume<" not in admin.get("/jobs").text
 
 
+def test_an_admin_pauses_an_account(session):
+    admin, reviewer = client_of(session, "admin"), client_of(session, "reviewer")
+    assert 'action="/providers/acme/pause"' in admin.get("/jobs").text
+    assert "/pause" not in reviewer.get("/jobs").text
+    assert press(admin, "/providers/acme/pause", reason="wrong prompts").status_code == 303
+    assert session.catalogue.provider_accounts.get("acme").paused_why == "wrong prompts"
+    assert actions(session)[0] == ("person:admin", "provider account paused", "acme")
+    assert "wrong prompts" in reviewer.get("/jobs").text
+    assert press(admin, "/providers/acne/pause").status_code == 404
+
+
+def test_only_accounts_in_use_have_a_row(session):
+    job_in(session.catalogue, JobState.REFUSED, provider="luma", card="luma-ray-3.2")
+    session.catalogue.provider_accounts.pause("kling", "person", "by me")
+    shown = client_of(session, "admin").get("/jobs").text
+    rows, others = shown.partition("Without an account: ")[::2]
+    for name in ("acme", "kling", "luma"):
+        assert f'<th scope="row">{name}</th>' in rows
+        assert name not in others.partition("</p>")[0].split(". ")[0].split(", ")
+    assert '<th scope="row">ark</th>' not in rows
+    assert "ark" in others
+
+
+def test_ended_jobs_are_listed_with_state_and_reason(session):
+    refused = job_in(session.catalogue, JobState.REFUSED)
+    lost = job_in(session.catalogue, JobState.LOST)
+    busy = job_in(session.catalogue, JobState.SUBMITTED)
+    shown = client_of(session, "reviewer").get("/jobs").text
+    ended = shown[shown.index("<h2>Ended jobs</h2>") : shown.index("<h2>Provider accounts</h2>")]
+    assert refused.job_id[:12] in ended
+    assert "refused" in ended
+    assert lost.job_id[:12] not in ended, "it needs a decision"
+    assert busy.job_id[:12] not in ended
+    session.catalogue.provider_jobs.discard(lost.job_id, "person:ann", is_billed=True)
+    assert lost.job_id[:12] in client_of(session, "reviewer").get("/jobs").text.partition("Ended jobs")[2]
+
+
 def test_a_form_of_another_site_decides_nothing(session):
     job = job_in(session.catalogue, JobState.UNCERTAIN)
     admin = client_of(session, "admin")

@@ -1,10 +1,13 @@
 """Pause, cancel, reopen and set the priority on a page: permissions, effects and the audit trail."""
 
+from dataclasses import replace
+
 import pytest
 import samples
 from dashboard_client import SAME_SITE, client_of, session_in
 
 from app.dashboard.background import deliveries
+from app.dashboard.background.campaign_stats import stats_of
 from app.dashboard.deps import Deps
 
 SPRING = samples.campaign().campaign_id
@@ -56,8 +59,18 @@ def test_a_finished_campaign_offers_neither_to_generate_nor_to_pause(session):
     assert ">Continue generating<" not in page
     assert ">Pause campaign<" not in page
     assert ">Retry failed clips<" in page
+    assert ">Review passed clips<" in page
     session.catalogue.steering.steer(SPRING, "paused", "person:reviewer")
     assert ">Resume campaign<" in client.get(f"/campaigns/{SPRING}").text
+
+
+def test_a_campaign_offers_only_what_it_has_clips_for(session, monkeypatch):
+    stats = stats_of(session.catalogue, session.prices, session.catalogue.campaigns.get(SPRING))
+    monkeypatch.setattr("app.dashboard.routes.campaigns._stats", lambda *_: replace(stats, states={"published": 3}))
+    page = client_of(session, "reviewer").get(f"/campaigns/{SPRING}").text
+    assert ">Review passed clips<" not in page
+    assert ">Retry failed clips<" not in page
+    assert ">All clips<" in page
 
 
 def test_only_an_admin_can_cancel_reopen_and_set_the_priority(session, resumed):

@@ -14,6 +14,8 @@ from tasks.runtime.provider_accounts import ProviderAccount
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of, close_resources
 
 ACME = ProviderAccount("acme", "key-of-acme")
+BUNDLED = "starter-openclip"
+"""A scorer whose weights are part of the repository."""
 
 
 class Format:
@@ -31,7 +33,7 @@ def resources(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(providers, "format_of", lambda card: Format(Wire("GET", f"{card.base_url}/me")))
     close_resources()
     retired = {"name": "acme-video-0", "retired": "Acme closed it. Use acme-video-1."}
-    folder = card_folder(tmp_path / "cards", {}, retired)
+    folder = card_folder(tmp_path / "cards", {"scorer": BUNDLED}, {**retired, "scorer": BUNDLED})
     (tmp_path / "staging").mkdir()
     yield Resources(
         f"sqlite:///{tmp_path}/catalogue.sqlite",
@@ -114,6 +116,27 @@ def test_a_key_file_that_others_can_read_is_a_warning_with_a_fix(resources):
     assert finding.message.endswith("accepts the key. Other users can read the key file /k.")
 
 
+def test_the_fix_of_a_key_file_is_not_lost_if_the_network_fails(resources):
+    def broken(*_: object) -> Answer:
+        raise ProviderError("api.acme.example cannot be reached (ConnectError).")
+
+    account = replace(ACME, warning="Other users can read the key file /k. Run `chmod 600 /k`.")
+    finding = check_provider(replace(resources, providers=(account,)), "acme", ask=broken)
+    assert (finding.level, finding.fix) == ("warn", "Check the network and the address. Run `chmod 600 /k`.")
+
+
+def test_the_weights_of_the_scorer_are_checked_as_a_run_checks_them(resources, tmp_path):
+    folder = card_folder(tmp_path / "others", {"name": "acme-video-2", "scorer": "openclip-vit-b-32"})
+    resources = replace(resources, model_folders=(folder,), weights_root=tmp_path / "none")
+    finding = check_provider(resources, "acme", ask=answering(200))
+    assert finding.level == "fail"
+    assert "accepts the key. The weights of openclip-vit-b-32 (0.6 GB) are not downloaded" in finding.message
+    assert "reelmill models pull openclip-vit-b-32" in finding.fix
+    close_resources()
+    without = check_provider(replace(resources, providers=()), "acme", ask=unasked)
+    assert "openclip" not in without.message
+
+
 def test_only_accounts_and_the_default_model_are_checked(resources):
     assert list(provider_checks(resources, "starter")) == ["provider acme", "providers"]
     assert list(provider_checks(replace(resources, providers=()), "starter")) == ["providers"]
@@ -127,6 +150,8 @@ def test_the_summary_names_variables_of_other_programs(resources, monkeypatch):
     assert finding.level == "ok"
     assert "ACME_TOKEN is set, but Reelmill reads REELMILL_PROVIDER_ACME_KEY." in finding.message
     assert "ACME_KEY is set" not in finding.message
+    used = check_others(resources, {"acme"}, {"ACME_TOKEN"})
+    assert "ACME_TOKEN is set, but Reelmill reads REELMILL_PROVIDER_ACME_KEY." in used.message
 
 
 def test_an_account_of_an_unknown_provider_is_a_warning(resources):

@@ -50,6 +50,20 @@ def test_the_list_shows_what_a_person_has_to_decide(catalogue, capsys):
     assert "links" not in listed[0]
 
 
+def test_the_list_names_the_provider_in_80_columns(catalogue, capsys):
+    job_in(catalogue, JobState.SUBMITTED, provider="runway", card="runway-gemini-omni-flash-1.1")
+    shown = reelmill(capsys, "jobs", "list", "--state", "all").out
+    assert "│ runway, " in shown
+    assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
+
+
+@pytest.mark.parametrize(("command", "words"), [("jobs", "uncertain overdue lost reserved"), ("providers", "reserved")])
+def test_the_help_explains_the_terms(capsys, command, words):
+    shown = reelmill(capsys, command, "--help").out
+    for word in words.split():
+        assert word in shown
+
+
 def test_an_overdue_job_needs_a_decision(catalogue, capsys):
     job = job_in(catalogue, JobState.SUBMITTED)
     assert reelmill(capsys, "jobs", "list").out.startswith("No job needs a decision")
@@ -86,7 +100,8 @@ def test_one_job_is_shown_with_what_can_be_decided(catalogue, capsys):
     assert f"Job: {job.job_id}" in shown
     assert "Cost: 0.30 USD reserved" in shown
     assert f"`reelmill jobs adopt {job.job_id[:12]} REFERENCE`" in shown
-    assert reelmill(capsys, "jobs", "show", "zz").code == 1
+    missing = reelmill(capsys, "jobs", "show", "zz")
+    assert (missing.code, "`reelmill jobs list --state all`" in " ".join(missing.err.split())) == (1, True)
 
 
 def test_a_person_adopts_an_uncertain_job(catalogue, capsys):

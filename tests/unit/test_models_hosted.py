@@ -42,7 +42,7 @@ def test_the_list_shows_provider_price_and_state(capsys, monkeypatch):
     shown = reelmill(capsys, "models").out
     assert row_of(shown, "acme-video-1") == ["acme-video-1", "text", "acme", "0.12 USD/s", "ready"]
     assert row_of(shown, "acme-video-0")[-1] == "retired"
-    assert row_of(shown, "own-video")[-2:] == ["free", "ready"]
+    assert row_of(shown, "own-video")[-2:] == ["free", "unknown"]
     assert row_of(shown, "other-video")[-2:] == ["not known", "no key"]
     assert [line for line in shown.splitlines() if cell_len(line) > 80] == []
     assert "Stable Video Diffusion is available as the local model" in shown
@@ -55,6 +55,15 @@ def test_a_paused_account_is_shown(capsys, monkeypatch, tmp_path):
     with open_catalogue(f"sqlite:///{tmp_path}/home/catalogue.sqlite") as catalogue:
         catalogue.provider_accounts.pause("acme", "money", "no credits")
     assert row_of(reelmill(capsys, "models").out, "acme-video-1")[-1] == "paused"
+
+
+def test_validate_warns_of_a_mistyped_provider(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("REELMILL_PROVIDER_ACNE_KEY", KEY)
+    (tmp_path / "sheet.csv").write_text("prompt\na red circle on a white background\n")
+    warned = " ".join(reelmill(capsys, "validate", "sheet.csv").err.split())
+    assert "Warning: The settings contain an account of acne" in warned
+    assert "Did you mean acme?" in warned
+    assert "account of acne" in json.loads(reelmill(capsys, "validate", "sheet.csv", "--json").out)["unready"][0]
 
 
 def test_one_card_is_shown_with_all_that_is_known(capsys):

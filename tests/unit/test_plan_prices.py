@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from priced_cards import priced_card
 
 from app.cli.plan_text import plan_json, plan_sentence
-from app.report.plan_prices import price_notes
+from app.report.plan_prices import price_notes, total_text
 from flows.prices import FEWER, check_budget
 from manifests.brief import Brief
 from manifests.costs.money import Money
@@ -106,6 +106,16 @@ def test_want_makes_the_price_an_upper_limit():
     assert plan_json(found)["is_at_most"] is True
 
 
+def test_a_model_that_costs_nothing_is_free_and_not_at_most_0():
+    found = plan(brief("one", "own", variants=10, want=2))
+    [line] = found.prices
+    assert (line.each_text, line.total_text, total_text(found)) == ("free", "free", "free")
+    assert "The provider jobs are free." in plan_sentence(found, "")
+    both = plan(brief("one", "own", "hosted"))
+    assert [line.total_text for line in both.prices] == ["free", "0.25 USD"]
+    assert "Price of the provider jobs: 0.25 USD." in plan_sentence(both, "")
+
+
 def test_an_unknown_price_is_named_and_not_in_the_total():
     found = plan(brief("one", "hosted"), brief("two", "secret", variants=2))
     assert found.totals == (Money(250_000, "USD"),)
@@ -154,8 +164,6 @@ def test_a_budget_that_cannot_be_kept_is_refused_with_a_fix_that_works():
     with pytest.raises(SettingsError, match="Split the sheet by model"):
         check_budget(budget, both)
     check_budget(Money.of(50, "EUR"), plan(brief("one", "euro")))
-    with pytest.raises(SettingsError, match=r"needs prices\. Set REELMILL_DEVICE_PRICES"):
-        check_budget(budget, plan(brief("one")))
     check_budget(budget, plan(brief("one"), costs=Costs(Prices({"cpu": 1.0}, currency="USD"))))
     with pytest.raises(SettingsError, match="Set REELMILL_CURRENCY to their currency, such as USD"):
         check_budget(budget, plan(brief("one"), costs=Costs(Prices({"cpu": 1.0}))))
@@ -165,3 +173,16 @@ def test_a_budget_that_cannot_be_kept_is_refused_with_a_fix_that_works():
         check_budget(budget, plan(brief("one", "hosted"), costs=IN_EUR))
     check_budget(budget, plan(brief("one", "hosted"), costs=Costs(Prices({"cpu": 36.0}, currency="USD"))))
     check_budget(budget, plan())
+
+
+def test_one_message_names_all_prices_that_a_budget_needs(monkeypatch):
+    monkeypatch.setattr("flows.prices.find_devices", lambda: ("cpu",))
+    with pytest.raises(SettingsError) as refused:
+        check_budget(Money.of(5, "USD"), plan(brief("one", "hosted", "starter")))
+    assert str(refused.value) == (
+        "The budget of 5.00 USD needs the price of device time. Set REELMILL_DEVICE_PRICES to the price of an hour of "
+        "each device, such as '{\"cpu\": 0.5}' on this machine, and REELMILL_CURRENCY to USD, or use --budget-hours."
+    )
+    with_currency = plan(brief("one"), costs=Costs(Prices({}, currency="USD")))
+    with pytest.raises(SettingsError, match=r"'{\"cpu\": 0\.5}' on this machine, or use --budget-hours\."):
+        check_budget(Money.of(5, "USD"), with_currency)

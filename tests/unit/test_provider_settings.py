@@ -163,8 +163,12 @@ def test_an_invalid_value_is_refused_without_showing_it(monkeypatch, name, value
 def test_a_key_and_its_file_cannot_both_be_set_in_one_place(tmp_path, monkeypatch):
     monkeypatch.setenv("REELMILL_PROVIDER_RUNWAY_KEY", KEY)
     monkeypatch.setenv("REELMILL_PROVIDER_RUNWAY_KEY_FILE", str(tmp_path / "key"))
-    with pytest.raises(SettingsError, match="set either key or key_file, not both"):
+    with pytest.raises(SettingsError) as refused:
         load_settings()
+    assert str(refused.value) == (
+        "Invalid setting 'providers.runway': set either key or key_file, not both. Unset REELMILL_PROVIDER_RUNWAY_KEY "
+        "or REELMILL_PROVIDER_RUNWAY_KEY_FILE, or fix reelmill.toml."
+    )
 
 
 def test_a_name_that_no_variable_can_have_is_refused(tmp_path):

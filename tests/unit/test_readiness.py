@@ -55,8 +55,23 @@ def test_a_card_without_a_field_of_its_account_names_the_variable():
     assert readiness(card, [replace(ACME, fields=(("project", "p-1"),))]).state == ReadyState.READY
 
 
-def test_a_server_that_costs_no_money_needs_no_key():
-    assert readiness(hosted_card(costs_money=False, prices=None), []).state == ReadyState.READY
+def test_a_server_that_costs_no_money_needs_no_account_but_is_not_ready_without_one():
+    card = hosted_card(costs_money=False, prices=None)
+    found = readiness(card, [])
+    assert found == (
+        ReadyState.UNKNOWN,
+        "acme-video-1 expects a server at https://api.acme.example. If it is at another address, set "
+        "REELMILL_PROVIDER_ACME_URL. If it needs a key, set REELMILL_PROVIDER_ACME_KEY.",
+    )
+    assert found.is_usable
+    for account in (ACME, ProviderAccount("acme", url="http://127.0.0.1:8700")):
+        assert readiness(card, [account]) == (ReadyState.READY, "")
+    assert readiness(card, [], {"acme": "by me"}).state == ReadyState.PAUSED
+
+
+def test_a_run_on_a_server_without_an_account_is_not_refused(resources: Resources, tmp_path: Path):
+    folder = card_folder(tmp_path / "own", {"name": "own-video", "costs_money": False, "prices": None})
+    assert refuse_unready(replace(resources, model_folders=(folder,)), ["own-video"]) == []
 
 
 def test_a_key_file_that_cannot_be_read_is_named():

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from adapters.catalogue import open_catalogue
 from adapters.catalogue.views.health import check_health
 from flows.runtime.resources import resources_of
-from flows.settings import Settings, load_settings, prepare_prefect
+from flows.settings import JSON_EXAMPLES, Settings, load_settings, prepare_prefect
 from manifests.errors import SettingsError
 
 
@@ -195,5 +195,26 @@ def test_an_incomplete_attestation_is_refused(monkeypatch, word, sentence):
 
 def test_a_variable_with_invalid_json_is_refused(monkeypatch):
     monkeypatch.setenv("REELMILL_ATTESTATIONS", "not JSON")
-    with pytest.raises(SettingsError, match=r'A REELMILL_ variable does not contain valid JSON: .*"attestations"'):
+    with pytest.raises(SettingsError, match=r"^REELMILL_ATTESTATIONS is not valid JSON\. Set it to a JSON object, for"):
         load_settings()
+
+
+def test_a_path_instead_of_a_list_is_refused_with_an_example(monkeypatch):
+    monkeypatch.setenv("REELMILL_MODEL_FOLDERS", "/tmp/cards")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value) == (
+        "REELMILL_MODEL_FOLDERS is not valid JSON. Set it to a JSON list, for example "
+        "REELMILL_MODEL_FOLDERS='[\"/path/cards\"]'. docs/settings.md explains it."
+    )
+
+
+@pytest.mark.parametrize("name", JSON_EXAMPLES)
+def test_the_examples_in_messages_are_accepted(monkeypatch, name):
+    monkeypatch.setenv(f"REELMILL_{name.upper()}", JSON_EXAMPLES[name])
+    assert getattr(load_settings(), name)
+
+
+def test_each_variable_with_json_has_an_example():
+    containers = [name for name, field in Settings.model_fields.items() if field.default_factory or field.default == ()]
+    assert sorted(JSON_EXAMPLES) == sorted(containers)

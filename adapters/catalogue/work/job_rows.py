@@ -38,7 +38,7 @@ def lock_job(connection: Connection, job_id: str, *conditions: ColumnElement[boo
 
 def unknown_job(job_id: str) -> NotFoundError:
     """Return the error for a job that does not exist."""
-    return NotFoundError(f"There is no provider job {job_id[:80]!r}. List them with `reelmill jobs list`.")
+    return NotFoundError(f"There is no provider job {job_id[:80]!r}. List them with `reelmill jobs list --state all`.")
 
 
 def job_from(row: Any) -> ProviderJob:

@@ -26,7 +26,12 @@ from tasks.runtime.provider_jobs import (
     state_text,
 )
 
-jobs = typer.Typer(no_args_is_help=True, help="List provider jobs and settle uncertain ones.")
+TERMS = (
+    "An uncertain job may or may not have been accepted by the provider, so its clip is not submitted again until you "
+    "adopt or discard the job. An overdue job has not ended by its deadline. A lost job counts as paid, but the "
+    "provider no longer has its file. The expected cost of a job is reserved until the job ends."
+)
+jobs = typer.Typer(no_args_is_help=True, help=f"List provider jobs and settle uncertain ones.\n\n{TERMS}")
 
 OVERDUE, ALL = "overdue", "all"
 STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
@@ -161,12 +166,12 @@ def _jobs(session: Session, state: str | None, campaign_id: str | None, limit: i
 
 def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
     show_table(
-        ["job", "campaign", "model", "submitted", "state", "cost"],
+        ["job", "campaign", "provider, model", "submitted", "state", "cost"],
         [
             (
                 job.job_id[:SHORT],
                 job.campaign_id,
-                job.card,
+                f"{job.provider}, {job.card}",
                 _time(job.submitted_at, zone),
                 state_text(job),
                 money_text(job),

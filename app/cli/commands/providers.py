@@ -9,12 +9,17 @@ from app.cli.commands.review import actor_name
 from app.cli.options import AsJson
 from app.cli.output import say, say_json
 from app.cli.table import show_table
-from app.provider_rows import check_provider_name, provider_rows, resume_account
+from app.provider_rows import pause_account, provider_rows, resume_account
 from app.session import Session
 from manifests.hosted.provider_job import ProviderAccount
 from tasks.runtime.readiness import key_variable
 
-providers = typer.Typer(no_args_is_help=True, help="List, pause and resume accounts at providers.")
+TERMS = (
+    "A paused account gets no further jobs; jobs in progress are finished. Reelmill pauses an account if its provider "
+    "refuses the key, or if it has no credit. The expected cost of a job is reserved when it is submitted; its actual "
+    "cost is spent when it ends."
+)
+providers = typer.Typer(no_args_is_help=True, help=f"List, pause and resume accounts at providers.\n\n{TERMS}")
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Name of a provider, as in `reelmill models`.")]
 
 
@@ -44,9 +49,7 @@ def pause(
 ) -> None:
     """Stop submitting jobs to an account. Jobs in progress are finished."""
     session = Session.open()
-    check_provider_name(session, provider)
-    why = reason.strip() or f"paused by {actor_name().removeprefix('person:')}"
-    changed = session.catalogue.provider_accounts.pause(provider, "person", why, actor_name())
+    changed = pause_account(session, provider, reason, actor_name())
     if as_json:
         return say_json({**_as_json(session.catalogue.provider_accounts.get(provider)), "changed": changed})
     status = "is paused. Jobs in progress are finished" if changed else "is already paused"

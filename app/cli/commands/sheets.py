@@ -18,7 +18,7 @@ from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
-from tasks.runtime.readiness import problems_in_briefs
+from tasks.runtime.readiness import problems_in_briefs, unknown_providers
 
 
 def init(
@@ -58,7 +58,10 @@ def validate(
         intake = read_sheet(session.settings, session.resources, path, reading, on_download=on_download)
     checked = intake.checked
     too_many = _too_many(checked, session.settings.max_variants)
-    unready = problems_in_briefs(session.resources, checked.briefs, session.settings.model)
+    unready = [
+        *problems_in_briefs(session.resources, checked.briefs, session.settings.model),
+        *unknown_providers(session.resources),
+    ]
     rows = intake.row_count
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)

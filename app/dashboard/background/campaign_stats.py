@@ -75,7 +75,11 @@ class CampaignStats:
     def has_work(self) -> bool:
         """True if a run of the campaign would generate or publish clips."""
         waiting = {*UNFINISHED, *UNDELIVERED, *((State.PASSED,) if self.row.settings.get("review") == "auto" else ())}
-        return any(self.states.get(state) for state in waiting)
+        return self.has_any(*waiting)
+
+    def has_any(self, *states: str) -> bool:
+        """Return whether there is a clip in one of the states."""
+        return any(self.states.get(state) for state in states)
 
     @property
     def published(self) -> int:

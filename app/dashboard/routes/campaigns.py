@@ -22,6 +22,7 @@ from app.dashboard.templating import page
 from app.report.report import report_of
 from app.session import Session
 from manifests.errors import ReelmillError
+from manifests.states import State
 from tasks.intake.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.runtime.steering import resume_campaign
@@ -71,8 +72,16 @@ def campaign(request: Request, campaign_id: str, deps: PageDeps, person: Viewer)
     if head.campaign_id != campaign_id:
         raise MediaNotFoundError(f"Campaign {campaign_id!r} does not exist.")
     job = deps.jobs.state(campaign_id)
-    has_work = bool(job and job.running) or _stats(deps, head).has_work
-    return page(request, "campaign.html", head=head, has_work=has_work)
+    stats = _stats(deps, head)
+    has_work = bool(job and job.running) or stats.has_work
+    return page(
+        request,
+        "campaign.html",
+        head=head,
+        has_work=has_work,
+        has_passed=has_work or stats.has_any(State.PASSED),
+        has_failed=has_work or stats.has_any(State.FAILED, State.QUARANTINED),
+    )
 
 
 @router.get("/campaigns/{campaign_id}/scores")

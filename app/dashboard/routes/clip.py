@@ -222,4 +222,6 @@ def _cost_text(clip: Clip) -> str:
     if clip.cost_micros is None:
         return "not known"
     cost = Money(clip.cost_micros, clip.currency)
-    return f"{cost} (estimated: the provider has not reported it)" if clip.cost_is_estimate else str(cost)
+    return (
+        f"{cost} (estimated: the provider has not reported it)" if clip.cost_is_estimate and cost.micros else str(cost)
+    )

@@ -1,4 +1,4 @@
-"""The page of provider jobs: those that need a decision, those in progress, and the accounts."""
+"""The page of provider jobs: those that need a decision, those in progress, the last ended ones, and the accounts."""
 
 from typing import Annotated
 
@@ -10,28 +10,35 @@ from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import PageDeps
 from app.dashboard.templating import page
-from app.provider_rows import provider_rows, resume_account
+from app.provider_rows import pause_account, provider_rows, resume_account
 from manifests.errors import ReelmillError
 from manifests.hosted.job import BUSY, JobState
 from tasks.runtime.provider_jobs import cancel_at_provider, checked_ref, jobs_for_people, money_text, state_text
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN = 100
+ENDED = frozenset(JobState) - BUSY
 
 
 @router.get("/jobs")
 @does(Work.REPORTS)
 def jobs(request: Request, deps: PageDeps, person: Reviewer) -> HTMLResponse:
-    """Show the jobs to decide, the jobs in progress, and the accounts."""
+    """Show the jobs to decide, the jobs in progress, the last ended ones, and the accounts."""
     to_decide = jobs_for_people(deps.catalogue, limit=SHOWN)
     listed = {job.job_id for job in to_decide}
-    in_progress = [job for job in deps.catalogue.provider_jobs.list(BUSY, limit=SHOWN) if job.job_id not in listed]
+    in_progress, ended = (
+        [job for job in deps.catalogue.provider_jobs.list(states, limit=SHOWN) if job.job_id not in listed]
+        for states in (BUSY, ENDED)
+    )
+    accounts = provider_rows(deps.session)
     return page(
         request,
         "jobs.html",
         to_decide=to_decide,
         in_progress=in_progress,
-        accounts=provider_rows(deps.session),
+        ended=ended,
+        accounts=[each for each in accounts if each["is_used"]],
+        unused=[each["provider"] for each in accounts if not each["is_used"]],
         unsettled=(JobState.UNCERTAIN, JobState.SUBMITTING),
         submitted=JobState.SUBMITTED,
         money=money_text,
@@ -69,6 +76,13 @@ def cancel(job_id: str, deps: PageDeps, person: Admin) -> Response:
     """Ask the provider to cancel a submitted job."""
     job = deps.catalogue.provider_jobs.get(job_id)
     cancel_at_provider(deps.session.resources, job, person.actor)
+    return _back()
+
+
+@router.post("/providers/{provider}/pause")
+def pause(provider: str, deps: PageDeps, person: Admin, reason: Annotated[str, Form()] = "") -> Response:
+    """Submit no further jobs to an account. Jobs in progress are finished."""
+    pause_account(deps.session, provider, reason, person.actor)
     return _back()
 
 
