@@ -376,7 +376,11 @@ class _Handler(BaseHTTPRequestHandler):
         if early is not None and early.how == "close_before":
             self._close()
             return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client was killed while it sent the request, which no server takes for complete
+            self._close()
+            return
         seen = Seen(operation, self.command, self.path, dict(self.headers), body)
         if early is not None:
             self._submit(seen, early)
