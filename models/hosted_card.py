@@ -195,6 +195,14 @@ class HostedCard(GeneratorCard):
     watermark: str = "not known"
     unconfirmed: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _repeats_only_free_jobs(self) -> Self:
+        if self.reconcile == "free" and self.costs_money:
+            raise ValueError(
+                "reconcile must not be free if costs_money is true: an uncertain job could be billed twice"
+            )
+        return self
+
     @property
     def revision(self) -> str:
         """Digest of what decides a clip besides the variant's own fields.

@@ -26,13 +26,15 @@ def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
     """Retry every failed variant, and nothing else.
 
     A clip that failed the gate would fail again with the same seed, so a variant with the next unused seed replaces
-    it and records it as parent. Variants that already have a replacement are skipped: the replacement's verdict counts.
+    it and records it as parent. Variants that already have a replacement, also by a fallback model, are skipped: the
+    replacement's outcome counts.
     """
     rows = catalogue.variants.of_campaign(campaign_id)
     parents = {row.parent_id for row in rows}
     refused = [row for row in rows if row.state == State.FAILED and row.score and row.variant_id not in parents]
+    replaced = {row.variant_id for row in rows if row.state == State.FAILED and row.variant_id in parents}
     new_seed = _regenerate_failed(catalogue, campaign_id, rows, refused)
-    same_seed = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False)
+    same_seed = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False, replaced=replaced)
     return Retried(same_seed, new_seed)
 
 

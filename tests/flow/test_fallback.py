@@ -39,8 +39,11 @@ def test_a_variant_that_failed_is_replaced_once(capsys, tmp_path, fake_models: F
     assert (used.parent_id, used.state, used.variant.prompt) == (first, "published", "a red ball")
     record = json.loads(next((load_settings().home / "bucket").rglob(f"*{used.variant_id[:12]}*.json")).read_text())
     assert record["fallback_for"] == {"model": "starter", "variant_id": first, "reason": "out of order"}
+    assert reelmill(capsys, "retry", campaign_id, "--failed").code == 0
     campaign(campaign_id=campaign_id, settings={})
-    assert len(by_model()["starter-4step"]) == 1
+    rows = by_model()
+    assert [row.state for row in rows["starter-4step"]] == ["published"]
+    assert {row.variant_id: row.state for row in rows["starter"]} == {first: "failed", second: "published"}
 
 
 @pytest.mark.usefixtures("fake_models")

@@ -33,6 +33,12 @@ def test_what_decides_the_clip_decides_the_id(changes: dict[str, object]):
     assert changed(card, **changes).revision != card.revision
 
 
+def test_a_card_whose_jobs_cost_money_must_not_repeat_uncertain_jobs():
+    with pytest.raises(ValueError, match="an uncertain job could be billed twice"):
+        changed(CARDS["runway-gen4.5"], reconcile="free")
+    assert changed(CARDS["runway-gen4.5"], reconcile="free", costs_money=False).reconcile == "free"
+
+
 def test_sound_decides_the_id_only_if_the_request_decides_it():
     switch, none = CARDS["runway-veo3.1"], CARDS["runway-gen4.5"]
     assert changed(switch, sound=not switch.sound).revision != switch.revision

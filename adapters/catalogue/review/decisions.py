@@ -3,7 +3,7 @@
 People's decisions about clips, and their undo, are in ``reviews.py``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, or_, select, update
@@ -107,7 +107,13 @@ class Decisions(CataloguePart):
         return moved
 
     def retry_failed(
-        self, campaign_id: str, *, quarantined: bool = False, scored: bool = True, actor: str = SYSTEM
+        self,
+        campaign_id: str,
+        *,
+        quarantined: bool = False,
+        scored: bool = True,
+        replaced: Collection[str] = (),
+        actor: str = SYSTEM,
     ) -> int:
         """Failed and, optionally, quarantined → planned, with the attempts reset; return how many.
 
@@ -116,6 +122,7 @@ class Decisions(CataloguePart):
 
         Args:
             scored: include variants that failed by their score and would fail again.
+            replaced: variants to leave out, because others were planned instead.
         """
         states = (State.FAILED, State.QUARANTINED) if quarantined else (State.FAILED,)
         query = (
@@ -127,7 +134,7 @@ class Decisions(CataloguePart):
         if not scored:
             query = query.where(or_(variants.c.score.is_(None), variants.c.state == State.QUARANTINED))
         with self._db.reading() as connection:
-            failed = connection.execute(query).scalars().all()
+            failed = [key for key in connection.execute(query).scalars() if key not in replaced]
         signed = variants.c.signed.is_not(None)
         unscored = case((variants.c.score.is_(None), variants.c.clip), else_=None)
         again = self._decide(failed, states, State.PLANNED, actor, {**_AGAIN, "clip": unscored}, ~signed, retried=True)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Float, cast, select, update
 
 from adapters.catalogue.core.rows import clean, to_text
-from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs
+from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs, variants
 from adapters.catalogue.work.job_rows import job_from
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
@@ -141,9 +141,16 @@ def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: boo
     states = {*UNSETTLED, JobState.LOST, JobState.DONE} | ({JobState.SUBMITTED} if is_billed else set())
     if job.state not in states or (job.state == JobState.LOST and job.closed_by):
         raise refused(job, JobState.CANCELLED)
+    if job.state == JobState.DONE and _has_clip(connection, job):
+        raise JobStateError(f"The clip of the provider job {job.job_id} is here, so the job cannot be discarded.")
     known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)
     state = JobState.LOST if is_billed else JobState.CANCELLED
     return write(connection, job, state=state, closed_by=actor, **known)
+
+
+def _has_clip(connection: Connection, job: ProviderJob) -> bool:
+    query = select(variants.c.clip).where(variants.c.variant_id == job.variant_id)
+    return job.fetched_at is not None and connection.execute(query).scalar() is not None
 
 
 def ended_cost(job: ProviderJob, cost: Money | None, is_billed: bool) -> Mapping[str, Any]:
