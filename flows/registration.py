@@ -36,7 +36,7 @@ from tasks.plan.remaining import release_dead_leases
 from tasks.plan.sample_check import check_sample
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
-from tasks.runtime.readiness import pauses_of, refuse_unready
+from tasks.runtime.readiness import pauses_of, problems_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
     bucket_of,
@@ -220,7 +220,8 @@ def check_run(settings: Settings, resources: Resources, campaign_id: str) -> Non
     check_readiness(resources, campaign_id, rows)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
-        check_weights(resources, names, {variant.profile for variant in variants})
+        unready = dict(problems_of(resources, names, pauses_of(catalogue)))  # replaced by a fallback, or left for later
+        check_weights(resources, [name for name in names if name not in unready], {each.profile for each in variants})
 
 
 def check_readiness(resources: Resources, campaign_id: str, rows: Collection[VariantRow]) -> None:
@@ -236,8 +237,9 @@ def check_readiness(resources: Resources, campaign_id: str, rows: Collection[Var
     adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
     starting = [row for row in rows if row.variant_id not in adopted]
     refuse_unsupported(resources, sorted({row.variant.card for row in starting}))
-    rigid = {row.variant.card for row in without_fallback(catalogue, campaign_id, starting)}
-    for warning in refuse_unready(resources, rigid, pauses_of(catalogue)):
+    needed = without_fallback(catalogue, campaign_id, starting)
+    rigid = {row.variant.card for row in needed}
+    for warning in refuse_unready(resources, rigid, pauses_of(catalogue), has_others=len(needed) < len(starting)):
         log.warning("%s", warning)
 
 

@@ -97,10 +97,15 @@ def problems_in_briefs(
     return [found.problem for _, found in problems_of(resources, sorted(names), pauses)]
 
 
-def refuse_unready(resources: Resources, names: Collection[str], pauses: Mapping[str, str] | None = None) -> list[str]:
+def refuse_unready(
+    resources: Resources, names: Collection[str], pauses: Mapping[str, str] | None = None, *, has_others: bool = False
+) -> list[str]:
     """Raise if a hosted model cannot be used; call this before anything is spent.
 
     A paused account is no error if there are other models, whose clips can be generated meanwhile.
+
+    Args:
+        has_others: whether there are other clips to generate besides those of these models.
 
     Returns:
         A warning for each model whose account is paused.
@@ -110,7 +115,7 @@ def refuse_unready(resources: Resources, names: Collection[str], pauses: Mapping
     """
     found = [each for _, each in problems_of(resources, names, pauses)]
     errors = [each for each in found if each.state != ReadyState.PAUSED]
-    if errors or (found and len(found) == len(set(names))):
+    if errors or (found and len(found) == len(set(names)) and not has_others):
         raise ModelError((errors or found)[0].problem)
     return [each.problem for each in found]
 

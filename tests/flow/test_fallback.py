@@ -58,6 +58,23 @@ def test_a_hosted_model_without_a_key_is_replaced_before_the_run(capsys, tmp_pat
 
 
 @pytest.mark.usefixtures("fake_models")
+def test_a_paused_account_only_holds_back_rows_without_a_fallback(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELMILL_PROVIDER_REELMILL_KEY", "secret-of-a-test")
+    catalogue_of(resources_of(load_settings())).provider_accounts.pause("reelmill", "money", "no credit")
+    path = tmp_path / "balls.csv"
+    path.write_text(
+        "brief_id,prompt,model,fallback\na,a red ball,hosted-starter,starter\nb,a blue ball,hosted-starter,\n"
+    )
+    reelmill(capsys, "run", path)
+    rows = by_model()
+    assert {row.variant.prompt: row.state for row in rows["hosted-starter"]} == {
+        "a red ball": "failed",
+        "a blue ball": "planned",
+    }
+    assert [(row.variant.prompt, row.state) for row in rows["starter"]] == [("a red ball", "published")]
+
+
+@pytest.mark.usefixtures("fake_models")
 def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_generated(capsys, tmp_path):
     path = tmp_path / "balls.csv"
     path.write_text(
