@@ -38,6 +38,8 @@ MAX_CREDENTIAL_BYTES = 200_000_000
 """Maximum size in bytes of a clip that is fetched from a remote bucket to read its credential."""
 
 EMPTY: tuple[object, ...] = ("", ())
+NOT_HOSTED = ("num_frames", "num_inference_steps", "guidance_scale", "profile")
+"""Inputs that a provider does not get; the frames of the clip are those of its file."""
 CLIP_FACTS = ("size", "device_seconds", "rung", "provider", "codec", "frame_rate", "has_audio", "parent_credential")
 HEVC_NOTE = "hevc (not every browser plays it)"
 
@@ -205,7 +207,10 @@ def _bounds(name: str) -> str:
 
 def _settings(row: VariantRow) -> dict[str, Any]:
     """Return the generation inputs, and the size and device time of the clip."""
-    inputs = {name: value for name, value in row.variant._asdict().items() if name != "prompt" and value not in EMPTY}
+    left_out = {"prompt", *(NOT_HOSTED if not row.variant.num_inference_steps else ())}
+    inputs = {
+        name: value for name, value in row.variant._asdict().items() if name not in left_out and value not in EMPTY
+    }
     clip = asdict(row.clip) if row.clip else {}
     facts = {name: clip[name] for name in CLIP_FACTS if clip.get(name)}
     if "size" in facts:
