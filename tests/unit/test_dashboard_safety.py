@@ -122,6 +122,8 @@ def ask(client, method: str, path: str, headers=None):
         "key": "0" * 32,
         "secret": "none",
         "variant_id": "0" * 32,
+        "job_id": "0" * 32,
+        "provider": "runway",
     }
     filled = re.sub(r"{(\w+)(?::\w+)?}", lambda found: values[found[1]], path)
     return client.request(method, filled, headers=SAME_SITE | (headers or {}), data={} if method == "POST" else None)

@@ -71,7 +71,7 @@ def test_accepted_and_unclear():
         ("queued", Progress.WAITING),
         ("running", Progress.RUNNING),
         ("cancelled", Progress.CANCELLED),
-        ("expired", Progress.GONE),
+        ("expired", Progress.FAILED),
         ("thinking", Progress.UNKNOWN),
     ],
 )
