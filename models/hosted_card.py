@@ -76,8 +76,10 @@ class Durations(Record):
 
     @property
     def text(self) -> str:
-        """``5 or 10``, or ``2 to 10``."""
-        return " or ".join(map(str, self.allowed)) if self.allowed else f"{self.min_s} to {self.max_s}"
+        """``5 or 10``, ``2 to 10``, or ``2``."""
+        if self.allowed or self.min_s == self.max_s:
+            return " or ".join(map(str, self.seconds))
+        return f"{self.min_s} to {self.max_s}"
 
 
 class PriceTable(Record):

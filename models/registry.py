@@ -17,6 +17,7 @@ from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder,
 from models.weights import weights_path, weights_problem
 
 __all__ = [
+    "as_local",
     "device_kind",
     "find_devices",
     "free_memory_gb",
@@ -89,9 +90,17 @@ def get_local_card(name: str, extra_folders: Iterable[Path] = ()) -> ModelCard:
     Raises:
         ModelError: a provider runs the model.
     """
-    card = get_card(name, extra_folders)
+    return as_local(get_card(name, extra_folders))
+
+
+def as_local(card: GeneratorCard) -> ModelCard:
+    """Return a card as that of a local model.
+
+    Raises:
+        ModelError: a provider runs the model.
+    """
     if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
+        raise ModelError(f"{card.name} is a hosted model and cannot run on a device of this machine.")
     return card
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple
 import httpcore2
 import httpx2
 
+from adapters.files.disk_full import disk_full_errors
 from adapters.files.durable import sync_folder
 from adapters.hosted.errors import DownloadError, ExpiredAddressError
 from adapters.hosted.result_address import ResultAddresses
@@ -20,8 +21,6 @@ from adapters.hosted.timed_network import TimedNetwork, use_network
 from adapters.proxies import proxy_of
 from adapters.web.errors import FetchError
 from adapters.web.pinned_network import Deadline, PinnedNetwork, Resolver, resolve
-from manifests.errors import DiskFullError
-from manifests.system_errors import DISK_FULL, full_disk_text
 
 TOTAL_S = 1800.0
 """Time limit of a download."""
@@ -112,7 +111,7 @@ class Downloader:
         """
         part = target.with_name(f".{target.name}.part")
         deadline = _Stall(*self._times)
-        with _disk_errors(target), _removed_at_end(part), open(part, "wb") as file:
+        with disk_full_errors(target), _removed_at_end(part), open(part, "wb") as file:
             unfinished = _Unfinished(file, self._max_bytes)
             for left in reversed(range(TRIES)):
                 try:
@@ -295,7 +294,7 @@ class _Unfinished:
 def store_content(content: bytes, target: Path, max_bytes: int) -> ResultFileFetched:
     """Write a file that was in the provider's answer; raises as ``Downloader.fetch`` does."""
     part = target.with_name(f".{target.name}.part")
-    with _disk_errors(target), _removed_at_end(part), open(part, "wb") as file:
+    with disk_full_errors(target), _removed_at_end(part), open(part, "wb") as file:
         unfinished = _Unfinished(file, max_bytes)
         unfinished.receive("the provider", _Response(200, httpx2.Headers(), lambda: iter([content])))
         return unfinished.finish(part, target)
@@ -332,16 +331,6 @@ def _of_guard(host: str, error: FetchError) -> Exception:
 @cache
 def _public_context() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
-
-
-@contextmanager
-def _disk_errors(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        raise DiskFullError(full_disk_text(place)) from error
 
 
 @contextmanager

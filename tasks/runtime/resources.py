@@ -25,7 +25,15 @@ from models.device_process import ProcessEncoder, ProcessGenerator
 from models.hosted_card import HostedCard
 from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
 from models.protocols import FrameScorer, Generator
-from models.registry import device_kind, find_devices, load_cards, load_scorer_cards, open_generator, open_scorer
+from models.registry import (
+    as_local,
+    device_kind,
+    find_devices,
+    load_cards,
+    load_scorer_cards,
+    open_generator,
+    open_scorer,
+)
 from tasks.runtime.device_processes import (
     open_encoder_in_process,
     open_in_process,
@@ -498,10 +506,7 @@ def local_card_of(resources: Resources, name: str) -> ModelCard:
     Raises:
         ModelError: a provider runs the model.
     """
-    card = card_of(resources, name)
-    if not isinstance(card, ModelCard):
-        raise ModelError(f"{name} is a hosted model and cannot run on a device of this machine.")
-    return card
+    return as_local(card_of(resources, name))
 
 
 def hosted_card_of(resources: Resources, name: str) -> HostedCard:

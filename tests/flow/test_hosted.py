@@ -15,6 +15,11 @@ from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
+MIXED = (
+    "brief_id,prompt,placements,variants,duration_s,model\n"
+    "a,a red ball,1:1,2,1,hosted\nb,a red circle on a white background,1:1,2,,starter\n"
+)
+"""A sheet with two clips of a hosted and two of a local model."""
 
 
 def catalogue():
@@ -52,10 +57,7 @@ def test_local_and_hosted_cards_run_in_one_campaign(tmp_path, home, fake_models,
     with VendorServer("openai_videos") as vendor:
         use_cards(monkeypatch, write_card(tmp_path / "cards", "hosted", vendor.base_url), "starter")
         sheet = tmp_path / "s.csv"
-        sheet.write_text(
-            "brief_id,prompt,placements,variants,duration_s,model\n"
-            "a,a red ball,1:1,2,1,hosted\nb,a red circle on a white background,1:1,2,,starter\n"
-        )
+        sheet.write_text(MIXED)
         campaign_id = campaign(sheet=str(sheet), settings={"device": "cpu"})
     rows = catalogue().variants.of_campaign(campaign_id)
     assert Counter((row.variant.card, row.state) for row in rows) == {
@@ -73,10 +75,7 @@ def test_a_paused_account_leaves_its_clips_and_the_others_are_published(
         cards = write_card(tmp_path / "cards", "hosted", vendor.base_url, "kling", reconcile="external_id")
         use_cards(monkeypatch, cards, "starter")
         sheet = tmp_path / "s.csv"
-        sheet.write_text(
-            "brief_id,prompt,placements,variants,duration_s,model\n"
-            "a,a red ball,1:1,2,1,hosted\nb,a red circle on a white background,1:1,2,,starter\n"
-        )
+        sheet.write_text(MIXED)
         campaign_id = campaign(sheet=str(sheet), settings={"device": "cpu"})
     rows = catalogue().variants.of_campaign(campaign_id)
     assert Counter((row.variant.card, row.state) for row in rows) == {

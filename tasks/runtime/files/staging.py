@@ -3,14 +3,26 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.files.disk_full import disk_full_errors
 from manifests.clip import UNKNOWN, Clip
-from manifests.errors import CatalogueError, DiskFullError
-from manifests.system_errors import DISK_FULL, full_disk_text
+from manifests.errors import CatalogueError
+
+__all__ = [
+    "FETCHED",
+    "MASTER",
+    "ORIGINAL",
+    "POSTER",
+    "SIGNED",
+    "SOUND",
+    "Staging",
+    "disk_full_errors",
+    "is_intact",
+    "is_own_file",
+    "sha256_of",
+]
 
 SIGNED = "signed-"
 MASTER, POSTER, SOUND = "master.mp4", "poster.jpg", "sound.flac"
@@ -85,17 +97,6 @@ class Staging:
         """Delete signed files after they were uploaded; master and poster are kept for reviewers."""
         for folder in self.folder(variant_id).glob(f"{SIGNED}*"):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def disk_full_errors(place: Path) -> Iterator[None]:
-    """Convert the system error for a full disk to DiskFullError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        raise DiskFullError(full_disk_text(place)) from error
 
 
 def sha256_of(path: Path) -> str:
