@@ -278,11 +278,6 @@ class HostedCard(GeneratorCard):
         same = (size for size in self.sizes.values() if (size.height, size.width) == (variant.height, variant.width))
         return next(same, next(iter(self.sizes.values())))
 
-    def ratio_of(self, variant: Variant) -> str:
-        """Return the aspect ratio of a variant, as ``width:height``."""
-        size = self.hosted_size(variant)
-        return next(ratio for ratio, each in self.sizes.items() if each == size)
-
     def price_of(self, variant: Variant) -> Money | None:
         """Return the expected price of a variant; None if it is not known."""
         if not self.costs_money:

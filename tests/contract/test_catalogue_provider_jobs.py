@@ -192,30 +192,27 @@ def test_a_person_asks_for_a_cancellation_and_the_provider_decides(catalogue: Ca
     assert (ended.state, ended.cost, ended.cost_is_estimate) == ("cancelled", CENTS_30, True)
 
 
-def test_an_uncertain_job_is_searched_for_when_it_is_due(catalogue: Catalogue):
+def test_searches_for_an_uncertain_job_are_counted_until_it_is_found(catalogue: Catalogue):
     jobs = catalogue.provider_jobs
     job = job_in(catalogue, JobState.SUBMITTING)
-    assert jobs.to_look() == []
-    jobs.uncertain(job.job_id, "no answer", 60.0)
-    assert jobs.to_look() == []
-    jobs.looked(job.job_id, -1.0)
-    assert [(found.job_id, found.looks) for found in jobs.to_look()] == [(job.job_id, 1)]
+    uncertain = jobs.uncertain(job.job_id, "no answer", 60.0)
+    looked = jobs.looked(job.job_id, 120.0)
+    assert (uncertain.looks, looked.looks) == (0, 1)
+    assert uncertain.look_at is not None
+    assert looked.look_at is not None
+    assert looked.look_at - uncertain.look_at >= 60.0
     jobs.submitted(job.job_id, taken(job.job_id))
     assert jobs.looked(job.job_id, 0.0).looks == 1
-    assert jobs.to_look() == []
 
 
-def test_jobs_past_their_deadline_and_expiring_files_are_listed(catalogue: Catalogue):
+def test_jobs_past_their_deadline_are_listed_and_files_are_fetched_again(catalogue: Catalogue):
     jobs = catalogue.provider_jobs
-    late, fresh = (job_in(catalogue, JobState.SUBMITTED, deadline_s=after) for after in (-1.0, 600.0))
+    late, _ = (job_in(catalogue, JobState.SUBMITTED, deadline_s=after) for after in (-1.0, 600.0))
     assert [job.job_id for job in jobs.overdue()] == [late.job_id]
     assert jobs.polled(late.job_id, "RUNNING", due_after_s=60.0).word == "RUNNING"
     assert jobs.overdue() == []
     jobs.done(late.job_id, expires_in_s=30.0)
-    jobs.done(fresh.job_id, expires_in_s=3600.0)
-    assert [job.job_id for job in jobs.to_fetch(within_s=60.0)] == [late.job_id]
     assert jobs.fetched(late.job_id).fetched_at is not None
-    assert jobs.to_fetch(within_s=60.0) == []
     assert jobs.fetch_again(late.job_id).fetched_at is None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease
@@ -248,20 +248,6 @@ class ProviderJobs(CataloguePart):
     def overdue(self, limit: int = 1000) -> _Jobs:
         """Return the jobs that have not ended by their deadline, newest first."""
         return self._jobs(IS_BUSY, _job.due_at <= database_now(), limit=limit)
-
-    def to_look(self, limit: int = 1000) -> _Jobs:
-        """Return the uncertain jobs that may be searched for now, newest first."""
-        is_due = case((_job.look_at.is_(None), 1), (_job.look_at <= database_now(), 1), else_=0) == 1
-        return self._jobs(_job.state == JobState.UNCERTAIN, is_due, limit=limit)
-
-    def to_fetch(self, within_s: float, limit: int = 1000) -> _Jobs:
-        """Return the jobs that are done, whose file is not stored, and whose address is invalid in ``within_s``."""
-        return self._jobs(
-            _job.state == JobState.DONE,
-            _job.fetched_at.is_(None),
-            _job.url_expires_at <= after(within_s),
-            limit=limit,
-        )
 
     def money(self, campaign_id: str | None = None, run_id: str | None = None) -> _Totals:
         """Return money and number of jobs by provider, card and currency: of a campaign, of a run, or of all."""
