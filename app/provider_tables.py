@@ -10,7 +10,7 @@ from app.hosted_facts import (
     short_price,
 )
 from models.hosted_card import HostedCard
-from tasks.runtime.readiness import key_variable
+from tasks.runtime.providers.readiness import key_variable
 
 SOUND = {"none": "no", "switch": "can be switched", "always": "always"}
 UNCERTAIN = {

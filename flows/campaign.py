@@ -6,12 +6,12 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.fan_out.dispatch import render_all, stopped_by_errors
+from flows.fan_out.fan_out import check_fan_out, pool_of
 from flows.prefect.artifacts import showing_progress
 from flows.prices import prices_of
 from flows.registration import check_run, settings_of
 from flows.runtime.alert_delivery import delivering_alerts
-from flows.runtime.dispatch import render_all, stopped_by_errors
-from flows.runtime.fan_out import check_fan_out, pool_of
 from flows.runtime.flow_failures import alerting_failures, flow_run_id
 from flows.runtime.logs import prepare_logs
 from flows.runtime.parameters import checked_overrides
@@ -23,8 +23,8 @@ from flows.submit import submit
 from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
 from tasks.deliver.staged_elsewhere import staged_elsewhere
-from tasks.intake.sheet_link import fetch_sheet
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_link import fetch_sheet
+from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.fallback import use_fallbacks
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.runtime.cancellation import stopping

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from flows.fan_out.fan_out import check_fan_out
 from flows.prefect.schedules import check_stock_run, check_watched, cron
-from flows.runtime.fan_out import check_fan_out
 from flows.runtime.provider_keys import keys_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings

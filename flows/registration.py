@@ -8,8 +8,8 @@ from typing import Any
 
 from adapters.bucket import LocalBucket
 from adapters.catalogue import VariantRow
+from flows.fan_out.fan_out import check_fan_out
 from flows.prices import FEWER, check_budget, prices_of
-from flows.runtime.fan_out import check_fan_out
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import GENERIC, Brief
@@ -36,7 +36,7 @@ from tasks.plan.remaining import release_dead_leases
 from tasks.plan.sample_check import check_sample
 from tasks.runtime.files.disk_space import DiskUse, check_space, least_bytes
 from tasks.runtime.lost_catalogue import check_bucket_is_known
-from tasks.runtime.readiness import pauses_of, problems_of, refuse_unready
+from tasks.runtime.providers.readiness import pauses_of, problems_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
     bucket_of,

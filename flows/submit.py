@@ -22,8 +22,8 @@ from tasks.intake.pictures import KeptPictures
 from tasks.intake.prompt_length import PromptLengths
 from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
-from tasks.intake.sheet_fetch import s3_url, sheet_file
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_fetch import s3_url, sheet_file
+from tasks.intake.sources.sheet_store import SheetStore
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of

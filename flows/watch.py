@@ -23,7 +23,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from flows.submit import Submission, submit
 from manifests.errors import ReelmillError, SettingsError
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_store import SheetStore
 from tasks.runtime.resources import Resources, catalogue_of
 from tasks.watch.receipt_seal import ReceiptSeal
 from tasks.watch.watch import Watch

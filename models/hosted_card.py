@@ -11,7 +11,8 @@ from manifests.costs.money import Money
 from manifests.errors import CardRuleError
 from manifests.identity import content_id
 from manifests.variant import Variant
-from models.card import RECIPE_DIGITS, Defaults, FrameSize, GeneratorCard, Rules
+from models.card import GeneratorCard
+from models.card_parts import RECIPE_DIGITS, Defaults, FrameSize, Rules
 from models.record import Record
 from models.speed import Profile
 

@@ -10,7 +10,7 @@ from fake_scorer import FakeScorer
 
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.hosted.transport import Timeouts
-from flows.runtime.hosted_lanes import by_card
+from flows.fan_out.hosted_lanes import by_card
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.hosted.provider_job import ProviderJob
@@ -22,7 +22,7 @@ from tasks.render.hosted import delays, provider, steps
 from tasks.render.hosted.lane import render_hosted_shard
 from tasks.render.render import ShardReport
 from tasks.runtime import resources as resources_module
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of
 
 CARD: dict[str, Any] = {

@@ -12,9 +12,9 @@ from manifests.campaign import Campaign
 from manifests.clip import Clip
 from manifests.costs.device_use import Cause, DeviceUse, UseKind
 from manifests.placement import Placement
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason, Verdict
 from manifests.variant import PlannedVariant, Variant
-from manifests.verdict import Reason, Verdict
 
 LONG = 600.0
 CAP = 5

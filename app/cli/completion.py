@@ -32,7 +32,7 @@ from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.intake.intake import Intake
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.plan.remaining import Remaining
 

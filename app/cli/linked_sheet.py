@@ -7,10 +7,10 @@ from pathlib import Path
 from app.cli.output import errors, warn
 from app.session import Session
 from manifests.pluralize import count_of
-from tasks.intake.google_sheets import is_google_sheet
 from tasks.intake.remote_pictures import Downloads, Progress
-from tasks.intake.sheet_link import fetch_sheet, is_link
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.google_sheets import is_google_sheet
+from tasks.intake.sources.sheet_link import fetch_sheet, is_link
+from tasks.intake.sources.sheet_store import SheetStore
 
 
 def local_sheet(session: Session, sheet: str) -> Path:

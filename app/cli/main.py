@@ -9,27 +9,11 @@ from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
 from app.cli.bounds import with_whole_budgets
-from app.cli.commands import (
-    accounts,
-    alerts,
-    audit,
-    campaigns,
-    clock,
-    credentials,
-    doctor,
-    jobs,
-    nights,
-    providers,
-    review,
-    serve_models,
-    sheets,
-    steering,
-    stock,
-    up,
-)
+from app.cli.commands import campaigns, jobs, nights, providers, review, serve_models, sheets, steering, stock, up
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
-from app.cli.commands import sweep as sweeping
+from app.cli.commands.admin import accounts, alerts, audit, clock, credentials, doctor
+from app.cli.commands.admin import sweep as sweeping
 from app.cli.invalid_numbers import number_message
 from app.cli.output import sentence_of, warn
 from flows.settings import prepare_proxies

@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 from adapters.catalogue import Filter
 from adapters.catalogue.views.gallery import ORDERS
 from manifests.errors import ReelmillError
-from manifests.gate import reason_label
+from manifests.scoring.gate import reason_label
 
 NAMES = (
     "campaign",

@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.cli.output import seconds_text
 from app.dashboard.audit_detail import detail_text
 from app.dashboard.form_advice import for_page
-from manifests.gate import reason_label
 from manifests.pluralize import count_of
+from manifests.scoring.gate import reason_label
 
 HERE = Path(__file__).parent
 _environment = Environment(

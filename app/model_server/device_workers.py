@@ -14,7 +14,8 @@ from app.model_server.video_job import Status, VideoJob
 from manifests.errors import BrokenDeviceError, GenerationError, ReelmillError
 from models.card import ModelCard
 from models.protocols import Generated
-from tasks.runtime.resources import Device, Resources, devices_of
+from tasks.runtime.devices import Device, devices_of
+from tasks.runtime.resources import Resources
 
 log = logging.getLogger(__name__)
 GRACE_S = 5.0

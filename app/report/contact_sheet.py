@@ -14,7 +14,7 @@ from app.report.drawable_text import drawable, shortened, wrapped
 from manifests.clip import Clip
 from manifests.costs.money import Money
 from manifests.errors import BucketError, EncodingError
-from manifests.gate import reason_label
+from manifests.scoring.gate import reason_label
 from tasks.runtime.files.shared_staging import SHARED, fetch_staged, is_reachable
 from tasks.runtime.files.staging import Staging, is_own_file
 from tasks.runtime.resources import Resources

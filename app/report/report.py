@@ -13,10 +13,10 @@ from manifests.brief import Brief
 from manifests.costs.device_use import UseTotal
 from manifests.costs.prices import NO_PRICES, Prices
 from manifests.costs.sums import sums_json
-from manifests.gate import reason_label
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
 from manifests.pluralize import count_of
+from manifests.scoring.gate import reason_label
 from manifests.states import GOOD, UNDELIVERED, UNFINISHED, State, has_passed
 from tasks.plan.licence import Clearance, waiting_sentences
 

@@ -21,9 +21,9 @@ from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.clip import Clip
 from manifests.placement import Placement
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Verdict
 from manifests.variant import PlannedVariant, Variant
-from manifests.verdict import Verdict
 
 CLIPS = 10_000
 BASELINE_CLIPS = 1_000

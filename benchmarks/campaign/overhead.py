@@ -22,8 +22,8 @@ from benchmarks.harness.timing import Times, timed
 from flows.prefect.embedded_server import prefect_server
 from flows.settings import prepare_prefect
 from manifests.credentials.credential import USES, Provenance, generation_definition
-from manifests.gate import Gate
 from manifests.identity import canonical_json
+from manifests.scoring.gate import Gate
 from models.fake import FakeGenerator
 from models.registry import get_local_card
 from tasks.deliver.publish import CONTENT_TYPES

@@ -160,8 +160,8 @@ def _wave(settings: Settings, resources: Resources, name: str, clips: int, size:
     """Return the seconds that the driver needs for a planned campaign."""
     from prefect import flow
 
-    from flows.runtime.dispatch import Wave
-    from flows.runtime.runner import device_runner
+    from flows.fan_out.dispatch import Wave
+    from flows.fan_out.runner import device_runner
 
     shards = devices.shards(resources, name, clips, size)
 

@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.fanout import forks
 from benchmarks.harness import stubs
-from flows.runtime.renderer_resources import localise_resources
+from flows.fan_out.renderer_resources import localise_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings, prepare_prefect
 from manifests.brief import Brief
@@ -169,7 +169,7 @@ def _flow(settings: Settings, number: int) -> Fan:
     from prefect import flow
     from prefect.futures import wait
 
-    from flows.runtime.runner import device_runner, options_for
+    from flows.fan_out.runner import device_runner, options_for
     from tasks.render.render_task import render
 
     resources = resources_of(settings)

@@ -14,8 +14,8 @@ from adapters.catalogue import Catalogue, Lease
 from benchmarks.fanout.rows import variant_id
 from manifests.clip import Clip
 from manifests.costs.device_use import Cause, DeviceUse, UseKind
-from manifests.score import Score
-from manifests.verdict import Verdict
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Verdict
 
 LEASED_AT_ONCE = 1
 """As in tasks/render/render.py for clips of more than two seconds."""

@@ -28,7 +28,7 @@ from adapters.media.video import encode
 from benchmarks.harness.result import Limit, Result
 from benchmarks.harness.stubs import Agreeable
 from benchmarks.hosted.provider import SlotUse, provider
-from flows.runtime.hosted_lanes import by_card
+from flows.fan_out.hosted_lanes import by_card
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.brief import Brief

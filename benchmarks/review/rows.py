@@ -12,9 +12,9 @@ from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.clip import Clip
 from manifests.placement import parse_placement
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason, Verdict
 from manifests.variant import PlannedVariant, Variant
-from manifests.verdict import Reason, Verdict
 from tasks.runtime.files.staging import Staging
 
 BRIEFS = 20

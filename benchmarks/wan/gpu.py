@@ -17,7 +17,7 @@ from benchmarks.wan.flops import forward_flops, peak_flops, tokens_of
 from benchmarks.wan.plain import PlainWan, loop_seconds
 from benchmarks.wan.rig import SCORER, TEXT_LAYERS, TEXT_TOKENS, TRANSFORMERS, Rig, Setting, rig
 from benchmarks.wan.shard import render
-from manifests.gate import Gate
+from manifests.scoring.gate import Gate
 from manifests.variant import Variant
 from models.memory import free_caches
 from models.protocols import FrameScorer, Generated, Generator

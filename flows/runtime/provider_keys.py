@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.provider_settings import ProviderSettings
 from flows.settings import Settings
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 
 MOUNTED = (Path("/run/secrets"), Path("/var/run/secrets"))
 """Where Docker and Kubernetes mount secrets; their modes are fixed, and a container has no other users."""

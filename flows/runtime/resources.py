@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from adapters.catalogue import KEY_BYTES, sqlite_url
 from adapters.files.durable import write_durably
 from adapters.files.umask import open_without_links
-from flows.runtime.fan_out import shares_staging
+from flows.fan_out.fan_out import shares_staging
 from flows.runtime.home import prepare_home
 from flows.runtime.provider_keys import provider_accounts
 from flows.settings import Settings

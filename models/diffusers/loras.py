@@ -9,7 +9,8 @@ from typing import Any
 import diffusers
 
 from manifests.errors import IncompleteWeightsError, InvalidCardError
-from models.card import Lora, ModelCard, Scheduler
+from models.card import ModelCard
+from models.card_parts import Lora, Scheduler
 from models.weights import lora_path
 
 

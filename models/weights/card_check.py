@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
-from models.card import LocalCard, Lora, ModelCard, ScorerCard, Weights
+from models.card import LocalCard, ModelCard, ScorerCard
+from models.card_parts import Lora, Weights
 from models.weights.config.open_clip_config import check_open_clip
 from models.weights.folder_check import check_model
 from models.weights.folder_tree import FolderFile, files_of

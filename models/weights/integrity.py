@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from models.card import LocalCard, ModelCard, Weights
+from models.card import LocalCard, ModelCard
+from models.card_parts import Weights
 from models.weights.file_digest import git_sha1_of, is_known, sha256_of, sha256_of_all
 from models.weights.folder_tree import FolderFile, files_of
 from models.weights.location import blobs_of, lora_path, part_path, weights_path

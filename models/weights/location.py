@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from models.card import LocalCard, Lora, ModelCard, Weights
+from models.card import LocalCard, ModelCard
+from models.card_parts import Lora, Weights
 
 BLOBS = "blobs"
 """Folder of the Hugging Face cache with the files' contents; snapshots contain links to them."""

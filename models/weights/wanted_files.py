@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from models.card import LocalCard, ModelCard, Weights
+from models.card import LocalCard, ModelCard
+from models.card_parts import Weights
 from models.weights.config.open_clip_config import chosen_weights
 from models.weights.folder_tree import LOADED, LOADED_TEXTS
 from models.weights.json_file import parse_json

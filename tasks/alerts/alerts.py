@@ -18,8 +18,8 @@ from adapters.catalogue import Catalogue
 from adapters.catalogue.work.runs import LOST as LOST_RUN
 from adapters.catalogue.work.runs import RunRow
 from manifests.errors import ReelmillError
-from manifests.gate import reason_label
 from manifests.pluralize import count_of, counted
+from manifests.scoring.gate import reason_label
 from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.logs.redaction import redact

@@ -15,9 +15,9 @@ from models.hosted_card import HostedCard
 from models.registry import get_scorer_card, hosted_cards
 from tasks.doctor.check import FAIL, OK, WARN, Check, Finding
 from tasks.doctor.program import missing_weights
-from tasks.runtime.provider_accounts import ProviderAccount
-from tasks.runtime.provider_request import send_once
-from tasks.runtime.readiness import ReadyState, key_variable, pauses_of, readiness, unknown_providers
+from tasks.runtime.providers.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_request import send_once
+from tasks.runtime.providers.readiness import ReadyState, key_variable, pauses_of, readiness, unknown_providers
 from tasks.runtime.resources import Resources, cards_of
 
 LIMIT_S = 25.0

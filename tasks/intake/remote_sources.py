@@ -7,7 +7,7 @@ from adapters.inbox.s3_objects import S3Objects, split_s3_url
 from adapters.media.picture import InvalidPictureError
 from adapters.web import Fetched, FetchError, GuardedFetcher
 from manifests.errors import BucketError, BucketUnreachableError
-from tasks.intake.sheet_store import MAX_PICTURE_BYTES
+from tasks.intake.sources.sheet_store import MAX_PICTURE_BYTES
 
 ACCEPT = "image/png, image/jpeg, image/webp"
 UNSPECIFIC = frozenset(

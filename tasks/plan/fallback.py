@@ -10,7 +10,7 @@ from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
 from models.card import GeneratorCard
 from tasks.runtime.lease_owner import current_owner
-from tasks.runtime.readiness import pauses_of, problems_of
+from tasks.runtime.providers.readiness import pauses_of, problems_of
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 ACTOR = "system:fallback"

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from adapters.catalogue import SYSTEM, Catalogue, VariantRow
-from manifests.gate import Gate
 from manifests.goals.goal import goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
+from manifests.scoring.gate import Gate
+from manifests.scoring.verdict import Verdict
 from manifests.states import GOOD, IN_PROGRESS, UNDELIVERED, UNFINISHED, State
-from manifests.verdict import Verdict
 from tasks.alerts import alerts
 from tasks.plan.licence import unattested_cards
 from tasks.plan.shard import Job, Shard, make_shards

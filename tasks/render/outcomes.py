@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from adapters.catalogue import Lease
 from manifests.clip import Clip
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Verdict
 from manifests.variant import Variant
-from manifests.verdict import Verdict
 from models.protocols import Generated
 from tasks.plan.shard import Job
 

@@ -12,7 +12,7 @@ from adapters.media.video import encode, write_poster
 from adapters.media.video_frames import VideoFile
 from manifests.clip import Clip
 from manifests.errors import EncodingError, ReelmillError
-from manifests.gate import Gate
+from manifests.scoring.gate import Gate
 from manifests.variant import Variant
 from models.card import GeneratorCard
 from models.hosted_card import HostedCard

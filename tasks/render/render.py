@@ -26,10 +26,11 @@ from tasks.render.postprocess import Postprocessor, PostprocessPool
 from tasks.render.result_writer import ResultWriter
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
+from tasks.runtime.devices import Device, devices_of
 from tasks.runtime.files.shared_staging import fetch_staged, is_reachable
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
-from tasks.runtime.resources import Device, Resources, catalogue_of, devices_of, local_card_of, scorer_of
+from tasks.runtime.resources import Resources, catalogue_of, local_card_of, scorer_of
 
 LEASED_AT_ONCE = 4
 """Largest number of variants leased at a time, unless a batch of the profile is larger."""

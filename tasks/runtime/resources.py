@@ -1,55 +1,38 @@
 """Open the resources of the steps, once per process, from plain values that can be sent to any host."""
 
 import logging
-import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import psutil
+from typing import Any, NamedTuple, TypeVar
 
 from adapters.bucket import Bucket, open_bucket
 from adapters.c2pa.signer import DevelopmentCA, KeyFile, Signer, SignerSource, TimeStamps, open_signer
-from adapters.catalogue import Catalogue, catalogue_name, open_catalogue
+from adapters.catalogue import Catalogue, open_catalogue
 from adapters.proxies import check_proxy
-from manifests.costs.device_use import UseKind
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError, ModelError, SettingsError, UnknownCardError
 from models.card import GeneratorCard, ModelCard, ScorerCard
-from models.device_process import ProcessEncoder, ProcessGenerator
 from models.hosted_card import HostedCard
-from models.memory import MemoryWatch, capacity_bytes, free_caches, used_bytes
-from models.protocols import FrameScorer, Generator
+from models.protocols import FrameScorer
 from models.registry import (
     as_local,
-    device_kind,
     find_devices,
     load_cards,
     load_scorer_cards,
-    open_generator,
     open_scorer,
 )
-from tasks.runtime.device_processes import (
-    open_encoder_in_process,
-    open_in_process,
-    shares_text_encoder,
-    uses_processes,
-)
-from tasks.runtime.device_use.meter import DeviceMeter
-from tasks.runtime.device_use.metered import MeteredGenerator, MeteredScorer, device_of
-from tasks.runtime.device_use.settlement import folder_of
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.sealed_catalogues import has_sealed_any, is_known_as_sealed, remember_as_sealed
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,172 +116,15 @@ class Resources:
     providers: tuple[ProviderAccount, ...] = field(default=(), repr=False)
 
 
-class Device:
-    """A device with at most one warm generator, which is reloaded before the memory is full.
-
-    Attributes:
-        seconds_a_clip: device time of the last clip, by shape group.
-        meter: measures what the device is used for.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        resources: Resources,
-        meters: dict[str, DeviceMeter],
-        processes: "DeviceProcesses | None" = None,
-    ) -> None:
-        """Create the device.
-
-        Args:
-            meters: the meters of this process by device; this device's is added.
-        """
-        self.name = name
-        self._resources = resources
-        self._processes = processes
-        self._card = ""
-        self._generator: Generator | None = None
-        self._process: ProcessGenerator | None = None
-        self._watch: MemoryWatch | None = None
-        self.recycled = 0
-        self.loads = 0
-        self.seconds_a_clip: dict[tuple[Any, ...], float] = {}
-        catalogue = catalogue_name(resources.catalogue_url) if resources.catalogue_url else ""
-        self.meter = DeviceMeter(name, device_kind, folder_of(resources.staging), catalogue)
-        self._meters = meters
-        meters[name] = self.meter
-        self._scorers: dict[FrameScorer, MeteredScorer] = {}
-
-    def generator(self, card: ModelCard) -> Generator:
-        """Return the generator of a card; another card's generator, or one with growing memory, is closed first."""
-        if self._watch and self._watch.is_climbing:
-            log.warning(
-                "Memory of %s grows by %.1f MB per clip; reloading the model.", self.name, self._watch.slope / 1e6
-            )
-            self.close()
-            self.recycled += 1
-        if self._generator is None or self._card != card.name:
-            self.close()
-            opener = self._processes.open if self._processes else open_generator
-            with self.meter.using(UseKind.LOAD):
-                loaded = opener(
-                    card,
-                    device=self.name,
-                    threads=self._resources.threads,
-                    weights_root=self._resources.weights_root,
-                    pictures=first_frames_of(self._resources).pixels,
-                    videos=earlier_clips_of(self._resources).frames,
-                )
-            self._process = loaded if isinstance(loaded, ProcessGenerator) else None
-            self._generator = MeteredGenerator(loaded, self.meter)
-            self.loads += 1
-            self._card = card.name
-            self._watch = None
-        return self._generator
-
-    def metered(self, scorer: FrameScorer) -> FrameScorer:
-        """Return a scorer whose work on a device of this process is measured; on others it is returned as it is."""
-        where = device_of(scorer)
-        meter = self.meter if where == self.name else self._meters.get(where)
-        if meter is None:
-            return scorer
-        return self._scorers.setdefault(scorer, MeteredScorer(scorer, meter, self.meter))
-
-    def book(self, catalogue: Catalogue, leases: int = 0) -> None:
-        """Record the device seconds so far, and new leases; raises as ``DeviceMeter.book`` does."""
-        self.meter.book(catalogue, leases)
-        for meter in self._lent():
-            meter.book(catalogue)
-
-    def settle(self, catalogue: Catalogue) -> None:
-        """Record everything at the end of a shard; raises as ``DeviceMeter.settle`` does."""
-        self.meter.settle(catalogue)
-        for meter in self._lent():
-            meter.settle(catalogue)
-
-    def _lent(self) -> list[DeviceMeter]:
-        """Return the meters of the other devices on which clips of this one were scored."""
-        return [scorer.meter for scorer in self._scorers.values() if scorer.meter is not self.meter]
-
-    def note_memory(self) -> None:
-        """Record the memory in use after a clip: of the device's process, if it has one."""
-        child = self._process
-        if self._watch is None:
-            self._watch = MemoryWatch(child.capacity_bytes if child else capacity_bytes(self.name))
-        self._watch.add(child.used_bytes if child else used_bytes(self.name))
-
-    def abandon(self) -> None:
-        """Drop a generator whose device is lost, because closing it would raise."""
-        self._generator, self._process, self._card, self._watch = None, None, "", None
-
-    def close(self) -> None:
-        """Free the device."""
-        if self._generator is not None:
-            self._generator.close()
-            self._generator, self._process, self._card, self._watch = None, None, "", None
-            free_caches()
-
-
-class DeviceProcesses:
-    """Opens generators in child processes, and one text encoder for all of them if main memory is short."""
-
-    def __init__(self, resources: Resources, devices: Sequence[str]) -> None:
-        self._resources = resources
-        self._devices = devices
-        self._free_gb = psutil.virtual_memory().available / 1e9
-        self._lock = threading.Lock()
-        self._encoder: ProcessEncoder | None = None
-        self._encoder_card = ""
-
-    def open(self, card: ModelCard, **options: Any) -> Generator:
-        """Load a card's pipeline in a child process; the options are those of ``open_generator``."""
-        root = self._resources.weights_root
-        if shares_text_encoder(card, len(self._devices), root, self._free_gb):
-            options["texts"] = partial(self._embed, card)
-        return open_in_process(card, **options)
-
-    def _embed(self, card: ModelCard, text: str) -> np.ndarray:
-        with self._lock:
-            if self._encoder is None or self._encoder_card != card.name:
-                if self._encoder is not None:
-                    self._encoder.close()
-                self._encoder = open_encoder_in_process(
-                    card,
-                    device=self._devices[0],
-                    threads=self._resources.threads,
-                    weights_root=self._resources.weights_root,
-                )
-                self._encoder_card = card.name
-            return self._encoder.embed(text)
-
-
-class Devices:
-    """The devices of this process; a shard uses one while it runs."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._free: queue.SimpleQueue[Device] = queue.SimpleQueue()
-        names = resources.devices or find_devices()
-        self._number = len(names)
-        has_processes = uses_processes(resources.device_processes, names)
-        processes = DeviceProcesses(resources, names) if has_processes else None
-        meters: dict[str, DeviceMeter] = {}
-        for name in names:
-            self._free.put(Device(name, resources, meters, processes))
-
-    def __len__(self) -> int:
-        return self._number
-
-    @contextmanager
-    def acquire(self) -> Iterator[Device]:
-        """Wait for a free device and reserve it during the block."""
-        device = self._free.get()
-        try:
-            yield device
-        finally:
-            self._free.put(device)
-
-
 _opening = threading.RLock()
+_openers: list[Any] = []
+
+
+def opened_once(opener: Callable[..., T]) -> "_lru_cache_wrapper[T]":
+    """Return an opener whose results are kept until ``close_resources``, one for each combination of arguments."""
+    kept = cache(opener)
+    _openers.append(kept)
+    return kept
 
 
 @contextmanager
@@ -341,7 +167,7 @@ def _access_of(resources: Resources) -> _Access:
     )
 
 
-@cache
+@opened_once
 def _catalogue(access: _Access) -> Catalogue:
     check_not_emptied(access.url, access.sealed)
     catalogue = _open(access)
@@ -382,7 +208,7 @@ def bucket_of(resources: Resources, *, patient: bool = True) -> Bucket:
         return _bucket(resources.bucket, patient)
 
 
-@cache
+@opened_once
 def _bucket(place: BucketConfig, patient: bool) -> Bucket:
     return open_bucket(
         place.location,
@@ -405,17 +231,6 @@ def earlier_clips_of(resources: Resources) -> EarlierClips:
     return EarlierClips(resources.first_frames, bucket_of(resources) if resources.shared else None)
 
 
-def devices_of(resources: Resources) -> Devices:
-    """Return this process's devices."""
-    with _opening:
-        return _devices(resources)
-
-
-@cache
-def _devices(resources: Resources) -> Devices:
-    return Devices(resources)
-
-
 def scorer_of(resources: Resources, card: GeneratorCard) -> FrameScorer:
     """Return the warm scorer of a card; while one is being opened, only callers that need the same one wait."""
     key = card.scorer, resources.model_folders, resources.weights_root, resources.devices
@@ -430,7 +245,7 @@ def _scorer_lock(*_key: object) -> threading.Lock:
     return threading.Lock()
 
 
-@cache
+@opened_once
 def _scorer(name: str, folders: tuple[Path, ...], weights_root: Path | None, devices: tuple[str, ...]) -> FrameScorer:
     gpus = [device for device in devices or find_devices() if device.startswith("cuda")]
     return open_scorer(name, gpus=gpus, extra_folders=folders, weights_root=weights_root)
@@ -482,7 +297,7 @@ def _scorers(folders: tuple[Path, ...]) -> dict[str, ScorerCard]:
     return load_scorer_cards(folders)
 
 
-@cache
+@opened_once
 def _cards(folders: tuple[Path, ...]) -> dict[str, GeneratorCard]:
     return load_cards(folders)
 
@@ -524,5 +339,5 @@ def hosted_card_of(resources: Resources, name: str) -> HostedCard:
 def close_resources() -> None:
     """Drop all opened resources, for tests and forked processes."""
     with _opening:
-        for opener in (_catalogue, _bucket, _devices, _scorer, _cards):
+        for opener in _openers:
             opener.cache_clear()

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from models.card import Distilled
+from models.card_parts import Distilled
 from tasks.score.frame_source import FrameSource
 from tasks.score.technical_checks import LUMA
 

@@ -7,10 +7,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from manifests.gate import Gate
-from manifests.score import Score
+from manifests.scoring.gate import Gate
+from manifests.scoring.score import Score
 from manifests.variant import Variant
-from models.card import Distilled
+from models.card_parts import Distilled
 from models.memory import free_caches, is_out_of_memory
 from models.protocols import FrameScorer, Generated
 from tasks.score.frame_source import ArrayFrames, FrameSource

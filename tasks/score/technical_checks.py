@@ -1,10 +1,10 @@
-"""Technical measurements of a clip's frames; the limits are in manifests/gate.py."""
+"""Technical measurements of a clip's frames; the limits are in manifests/scoring/gate.py."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from manifests.gate import LIMITS
+from manifests.scoring.gate import LIMITS
 from manifests.variant import Variant
 from tasks.score.frame_source import FrameSource
 

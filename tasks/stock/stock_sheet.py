@@ -13,7 +13,7 @@ from manifests.sheet.stock.cells import Cell, StockCells
 from manifests.sheet.stock.check import CheckedStock, StockCheck, check_stock
 from models.card import GeneratorCard
 from tasks.intake.intake import card_check, check_default_card
-from tasks.intake.sheet_fetch import sheet_file
+from tasks.intake.sources.sheet_fetch import sheet_file
 from tasks.runtime.resources import Resources
 
 SHOWN_PROBLEMS = 3

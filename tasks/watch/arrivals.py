@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from adapters.inbox import InboxFile
-from tasks.intake.sheet_store import SHEET_SUFFIXES
+from tasks.intake.sources.sheet_store import SHEET_SUFFIXES
 from tasks.watch.receipt import is_receipt_name
 
 PARTIAL_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".tmp", ".temp")

@@ -18,8 +18,8 @@ from tasks.alerts import alerts
 from tasks.intake.finding_lines import error_lines, warning_lines
 from tasks.intake.intake import Intake, SheetProblemsError
 from tasks.intake.reading_line import reading_line
-from tasks.intake.sheet_snapshot import SheetSnapshot, SheetTooLargeError, snapshot_sheet
-from tasks.intake.sheet_store import PICTURE_SUFFIXES
+from tasks.intake.sources.sheet_snapshot import SheetSnapshot, SheetTooLargeError, snapshot_sheet
+from tasks.intake.sources.sheet_store import PICTURE_SUFFIXES
 from tasks.runtime.campaign_status import status_of
 from tasks.runtime.lease_owner import current_owner, is_dead
 from tasks.runtime.logs.redaction import redact

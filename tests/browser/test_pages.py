@@ -11,7 +11,7 @@ from sealed_catalogue import open_home
 
 from adapters.catalogue import Filter
 from benchmarks.review.rows import HOSTILE_BRIEF, fill
-from tasks.intake.sheet_store import SHEET_SUFFIXES
+from tasks.intake.sources.sheet_store import SHEET_SUFFIXES
 
 PAGES = [
     "/campaigns",

@@ -17,7 +17,7 @@ from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import CatalogueError
 from manifests.placement import Placement
-from manifests.score import Score
+from manifests.scoring.score import Score
 from manifests.variant import PlannedVariant
 
 PROMPTS = ("a red ball on 100% grass", "a blue_cup at sea", "a Red kite")

@@ -9,8 +9,8 @@ from decisions import decide
 from adapters.catalogue import Catalogue
 from adapters.catalogue.views.campaign_stats import BIN
 from manifests.campaign import Campaign
-from manifests.score import Score
-from manifests.verdict import Reason, Verdict
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason, Verdict
 
 REASONS = (
     (),

@@ -24,14 +24,15 @@ from manifests.errors import BrokenDeviceError, GenerationError, LicenceNotAttes
 from models.fake import paint
 from models.protocols import Sound
 from models.registry import get_card, get_local_card, weights_path
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources
 
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Iterator[GatedGenerator]:
     made = GatedGenerator()
-    monkeypatch.setattr(resources, "open_generator", lambda *_, **__: made)
-    monkeypatch.setattr(resources, "find_devices", lambda: ("cpu",))
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: made)
+    monkeypatch.setattr(devices_module, "find_devices", lambda: ("cpu",))
     resources.close_resources()
     yield made
     made.gate.set()
@@ -362,7 +363,7 @@ def test_unfinished_jobs_survive_a_restart(tmp_path, generator, monkeypatch):
     assert records == {running: "in_progress", waiting: "queued"}
     again = GatedGenerator()
     again.gate.set()
-    monkeypatch.setattr(resources, "open_generator", lambda *_, **__: again)
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: again)
     resources.close_resources()
     with client_in(tmp_path / "home") as client:
         assert [finished(client, each)["status"] for each in (running, waiting)] == ["completed", "completed"]
@@ -462,7 +463,7 @@ def test_a_clip_starts_from_the_picture_of_a_client(tmp_path, generator, monkeyp
         sources.append(pictures)
         return generator
 
-    monkeypatch.setattr(resources, "open_generator", open_generator)
+    monkeypatch.setattr(devices_module, "open_generator", open_generator)
     folder = tmp_path / "cards"
     folder.mkdir()
     card = get_card("starter").model_dump(mode="json") | {

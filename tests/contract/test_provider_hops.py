@@ -7,7 +7,7 @@ from manifests.costs.money import Money
 from manifests.hosted.job import JobState, Progress
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.provider import Provider
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 
 
 def job_at(vendor: VendorServer, protocol: str, **changes: object) -> ProviderJob:

@@ -19,7 +19,7 @@ from adapters.c2pa.verifier import verify
 from adapters.catalogue import Catalogue, Lease
 from adapters.media.video_facts import probe
 from adapters.media.video_frames import frames_of
-from app.cli.commands.credentials import show_report
+from app.cli.commands.admin.credentials import show_report
 from manifests.clip import Clip
 from manifests.credentials.credential import generation_definition
 from manifests.credentials.credential_report import CredentialReport

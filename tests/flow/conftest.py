@@ -16,6 +16,7 @@ from flows import registration
 from flows.prefect import embedded_server
 from flows.settings import prepare_prefect
 from models.fake import FakeGenerator
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as resources
 from tasks.runtime.device_use.meter import DeviceMeter
 
@@ -97,7 +98,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> FakeGenerator:
     """Replace the models by fakes; return the generator, on which tests can plan failures."""
     generator = FakeGenerator()
-    monkeypatch.setattr(resources, "open_generator", lambda *_, **__: generator)
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: generator)
     monkeypatch.setattr(resources, "open_scorer", lambda *_, **__: FakeScorer())
     monkeypatch.setattr(registration, "weights_problem", lambda *_: None)
     return generator
@@ -109,7 +110,7 @@ def reported_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGenerator], 
 
     def count(generator: FakeGenerator) -> None:
         monkeypatch.setattr(
-            resources, "DeviceMeter", partial(DeviceMeter, clock=lambda: time.monotonic() / 1000 + generator.worked_s)
+            devices_module, "DeviceMeter", partial(DeviceMeter, clock=lambda: time.monotonic() / 1000 + generator.worked_s)
         )
 
     return count

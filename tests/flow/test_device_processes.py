@@ -16,8 +16,10 @@ from flows.settings import load_settings
 from manifests.errors import BrokenDeviceError
 from models.device_process import ProcessEncoder, ProcessGenerator
 from models.registry import get_card, weights_problem
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as resources_module
-from tasks.runtime.resources import catalogue_of, devices_of
+from tasks.runtime.devices import devices_of
+from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "home")
 SETTINGS = {"device": "cpu,cpu", "device_processes": "on"}
@@ -27,7 +29,7 @@ SHEET = "brief_id,prompt,placements,variants,seed\n"
 @pytest.fixture
 def fake_children(fake_models, monkeypatch) -> None:
     """Let each device start a child with a fake generator."""
-    monkeypatch.setattr(resources_module, "open_in_process", partial(ProcessGenerator, start_fake))
+    monkeypatch.setattr(devices_module, "open_in_process", partial(ProcessGenerator, start_fake))
 
 
 def catalogue():
@@ -79,8 +81,8 @@ def test_one_process_embeds_the_texts_of_all_devices_if_main_memory_is_short(tmp
         opened.append(ProcessEncoder(start_fake, *args, **options))
         return opened[-1]
 
-    monkeypatch.setattr(resources_module, "open_encoder_in_process", open_encoder)
-    monkeypatch.setattr(resources_module, "shares_text_encoder", lambda *_: True)
+    monkeypatch.setattr(devices_module, "open_encoder_in_process", open_encoder)
+    monkeypatch.setattr(devices_module, "shares_text_encoder", lambda *_: True)
     campaign_id = run(tmp_path, "a,use text,16:9,8,")
     assert report_of(catalogue(), campaign_id).published == 8
     assert len(opened) == 1

@@ -14,7 +14,7 @@ from manifests.states import State
 from manifests.variant import Variant
 from models.protocols import Generated
 from models.registry import HOME
-from tasks.runtime import resources as resources_module
+from tasks.runtime import devices as devices_module
 from tasks.runtime.resources import catalogue_of
 
 SPEEDS = {"brisk": 40, "slow": 12}
@@ -63,7 +63,7 @@ def generator(home, tmp_path, monkeypatch, fake_models) -> Moving:
     monkeypatch.setenv("REELMILL_MODEL_FOLDERS", json.dumps([str(folder)]))
     monkeypatch.setenv("REELMILL_MODEL", "quick")
     made = Moving()
-    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: made)
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: made)
     return made
 
 

@@ -11,7 +11,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.hosted.job import JobState
 from manifests.states import State
-from tasks.runtime import resources as resources_module
+from tasks.runtime import devices as devices_module
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -33,7 +33,7 @@ def no_device(monkeypatch):
     def open_devices(_resources):
         raise AssertionError("a device was opened")
 
-    monkeypatch.setattr(resources_module, "Devices", open_devices)
+    monkeypatch.setattr(devices_module, "Devices", open_devices)
 
 
 def states(campaign_id: str) -> dict[str, int]:

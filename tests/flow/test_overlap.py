@@ -16,8 +16,10 @@ from flows.settings import load_settings
 from manifests.errors import BrokenDeviceError, DiskFullError, EncodingError
 from models import memory
 from tasks.render.postprocess import MAX_PENDING
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as resources_module
-from tasks.runtime.resources import catalogue_of, devices_of
+from tasks.runtime.devices import devices_of
+from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -112,7 +114,7 @@ def test_rows_are_written_in_batches(home, large, fake_models, monkeypatch):
 
 
 def test_a_full_disk_ends_the_run_with_its_error_and_the_rest_stays_planned(home, large, fake_models, monkeypatch):
-    from flows.runtime import dispatch as module
+    from flows.fan_out import dispatch as module
 
     encode, calls = tasks.render.postprocess.encode, []
 
@@ -218,9 +220,9 @@ def test_a_worker_whose_memory_use_grows_is_recycled_before_it_is_full(home, tmp
     def freed():
         used[0] = 500_000_000
 
-    monkeypatch.setattr(resources_module, "used_bytes", climbing)
-    monkeypatch.setattr(resources_module, "free_caches", freed)
-    monkeypatch.setattr(resources_module, "capacity_bytes", lambda _: 1_100_000_000)
+    monkeypatch.setattr(devices_module, "used_bytes", climbing)
+    monkeypatch.setattr(devices_module, "free_caches", freed)
+    monkeypatch.setattr(devices_module, "capacity_bytes", lambda _: 1_100_000_000)
     assert report_of(catalogue(), run(sheet, shard_size=60)).published == 60
     devices = devices_of(resources_of(load_settings()))
     with devices.acquire() as device:

@@ -20,7 +20,7 @@ from flows import submit
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import RejectedSheetError
-from tasks.intake import sheet_link
+from tasks.intake.sources import sheet_link
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of, close_resources
 

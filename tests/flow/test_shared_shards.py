@@ -10,12 +10,13 @@ from fake_scorer import FakeScorer
 
 from app.report.report import report_of
 from flows.campaign import campaign
-from flows.runtime import dispatch
+from flows.fan_out import dispatch
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import ModelTooLargeError
 from models.fake import FakeGenerator
 from tasks.render.render import ShardWorker
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as resources_module
 from tasks.runtime.resources import catalogue_of
 
@@ -47,7 +48,7 @@ def made(home, fake_models, monkeypatch) -> list[tuple[str, str, float]]:
     def open_generator(*_, device, **__):
         return Slow(device, CLIP_S * (4 if device == "slow" else 1), made)
 
-    monkeypatch.setattr(resources_module, "open_generator", open_generator)
+    monkeypatch.setattr(devices_module, "open_generator", open_generator)
     return made
 
 
@@ -55,13 +56,13 @@ def made(home, fake_models, monkeypatch) -> list[tuple[str, str, float]]:
 def opened(made, monkeypatch) -> list[str]:
     """The devices that have loaded a model."""
     opened: list[str] = []
-    opener = resources_module.open_generator
+    opener = devices_module.open_generator
 
     def open_generator(*rest, device, **options):
         opened.append(device)
         return opener(*rest, device=device, **options)
 
-    monkeypatch.setattr(resources_module, "open_generator", open_generator)
+    monkeypatch.setattr(devices_module, "open_generator", open_generator)
     return opened
 
 

@@ -24,7 +24,7 @@ from flows.submit import submit
 from manifests.variant import Variant
 from models.protocols import Generated
 from tasks.render.render import LEASED_AT_ONCE
-from tasks.runtime import resources as resources_module
+from tasks.runtime import devices as devices_module
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 
@@ -147,7 +147,7 @@ class WaitingModel(driver.SlowModel):
 
 def slow_down(monkeypatch, clip_s: float, condition: Callable[[], object] = lambda: True) -> None:
     """Generate a clip in ``clip_s`` seconds; after a few clips, wait until the condition is true."""
-    monkeypatch.setattr(resources_module, "open_generator", lambda *_, **__: WaitingModel(clip_s, 8, condition))
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: WaitingModel(clip_s, 8, condition))
 
 
 def test_two_campaigns_on_one_device_take_turns(home, catalogue, new_campaign, monkeypatch):

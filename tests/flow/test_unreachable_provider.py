@@ -15,7 +15,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import ProviderError
 from manifests.states import State
-from tasks.runtime.provider_jobs import state_text
+from tasks.runtime.providers.provider_jobs import state_text
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "home", "fake_models")

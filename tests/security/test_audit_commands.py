@@ -31,7 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def with_account(home: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with one account, added by a command."""
-    monkeypatch.setattr("app.cli.commands.accounts._password", lambda _: "correct horse")
+    monkeypatch.setattr("app.cli.commands.admin.accounts._password", lambda _: "correct horse")
     assert reelmill(capsys, "accounts", "add", "ann", "--role", "reviewer").code == 0
     return home
 

@@ -37,6 +37,7 @@ from tasks.doctor.clock import check_clock
 from tasks.intake.intake import Intake
 from tasks.plan.remaining import Remaining
 from tasks.render.render import render_shard
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as opened
 from tasks.runtime.bucket_clock import bucket_ahead_s
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources, signer_of
@@ -74,7 +75,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> WallClock:
 def resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resources]:
     """Resources in which three clips are rendered and passed, but not signed."""
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(opened, "open_generator", lambda *_, **__: FakeGenerator())
+    monkeypatch.setattr(devices_module, "open_generator", lambda *_, **__: FakeGenerator())
     monkeypatch.setattr(opened, "open_scorer", lambda *_, **__: FakeScorer())
     monkeypatch.chdir(tmp_path)
     close_resources()

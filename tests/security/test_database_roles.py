@@ -27,14 +27,14 @@ import tasks.runtime.resources
 from adapters.catalogue import open_catalogue
 from adapters.catalogue.core.rows import record_text
 from adapters.catalogue.log.ordinary_tables import table_problem
-from flows.runtime.renderer_resources import localise_resources, renderer_resources
+from flows.fan_out.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.costs.money import Money
 from manifests.errors import CatalogueError, GenerationError
-from manifests.score import Score
+from manifests.scoring.score import Score
 from manifests.states import State
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver

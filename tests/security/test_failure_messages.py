@@ -42,7 +42,7 @@ from manifests.errors import (
     SheetError,
 )
 from tasks.doctor.stores import check_database
-from tasks.intake import sheet_snapshot
+from tasks.intake.sources import sheet_snapshot
 from tasks.runtime.files.staging import disk_full_errors
 from tasks.runtime.resources import close_resources
 from tasks.watch.receipt import read_receipt

@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if name.startswith("REELMILL_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("REELMILL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("app.cli.commands.accounts._password", lambda _: "Quartz-lantern-92-harbour")
+    monkeypatch.setattr("app.cli.commands.admin.accounts._password", lambda _: "Quartz-lantern-92-harbour")
     monkeypatch.chdir(tmp_path)
     close_resources()
     yield tmp_path / "home"

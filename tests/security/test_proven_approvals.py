@@ -25,17 +25,17 @@ from adapters.catalogue.core.rows import variant_text
 from adapters.catalogue.log.places_log import logged_places
 from app.report.report import report_of
 from flows import registration
-from flows.runtime import dispatch
-from flows.runtime.renderer_resources import localise_resources
+from flows.fan_out import dispatch
+from flows.fan_out.renderer_resources import localise_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import BucketUnreachableError, CatalogueError
 from manifests.placement import parse_placement
+from manifests.scoring.verdict import Verdict
 from manifests.sheet import Checked
 from manifests.variant import PlannedVariant
-from manifests.verdict import Verdict
 from models.fake import FakeGenerator
 from tasks.deliver import deliver as step
 from tasks.deliver.anchors import accept_restore, check_anchors, write_anchor
@@ -45,6 +45,7 @@ from tasks.plan.remaining import Remaining
 from tasks.render.render import render_shard
 from tasks.review.regenerate import regenerate_variant
 from tasks.review.retry_failed import retry_failed
+from tasks.runtime import devices as devices_module
 from tasks.runtime import resources as opened
 from tasks.runtime.files.staging import Staging
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources, signer_of
@@ -134,7 +135,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
     home = tmp_path_factory.mktemp("rendered")
     resources = resources_in(home, sqlite_url(home / "catalogue.sqlite"))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(opened, "open_generator", lambda *_, **__: FakeGenerator())
+        patched.setattr(devices_module, "open_generator", lambda *_, **__: FakeGenerator())
         patched.setattr(opened, "open_scorer", lambda *_, **__: FakeScorer())
         register(resources)
         World(resources).render()

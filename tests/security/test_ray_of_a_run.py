@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from flows.fan_out.runner import _own_cluster
+from flows.fan_out.worker_environment import _NAMES, _NEEDED, inherited_by_workers, worker_environment
 from flows.runtime.resources import resources_of
-from flows.runtime.runner import _own_cluster
-from flows.runtime.worker_environment import _NAMES, _NEEDED, inherited_by_workers, worker_environment
 from flows.settings import load_settings
 from tasks.runtime import resources as opened
 
@@ -27,7 +27,7 @@ prepare_prefect(home)
 with prefect_server(home):
     from prefect import flow, task
     from prefect.client.orchestration import get_client
-    from flows.runtime.runner import device_runner
+    from flows.fan_out.runner import device_runner
 
     @task
     def in_worker():

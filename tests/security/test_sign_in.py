@@ -355,7 +355,7 @@ def test_every_place_that_sets_a_password_checks_it(session: Session, capsys, mo
     ],
 )
 def test_name_and_role_are_checked_before_a_password_is_typed(session, capsys, monkeypatch, words, says):
-    monkeypatch.setattr("app.cli.commands.accounts._password", lambda _: pytest.fail("asked for the password"))
+    monkeypatch.setattr("app.cli.commands.admin.accounts._password", lambda _: pytest.fail("asked for the password"))
     ended = reelmill(capsys, "accounts", *words)
     assert (ended.code, " ".join(ended.err.split()).count(says)) == (1, 1), ended.err
 

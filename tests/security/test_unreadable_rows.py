@@ -15,7 +15,7 @@ from adapters.catalogue import Catalogue, Lease, open_catalogue
 from adapters.catalogue.core.rows import machine_of, number_in, object_in, reasons_in
 from adapters.catalogue.core.seals import clip_sha256_of
 from manifests.errors import InvalidDefinitionError
-from manifests.gate import Gate
+from manifests.scoring.gate import Gate
 from manifests.states import State
 from tasks.deliver import sign
 from tasks.runtime.resources import bucket_of

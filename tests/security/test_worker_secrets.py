@@ -8,7 +8,7 @@ import cloudpickle
 import pytest
 from s3_server import S3_KEYS
 
-from flows.runtime.renderer_resources import localise_resources, renderer_resources
+from flows.fan_out.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError

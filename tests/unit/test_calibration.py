@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.calibration import Label, agreement, at, curve, doubts, is_enough, propose, wilson
+from manifests.scoring.calibration import Label, agreement, at, curve, doubts, is_enough, propose, wilson
 
 LABELS = st.lists(
     st.builds(Label, st.sampled_from([index / 10 for index in range(-10, 11)]), st.booleans(), st.booleans()),

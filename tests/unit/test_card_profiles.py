@@ -9,7 +9,8 @@ from test_loras import lora
 from tiny_lora import wan_lora
 
 from manifests.brief import Brief
-from models.card import CardProfile, ModelCard
+from models.card import ModelCard
+from models.card_parts import CardProfile
 from models.diffusers.families import family_of
 from models.diffusers.generator import DiffusersVideo
 from models.protocols import Generated

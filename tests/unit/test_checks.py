@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.gate import LIMITS, Gate
-from manifests.score import Score
+from manifests.scoring.gate import LIMITS, Gate
+from manifests.scoring.score import Score
 from manifests.variant import Variant
 from models.fake import paint
 from tasks.score.frame_source import ArrayFrames

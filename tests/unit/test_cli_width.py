@@ -9,7 +9,7 @@ from cli_runner import reelmill
 from rich.cells import cell_len
 from sealed_catalogue import open_home
 
-from app.cli.commands import doctor
+from app.cli.commands.admin import doctor
 from app.cli.table import show_table
 from manifests.brief import Brief
 from manifests.campaign import Campaign

@@ -8,7 +8,7 @@ from dashboard_client import SAME_SITE, client_of, session_in
 from tls_server import body, tls_server
 
 from adapters.web import GuardedFetcher
-from tasks.intake import sheet_link
+from tasks.intake.sources import sheet_link
 
 CSV = b"prompt,first_frame,model\na red cup,,\na blue cup,/etc/passwd,svd-xt\n"
 

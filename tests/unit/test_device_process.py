@@ -18,7 +18,8 @@ from fake_device import SAMPLES, start_fake
 
 from manifests.errors import BrokenDeviceError, GenerationError, IncompleteWeightsError, ModelError
 from manifests.variant import Variant
-from models.card import ComponentMemory, Memory, ModelCard
+from models.card import ModelCard
+from models.card_parts import ComponentMemory, Memory
 from models.device_process import ProcessEncoder, ProcessGenerator
 from models.device_process.channel import Channel, ChannelError
 from models.device_process.requests import card_from_json, card_to_json, error_from_json, error_to_json

@@ -10,7 +10,7 @@ from manifests.errors import ProviderError
 from manifests.hosted.wire import Answer, Wire
 from tasks.doctor import providers
 from tasks.doctor.providers import check_others, check_provider, provider_checks, usual_variables
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of, close_resources
 
 ACME = ProviderAccount("acme", "key-of-acme")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.runtime.fan_out import check_fan_out, is_loopback, pool_of, shares_staging, spans_hosts
+from flows.fan_out.fan_out import check_fan_out, is_loopback, pool_of, shares_staging, spans_hosts
 from flows.settings import Settings
 from manifests.errors import SettingsError
 

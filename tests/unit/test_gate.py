@@ -2,8 +2,8 @@
 
 import pytest
 
-from manifests.gate import LIMITS, REASON_LABELS, Gate
-from manifests.score import Score
+from manifests.scoring.gate import LIMITS, REASON_LABELS, Gate
+from manifests.scoring.score import Score
 
 GOOD = {
     "nan_share": 0.0,

@@ -20,7 +20,7 @@ from adapters.hosted.transport import Timeouts, Transport
 from manifests.errors import ProviderError, SettingsError
 from manifests.hosted.wire import KeyRule, Part, Wire
 from tasks.runtime.logs.redacted_logs import secrets_of_resources
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig
 
 KEY = "sk-very-secret-key"

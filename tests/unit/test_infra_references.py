@@ -12,8 +12,8 @@ import yaml
 from infra_files import INFRA, REPO, walk
 
 from app.cli.main import app
-from flows.runtime.fan_out import check_fan_out, spans_hosts
-from flows.runtime.renderer_resources import localise_resources, renderer_resources
+from flows.fan_out.fan_out import check_fan_out, spans_hosts
+from flows.fan_out.renderer_resources import localise_resources, renderer_resources
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 

@@ -12,7 +12,7 @@ from sealed_catalogue import open_home
 from manifests.errors import ProviderError
 from manifests.hosted.job import JobState
 from manifests.hosted.wire import Answer, Wire
-from tasks.runtime import provider_jobs
+from tasks.runtime.providers import provider_jobs
 from tasks.runtime.resources import close_resources
 
 KEY = "key-of-acme-0123456789"

@@ -5,9 +5,9 @@ import pytest
 from fake_scorer import FakeScorer
 from pydantic import ValidationError
 
-from manifests.gate import Gate
+from manifests.scoring.gate import Gate
 from manifests.variant import Variant
-from models.card import Distilled
+from models.card_parts import Distilled
 from models.protocols import Generated
 from tasks.score import motion
 from tasks.score.frame_source import ArrayFrames

@@ -15,7 +15,7 @@ from manifests.costs.money import Money
 from manifests.costs.prices import Prices
 from manifests.errors import OverBudgetError, SettingsError
 from manifests.placement import Placement
-from models.card import Rate
+from models.card_parts import Rate
 from models.registry import load_cards
 from tasks.plan.costs import NO_COSTS, Costs
 from tasks.plan.expand import expand

@@ -7,7 +7,7 @@ from flows.settings import load_settings
 from manifests.costs.device_use import UseTotal
 from manifests.costs.prices import NO_PRICES, Prices
 from manifests.errors import SettingsError
-from models.card import Rate
+from models.card_parts import Rate
 from models.registry import load_cards
 from tasks.plan.costs import Costs
 from tasks.plan.plan import estimate

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from flows.fan_out.renderer_resources import renderer_resources
+from flows.fan_out.worker_environment import inherited_by_workers
 from flows.provider_settings import without_accounts
 from flows.runtime.logs import secrets_of
 from flows.runtime.parameters import checked_overrides
-from flows.runtime.renderer_resources import renderer_resources
 from flows.runtime.resources import resources_of
-from flows.runtime.worker_environment import inherited_by_workers
 from flows.settings import Settings, load_settings
 from manifests.errors import SettingsError
 from tasks.runtime.logs.redacted_logs import secrets_of_resources
 from tasks.runtime.logs.redaction import Redaction
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 
 KEY = "key-of-runway-0123456789"
 

@@ -9,8 +9,8 @@ from hosted_samples import card_folder, hosted_card
 
 from adapters.catalogue import open_catalogue
 from manifests.errors import ModelError
-from tasks.runtime.provider_accounts import ProviderAccount
-from tasks.runtime.readiness import (
+from tasks.runtime.providers.provider_accounts import ProviderAccount
+from tasks.runtime.providers.readiness import (
     ReadyState,
     pauses_of,
     problems_of,

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import engine_variants
 import pytest
 
-from flows.runtime import dispatch
-from flows.runtime.dispatch import MAX_FRUITLESS, Wave
-from flows.runtime.runner import device_runner, first_line, options_for
+from flows.fan_out import dispatch
+from flows.fan_out.dispatch import MAX_FRUITLESS, Wave
+from flows.fan_out.runner import device_runner, first_line, options_for
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError, BucketError, CatalogueUnreachableError, SettingsError
 from models.registry import load_cards

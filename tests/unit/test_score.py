@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fake_scorer import FakeScorer
 
-from manifests.gate import Gate
+from manifests.scoring.gate import Gate
 from manifests.variant import Variant
 from models.fake import paint
 from models.protocols import Generated

@@ -498,7 +498,7 @@ SOURCES = (
     *sorted(Path("manifests/sheet").glob("*.py")),
     *sorted(Path("manifests/sheet/doubts").glob("*.py")),
     Path("manifests/placement.py"),
-    *sorted(Path("tasks/intake").glob("*.py")),
+    *sorted(Path("tasks/intake").rglob("*.py")),
 )
 NOT_IN_A_SHEET = {
     "where the licence of … does not allow its clips to be shown",  # tests/unit/test_licence_territories.py

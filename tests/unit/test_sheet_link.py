@@ -13,9 +13,9 @@ from tls_server import body, redirect
 
 from adapters.sheets import read_table
 from adapters.web import GuardedFetcher, is_public
-from tasks.intake.google_sheets import export_url
-from tasks.intake.sheet_link import SheetLinkError, download_sheet, fetch_sheet, is_link
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.google_sheets import export_url
+from tasks.intake.sources.sheet_link import SheetLinkError, download_sheet, fetch_sheet, is_link
+from tasks.intake.sources.sheet_store import SheetStore
 
 ID = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
 PUBLISHED = "2PACX-1vQ_abc-DEF"
@@ -253,7 +253,7 @@ def test_a_link_that_leads_to_no_sheet_is_reported(server, path):
 
 
 def test_a_sheet_above_the_size_limit_is_refused(server, fetcher, monkeypatch):
-    monkeypatch.setattr("tasks.intake.sheet_link.MAX_SHEET_BYTES", 10)
+    monkeypatch.setattr("tasks.intake.sources.sheet_link.MAX_SHEET_BYTES", 10)
     server.pages["/a.csv"] = body(CSV, "text/csv")
     with pytest.raises(SheetLinkError, match="is larger than 0 MB"):
         download_sheet(server.url("/a.csv"), fetcher)

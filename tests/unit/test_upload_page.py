@@ -11,7 +11,7 @@ from sheets.making import saved
 from starlette.testclient import TestClient
 
 from app.dashboard.background.jobs import Jobs
-from tasks.intake.sheet_store import SHEET_SUFFIXES
+from tasks.intake.sources.sheet_store import SHEET_SUFFIXES
 
 FILES = Path(__file__).with_name("workbooks")
 

@@ -12,7 +12,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from flows.submit import read_sheet
 from manifests.errors import SettingsError
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_store import SheetStore
 
 
 @pytest.mark.parametrize("uploaded", [True, False])

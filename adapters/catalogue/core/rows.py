@@ -13,9 +13,9 @@ from manifests.clip import UNKNOWN, Clip
 from manifests.credentials.attestation import Attestation
 from manifests.errors import CatalogueError
 from manifests.placement import Placement
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason
 from manifests.variant import Variant
-from manifests.verdict import Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from adapters.catalogue.core.tables import UNSCORED, events, memberships, varian
 from adapters.catalogue.log.entries import append, append_if_intact, lock_head
 from adapters.catalogue.log.logged_deliveries import BATCH_APPROVED, POLICY, approvals
 from adapters.catalogue.review.reviews import clips_of, record_decision
+from manifests.scoring.verdict import Verdict
 from manifests.states import State, sources_of
-from manifests.verdict import Verdict
 
 UNPROVEN = "approval not proven"
 """Action of the entry about a clip that was quarantined because nothing proves its approval."""

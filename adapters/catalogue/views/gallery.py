@@ -31,9 +31,9 @@ from manifests.brief import Brief
 from manifests.clip_metadata import Metadata, clip_metadata
 from manifests.errors import CatalogueError
 from manifests.pluralize import any_of
+from manifests.scoring.verdict import Reason
 from manifests.states import STATES
 from manifests.variant import Variant
-from manifests.verdict import Reason
 
 SMALL = 20_000
 """Up to this many members, a campaign is read and then sorted; above, the index of the order is walked."""

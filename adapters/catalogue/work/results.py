@@ -16,9 +16,9 @@ from adapters.catalogue.log.logged_deliveries import publication
 from adapters.catalogue.review.signing_proof import signing_detail
 from manifests.clip import Clip
 from manifests.errors import LostLeaseError
-from manifests.score import Score
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason, Verdict
 from manifests.states import State
-from manifests.verdict import Reason, Verdict
 
 _ENDED = {"lease_owner": None, "lease_expires": None}
 

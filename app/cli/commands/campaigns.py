@@ -60,7 +60,7 @@ from tasks.plan.plan import Plan
 from tasks.plan.sample_check import check_sample
 from tasks.review.retry_failed import Retried, retry_failed
 from tasks.runtime.campaign_status import FAILED, stage_of, status_of
-from tasks.runtime.readiness import ReadyState, pauses_of, problems_of, unknown_providers
+from tasks.runtime.providers.readiness import ReadyState, pauses_of, problems_of, unknown_providers
 from tasks.runtime.steering import resume_campaign
 
 TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)

@@ -17,7 +17,7 @@ from manifests.hosted.job import JobState
 from manifests.hosted.provider_job import ProviderJob
 from manifests.nightly.night import zone_of
 from manifests.pluralize import any_of
-from tasks.runtime.provider_jobs import (
+from tasks.runtime.providers.provider_jobs import (
     cancel_at_provider,
     checked_ref,
     is_overdue,

@@ -12,7 +12,7 @@ from app.cli.table import show_table
 from app.provider_rows import pause_account, provider_rows, resume_account
 from app.session import Session
 from manifests.hosted.provider_job import ProviderAccount
-from tasks.runtime.readiness import key_variable
+from tasks.runtime.providers.readiness import key_variable
 
 TERMS = (
     "A paused account gets no further jobs; jobs in progress are finished. Reelmill pauses an account if its provider "

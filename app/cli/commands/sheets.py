@@ -18,7 +18,7 @@ from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
 from tasks.plan.expand import check_cap
-from tasks.runtime.readiness import problems_in_briefs, unknown_providers
+from tasks.runtime.providers.readiness import problems_in_briefs, unknown_providers
 
 
 def init(

@@ -15,8 +15,8 @@ from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.templating import page
 from app.session import Session
-from manifests.calibration import Label, Point, agreement, at, best_precision, curve, doubts, is_enough, propose
 from manifests.errors import ReelmillError
+from manifests.scoring.calibration import Label, Point, agreement, at, best_precision, curve, doubts, is_enough, propose
 from tasks.review.calibrate import apply_threshold
 
 router = APIRouter(route_class=LimitedRoute)

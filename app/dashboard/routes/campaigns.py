@@ -23,7 +23,7 @@ from app.report.report import report_of
 from app.session import Session
 from manifests.errors import ReelmillError
 from manifests.states import State
-from tasks.intake.sheet_store import SheetStore
+from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.runtime.steering import resume_campaign
 

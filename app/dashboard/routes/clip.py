@@ -26,7 +26,7 @@ from app.dashboard.templating import page
 from manifests.clip import Clip
 from manifests.costs.money import Money
 from manifests.errors import CredentialError
-from manifests.gate import LIMITS, Gate
+from manifests.scoring.gate import LIMITS, Gate
 from manifests.states import State
 from tasks.plan.fallback import replaced_model
 from tasks.plan.thresholds import threshold_of

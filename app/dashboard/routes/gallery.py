@@ -15,7 +15,7 @@ from app.dashboard.filters import GalleryQuery, PageQuery, parse_query
 from app.dashboard.not_needed import not_needed_of
 from app.dashboard.templating import page
 from manifests.errors import ReelmillError
-from manifests.gate import REASON_LABELS
+from manifests.scoring.gate import REASON_LABELS
 from manifests.states import State
 
 router = APIRouter(route_class=LimitedRoute)

@@ -13,7 +13,13 @@ from app.dashboard.templating import page
 from app.provider_rows import pause_account, provider_rows, resume_account
 from manifests.errors import ReelmillError
 from manifests.hosted.job import BUSY, JobState
-from tasks.runtime.provider_jobs import cancel_at_provider, checked_ref, jobs_for_people, money_text, state_text
+from tasks.runtime.providers.provider_jobs import (
+    cancel_at_provider,
+    checked_ref,
+    jobs_for_people,
+    money_text,
+    state_text,
+)
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN = 100

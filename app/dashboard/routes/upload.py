@@ -37,8 +37,8 @@ from manifests.sheet import CellProblem, Row
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.intake import Intake
 from tasks.intake.reading_line import reading_line
-from tasks.intake.sheet_link import LinkedSheet, download_sheet, is_link
-from tasks.intake.sheet_store import (
+from tasks.intake.sources.sheet_link import LinkedSheet, download_sheet, is_link
+from tasks.intake.sources.sheet_store import (
     MAX_PICTURE_BYTES,
     MAX_PICTURES,
     MAX_SHEET_BYTES,
@@ -48,7 +48,7 @@ from tasks.intake.sheet_store import (
 )
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import Plan
-from tasks.runtime.readiness import pauses_of, problems_in_briefs
+from tasks.runtime.providers.readiness import pauses_of, problems_in_briefs
 
 router = APIRouter(route_class=LimitedRoute)
 SHOWN_ROWS = 200

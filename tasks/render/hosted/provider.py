@@ -22,7 +22,7 @@ from models.hosted.wire_format import JobRef, JobRequest, Picture
 from models.hosted_card import HostedCard
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.files.first_frames import MEDIA_TYPES
-from tasks.runtime.provider_accounts import ProviderAccount, account_for
+from tasks.runtime.providers.provider_accounts import ProviderAccount, account_for
 from tasks.runtime.resources import Resources, first_frames_of
 
 MEGABYTE = 1_000_000

@@ -19,7 +19,7 @@ from models.registry import get_any_card, get_card_with_weights, load_scorer_car
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
-from tasks.runtime.readiness import Readiness
+from tasks.runtime.providers.readiness import Readiness
 
 PUBLISHING = {
     "free": "allowed",

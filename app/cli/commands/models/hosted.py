@@ -21,7 +21,7 @@ from app.hosted_facts import (
 from app.session import Session
 from models.card import CONDITIONS
 from models.hosted_card import HostedCard
-from tasks.runtime.readiness import Readiness, key_variable, pauses_of, readiness_of, unknown_providers
+from tasks.runtime.providers.readiness import Readiness, key_variable, pauses_of, readiness_of, unknown_providers
 
 STABILITY = "Stability AI's Stable Video Diffusion is available as the local model svd-xt."
 SHORT_KIND = {"hosted-text-to-video": "text", "hosted-image-to-video": "image"}

@@ -12,8 +12,8 @@ from manifests.hosted.wire import Answer, Wire
 from models.hosted import format_of
 from models.hosted.wire_format import JobRef
 from models.hosted_card import HostedCard
-from tasks.runtime.provider_accounts import ProviderAccount, account_for
-from tasks.runtime.provider_request import send_once
+from tasks.runtime.providers.provider_accounts import ProviderAccount, account_for
+from tasks.runtime.providers.provider_request import send_once
 from tasks.runtime.resources import Resources, catalogue_of, hosted_card_of
 
 Ask = Callable[[ProviderAccount, HostedCard, Wire], Answer]

@@ -13,7 +13,7 @@ from manifests.brief import Brief
 from manifests.errors import ModelError
 from models.hosted_card import HostedCard
 from models.registry import hosted_cards
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.resources import Resources, cards_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from adapters.child_environment import has_user_in_url, is_needed_to_compute, is_secret
-from flows.runtime.fan_out import is_loopback, shares_staging
+from flows.fan_out.fan_out import is_loopback, shares_staging
 from flows.settings import Settings
 from tasks.runtime.resources import pause_opening
 

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from adapters.child_python import ray_job_config
-from flows.runtime.worker_environment import worker_environment
+from flows.fan_out.worker_environment import worker_environment
 from flows.settings import Settings
 from manifests.errors import SettingsError
 from models.card import ModelCard
-from tasks.runtime.resources import Resources, devices_of
+from tasks.runtime.devices import devices_of
+from tasks.runtime.resources import Resources
 
 WORKERS = 16
 """Threads of the task runner; each device runs one shard at a time, and the other threads wait."""

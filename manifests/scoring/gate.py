@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from manifests.pluralize import counted, one_or_more
-from manifests.score import Score
-from manifests.verdict import Reason, Verdict
+from manifests.scoring.score import Score
+from manifests.scoring.verdict import Reason, Verdict
 
 
 class Limit(NamedTuple):

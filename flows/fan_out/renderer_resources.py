@@ -6,7 +6,7 @@ A renderer runs third-party models, so it gets nothing that it could sign, appro
 from dataclasses import replace
 from pathlib import Path
 
-from flows.runtime.fan_out import spans_hosts
+from flows.fan_out.fan_out import spans_hosts
 from flows.runtime.home import prepare_home
 from flows.runtime.resources import DIGESTS, machine_id, plain_secret
 from flows.settings import Settings, load_settings

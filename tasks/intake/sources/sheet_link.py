@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 from adapters.web import Fetched, FetchError, GuardedFetcher
 from manifests.errors import SheetError
 from manifests.identity import slug
-from tasks.intake.google_sheets import NOT_SHARED, SIGN_IN, export_url, sheet_id
 from tasks.intake.remote_sources import UNSPECIFIC
-from tasks.intake.sheet_store import MAX_SHEET_BYTES, SHEET_SUFFIXES, SheetStore
+from tasks.intake.sources.google_sheets import NOT_SHARED, SIGN_IN, export_url, sheet_id
+from tasks.intake.sources.sheet_store import MAX_SHEET_BYTES, SHEET_SUFFIXES, SheetStore
 
 ACCEPT = "text/csv, text/tab-separated-values, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, */*"
 SUFFIXES = {

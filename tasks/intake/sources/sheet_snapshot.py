@@ -15,7 +15,7 @@ from manifests.errors import SheetError, UnreadableSheetError
 from manifests.identity import slug
 from manifests.sheet.cells import clean
 from tasks.intake.remote_sources import is_remote
-from tasks.intake.sheet_store import MAX_PICTURE_BYTES, MAX_PICTURES, MAX_SHEET_BYTES, PICTURE_SUFFIXES
+from tasks.intake.sources.sheet_store import MAX_PICTURE_BYTES, MAX_PICTURES, MAX_SHEET_BYTES, PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

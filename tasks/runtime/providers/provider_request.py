@@ -5,7 +5,7 @@ from adapters.hosted.transport import Timeouts, Transport
 from manifests.hosted.wire import Answer, Wire
 from models.hosted import format_of
 from models.hosted_card import HostedCard
-from tasks.runtime.provider_accounts import ProviderAccount
+from tasks.runtime.providers.provider_accounts import ProviderAccount
 
 TIMEOUTS = Timeouts(connect=5.0, read=10.0, write=10.0, pool=5.0, total=20.0)
 """A person waits for the answer."""

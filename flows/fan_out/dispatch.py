@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from flows.prefect import prefect_events
-from flows.runtime.hosted_lanes import HostedLanes, hosted_runner, is_hosted
-from flows.runtime.renderer_resources import localise_resources, renderer_resources
-from flows.runtime.run import BUDGET, Run
-from flows.runtime.runner import (
+from flows.fan_out.hosted_lanes import HostedLanes, hosted_runner, is_hosted
+from flows.fan_out.renderer_resources import localise_resources, renderer_resources
+from flows.fan_out.runner import (
     device_runner,
     first_line,
     is_lost_worker,
@@ -22,6 +20,8 @@ from flows.runtime.runner import (
     number_of_devices,
     options_for,
 )
+from flows.prefect import prefect_events
+from flows.runtime.run import BUDGET, Run
 from flows.settings import Settings
 from manifests.errors import BrokenDeviceError, CatalogueUnreachableError, ProviderError
 from models.card import ModelCard
