@@ -109,9 +109,8 @@ def reported_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGenerator], 
     """Return a function after which meters count the time that a generator reports, though no device worked."""
 
     def count(generator: FakeGenerator) -> None:
-        monkeypatch.setattr(
-            devices_module, "DeviceMeter", partial(DeviceMeter, clock=lambda: time.monotonic() / 1000 + generator.worked_s)
-        )
+        meter = partial(DeviceMeter, clock=lambda: time.monotonic() / 1000 + generator.worked_s)
+        monkeypatch.setattr(devices_module, "DeviceMeter", meter)
 
     return count
 
