@@ -1,6 +1,6 @@
 """Session of a command: settings, catalogue and model cards, opened on first use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.catalogue import Catalogue
@@ -31,6 +31,10 @@ class Session:
         if settings.log_format != "json":
             quiet_prefect_services()
         return cls(settings, resources_of(settings))
+
+    def without_invalid_cards(self) -> "Session":
+        """Return a session for lists, in which an invalid card hides only itself."""
+        return replace(self, resources=replace(self.resources, skips_invalid_cards=True))
 
     @classmethod
     def of_campaign(cls, reference: str, **overrides: Any) -> "tuple[Session, str]":

@@ -1,5 +1,6 @@
 """Submit a sheet: the only entry point for the command line, the dashboard, the watcher and the campaign flow."""
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from adapters.inbox.s3_objects import S3Objects
 from adapters.web import GuardedFetcher
 from flows.registration import register
 from flows.settings import Settings
+from flows.start_checks import changes_of, check_start
 from manifests.brief import Brief
 from manifests.sheet.reading import DETECT, ReadingOptions
 from tasks.intake.intake import (
@@ -28,6 +30,8 @@ from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
 
+log = logging.getLogger(__name__)
+
 
 class Submission(NamedTuple):
     """A registered campaign and the sheet that it was read from."""
@@ -46,6 +50,7 @@ def submit(
     reading: ReadingOptions = DETECT,
     wait_for_pictures: bool = False,
     on_download: Progress | None = None,
+    will_run: bool = False,
 ) -> Submission:
     """Read and check a sheet, register its campaign, and keep a copy of the sheet. The caller starts the campaign.
 
@@ -57,8 +62,10 @@ def submit(
         reading: tab, encoding and hidden rows to read.
         wait_for_pictures: do not refuse a sheet because its pictures cannot be downloaded now; the caller tries again.
         on_download: called after each download of a picture.
+        will_run: the caller runs the campaign now; if its models cannot be used, it is not registered.
 
     Raises:
+        ModelError: ``will_run`` is true, and a model cannot be used.
         UnknownCardError: the default model card does not exist.
         PicturesUnavailableError: pictures cannot be downloaded now, and ``wait_for_pictures`` is true.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
@@ -68,6 +75,10 @@ def submit(
     if wait_for_pictures:
         raise_for_unavailable(intake)
     raise_for_errors(intake, accept_good_rows)
+    if will_run:
+        check_start(settings, resources, intake, sample_size)
+    for notice in changes_of(settings, resources, intake):
+        log.warning("%s", notice)
     campaign_id = register(settings, resources, intake, sample_size, reading)
     SheetStore(settings.home).keep(campaign_id, intake.table.path)
     return Submission(campaign_id, intake)

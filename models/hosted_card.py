@@ -67,7 +67,7 @@ class Durations(Record):
         if bool(self.allowed) == (self.min_s is not None and self.max_s is not None):
             raise ValueError("set either allowed, or both min_s and max_s")
         if self.default_s not in self.seconds:
-            raise ValueError("default_s is not one of the lengths")
+            raise ValueError(f"default_s is {self.default_s}, which is not one of the lengths; use {self.text}")
         return self
 
     @property

@@ -1,22 +1,20 @@
 """Find cards by name and open their models. Importing this module does not import torch."""
 
 import difflib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from manifests.errors import InvalidCardError, ModelError, UnknownCardError
-from manifests.pluralize import any_of
 from models.card import Card, GeneratorCard, LocalCard, ModelCard, ScorerCard
+from models.card_files import HOME, read_cards
 from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
 from models.weights import weights_path, weights_problem
 
 __all__ = [
+    "HOME",
     "as_local",
     "device_kind",
     "find_devices",
@@ -28,6 +26,7 @@ __all__ = [
     "get_scorer_card",
     "hosted_cards",
     "import_libraries",
+    "invalid_cards",
     "load_cards",
     "load_scorer_cards",
     "local_cards",
@@ -38,25 +37,19 @@ __all__ = [
     "weights_problem",
 ]
 
-HOME = Path(__file__).parent
-KINDS: dict[str, type[Card]] = {
-    "text-to-video": ModelCard,
-    "image-to-video": ModelCard,
-    "hosted-text-to-video": HostedCard,
-    "hosted-image-to-video": HostedCard,
-    "openclip": ScorerCard,
-}
-
 CardType = TypeVar("CardType", bound=Card)
 
 
-def load_cards(extra_folders: Iterable[Path] = ()) -> dict[str, GeneratorCard]:
+def load_cards(extra_folders: Iterable[Path] = (), *, skip_invalid: bool = False) -> dict[str, GeneratorCard]:
     """Return all model cards by name, local and hosted: the bundled ones and those in the extra folders.
+
+    Args:
+        skip_invalid: leave invalid cards out, for lists; ``invalid_cards`` returns them.
 
     Raises:
         InvalidCardError: a card does not match the schema, or two cards have the same name; names file and field.
     """
-    cards = _load(Card, extra_folders)
+    cards = _load(Card, extra_folders, skip_invalid)
     return {name: card for name, card in cards.items() if isinstance(card, GeneratorCard)}
 
 
@@ -70,9 +63,14 @@ def hosted_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, HostedCard]:
     return {name: card for name, card in cards.items() if isinstance(card, HostedCard)}
 
 
-def load_scorer_cards(extra_folders: Iterable[Path] = ()) -> dict[str, ScorerCard]:
+def load_scorer_cards(extra_folders: Iterable[Path] = (), *, skip_invalid: bool = False) -> dict[str, ScorerCard]:
     """Return all scorer cards by name, as load_cards does."""
-    return _load(ScorerCard, extra_folders)
+    return _load(ScorerCard, extra_folders, skip_invalid)
+
+
+def invalid_cards(extra_folders: Iterable[Path] = ()) -> tuple[str, ...]:
+    """Return why cards cannot be used, one sentence for each of them."""
+    return tuple(read_cards(extra_folders).problems.values())
 
 
 def get_card(name: str, extra_folders: Iterable[Path] = ()) -> GeneratorCard:
@@ -122,9 +120,18 @@ def get_scorer_card(name: str, extra_folders: Iterable[Path] = ()) -> ScorerCard
 
 
 def get_any_card(name: str, extra_folders: Iterable[Path] = ()) -> Card:
-    """Return one card of any kind, as get_card does."""
-    folders = tuple(extra_folders)
-    return _pick(name, load_cards(folders) | load_scorer_cards(folders), "model card")
+    """Return one card of any kind, also if other cards are invalid.
+
+    Raises:
+        UnknownCardError: no card has this name; the message suggests similar names.
+        InvalidCardError: the card of this name is invalid.
+    """
+    found = read_cards(extra_folders)
+    if name not in found.cards:
+        for path, sentence in found.problems.items():
+            if path.stem == name:
+                raise InvalidCardError(sentence)
+    return _pick(name, found.cards, "model card")
 
 
 def open_generator(
@@ -232,48 +239,11 @@ def device_kind(device: str) -> str:
         return device
 
 
-def _load(kind: type[CardType], extra_folders: Iterable[Path]) -> dict[str, CardType]:
-    cards: dict[str, CardType] = {}
-    files: dict[str, Path] = {}
-    for path, home in _card_files(extra_folders):
-        card = _read_card(path, home)
-        if card.name in files:
-            raise InvalidCardError(
-                f"The cards {files[card.name]} and {path} have the same name, {card.name}. Rename one of them."
-            )
-        files[card.name] = path
-        if isinstance(card, kind):
-            cards[card.name] = card
-    return cards
-
-
-def _card_files(extra_folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield each card's file with the base folder of its relative paths."""
-    for path in sorted((HOME / "cards").glob("*.json")):
-        yield path, HOME
-    for folder in map(Path, extra_folders):
-        if not folder.is_dir():
-            raise ModelError(f"The card folder {folder} does not exist. Fix the setting model_folders.")
-        for path in sorted(folder.glob("*.json")):
-            yield path, folder
-
-
-def _read_card(path: Path, home: Path) -> Card:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidCardError(f"Invalid card {path}: not valid JSON: {error}.") from error
-    kind = KINDS.get(str(content.get("kind"))) if isinstance(content, dict) else None
-    if kind is None:
-        raise InvalidCardError(f"Invalid card {path}, field kind: use {any_of(KINDS)}.")
-    try:
-        return kind.model_validate({**content, "home": home})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = f"field {'.'.join(map(str, first['loc']))}" if first["loc"] else "whole card"
-        is_unknown = first["type"] == "extra_forbidden"
-        what = "unknown field; remove it" if is_unknown else first["msg"].removeprefix("Value error, ")
-        raise InvalidCardError(f"Invalid card {path}, {field}: {what}.") from error
+def _load(kind: type[CardType], extra_folders: Iterable[Path], skip_invalid: bool = False) -> dict[str, CardType]:
+    found = read_cards(extra_folders)
+    if found.problems and not skip_invalid:
+        raise InvalidCardError(next(iter(found.problems.values())))
+    return {name: card for name, card in found.cards.items() if isinstance(card, kind)}
 
 
 def _pick(name: str, cards: dict[str, CardType], what: str) -> CardType:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from adapters.bucket import LocalBucket, open_bucket
-from tasks.doctor.check import Check
+from manifests.errors import ModelError
+from tasks.doctor.check import FAIL, Check, Finding
 from tasks.doctor.clock import check_clock
 from tasks.doctor.configuration import Schedules, check_schedules, check_settings
 from tasks.doctor.packages import check_packages
@@ -15,8 +17,10 @@ from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_audit_key, check_bucket, check_database, check_disk
-from tasks.runtime.resources import BucketConfig, Resources, card_of
+from tasks.runtime.resources import BucketConfig, Resources, card_of, cards_of
 
+CARDS = "model cards"
+"""Name of the check of the card files."""
 IMPORT_S = 60.0
 """The first import of torch from a slow disk takes half a minute."""
 
@@ -54,6 +58,7 @@ class DoctorConfig:
 def checks_of(config: DoctorConfig) -> dict[str, Check]:
     """Return the checks by name."""
     resources, on_ray = config.resources, config.runner == "ray"
+    cards = _card_checks(config)
     checks = {
         "settings": Check(
             lambda: check_settings(resources, config.home, config.runner, config.ray_address, config.check_fan_out)
@@ -62,8 +67,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
         "packages": Check(check_packages),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
-        "weights": Check(lambda: check_weights(resources, config.model, not on_ray, config.profile)),
-        "memory": Check(lambda: check_memory(resources, config.model, not on_ray, config.profile), IMPORT_S),
+        **cards,
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
         "database": Check(
             lambda: check_database(resources.catalogue_url, resources.staging, resources.sealed_catalogues)
@@ -77,13 +81,26 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         ),
         "prefect": Check(lambda: check_prefect(config.prefect_url, config.prefect_auth, config.prefect_key)),
         "webhook": Check(lambda: check_webhook(config.webhook)),
-        **provider_checks(resources, config.model, config.usual_variables),
+        **({} if CARDS in cards else provider_checks(resources, config.model, config.usual_variables)),
     }
-    if on_ray:
+    if on_ray and CARDS not in cards:
         checks["ray"] = Check(
             lambda: check_ray(config.ray_address, card_of(resources, config.model), config.ray_autoscales), RAY_S + 5
         )
     return checks
+
+
+def _card_checks(config: DoctorConfig) -> dict[str, Check]:
+    """Return the checks of the default model. If a card is invalid, that is the only one: the others need all cards."""
+    resources, here = config.resources, config.runner != "ray"
+    try:
+        cards_of(resources)
+    except ModelError as error:
+        return {CARDS: Check(partial(Finding, FAIL, str(error)))}
+    return {
+        "weights": Check(lambda: check_weights(resources, config.model, here, config.profile)),
+        "memory": Check(lambda: check_memory(resources, config.model, here, config.profile), IMPORT_S),
+    }
 
 
 def _folder_of(place: BucketConfig) -> Path | None:

@@ -86,6 +86,7 @@ class Resources:
         sealed_catalogues: file that lists the catalogues which this installation has sealed.
         log_marks: folder with the newest known entry of the audit log of each catalogue.
         providers: accounts at providers; empty in processes on other hosts, which never get their keys.
+        skips_invalid_cards: leave invalid cards out, for lists; otherwise each of them is an error.
     """
 
     catalogue_url: str = field(repr=False)
@@ -114,6 +115,7 @@ class Resources:
     log_marks: Path | None = None
     audit_anchor_h: float = 0.0
     providers: tuple[ProviderAccount, ...] = field(default=(), repr=False)
+    skips_invalid_cards: bool = False
 
 
 _opening = threading.RLock()
@@ -283,8 +285,12 @@ def _source(place: SignerConfig) -> SignerSource:
 
 
 def cards_of(resources: Resources) -> dict[str, GeneratorCard]:
-    """Return the model cards, including those of the configured folders."""
-    return _cards(resources.model_folders)
+    """Return the model cards, including those of the configured folders.
+
+    Raises:
+        InvalidCardError: a card is invalid, unless the resources leave such cards out.
+    """
+    return _cards(resources.model_folders, resources.skips_invalid_cards)
 
 
 def scorers_of(resources: Resources) -> dict[str, ScorerCard]:
@@ -298,8 +304,8 @@ def _scorers(folders: tuple[Path, ...]) -> dict[str, ScorerCard]:
 
 
 @opened_once
-def _cards(folders: tuple[Path, ...]) -> dict[str, GeneratorCard]:
-    return load_cards(folders)
+def _cards(folders: tuple[Path, ...], skip_invalid: bool) -> dict[str, GeneratorCard]:
+    return load_cards(folders, skip_invalid=skip_invalid)
 
 
 def card_of(resources: Resources, name: str) -> GeneratorCard:

@@ -1,4 +1,4 @@
-"""New catalogues on each database engine."""
+"""New catalogues on each database engine, and fast runs of hosted models."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from databases import database
+from hosted_world import accept_every_clip, hurry
 
 from adapters.catalogue import Catalogue, open_catalogue
+from models.hosted import kling
+from tasks.render.hosted import lane
+from tasks.runtime.resources import close_resources
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,14 @@ def catalogue(request: pytest.FixtureRequest) -> Iterator[Catalogue]:
     name = "new_sqlite_url" if request.param == "sqlite" else "new_postgres_url"
     with open_catalogue(request.getfixturevalue(name)) as opened:
         yield opened
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Accept every clip of a hosted model, and wait for milliseconds only."""
+    lane.stopping.clear()
+    accept_every_clip(monkeypatch)
+    hurry(monkeypatch)
+    monkeypatch.setattr(kling, "LOOK_AGAIN_S", 0.05)
+    yield
+    close_resources()

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 
 import pytest
-from hosted_world import World, accept_every_clip, hurry, paid
+from hosted_world import World, paid
 from sqlalchemy import text
 from vendor_server import (
     Fault,
@@ -24,10 +24,8 @@ from manifests.errors import ProviderError
 from manifests.hosted.job import Cause, JobState
 from manifests.hosted.provider_job import NewJob
 from manifests.states import State
-from models.hosted import kling
 from tasks.render.hosted import lane, steps
 from tasks.render.hosted.provider import Provider
-from tasks.runtime import resources as resources_module
 from tasks.runtime.lease_owner import current_owner
 from tasks.sweep import unsettled_jobs
 from tasks.sweep.context import Sweep, SweepOptions
@@ -45,16 +43,7 @@ UNCLEAR = {
     "200 with an unreadable body, taken": Fault(body=b"<html>", takes=True),
 }
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Accept every clip, and wait for milliseconds only."""
-    lane.stopping.clear()
-    accept_every_clip(monkeypatch)
-    hurry(monkeypatch)
-    monkeypatch.setattr(kling, "LOOK_AGAIN_S", 0.05)
-    yield
-    resources_module.close_resources()
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_jobs_are_stored_with_reference_cost_and_digest(tmp_path):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hosted_world import World, accept_every_clip, hurry, paid
+from hosted_world import World, paid
 from vendor_server import Fault, VendorServer, always, scripted
 
 from manifests.campaign import Campaign
@@ -11,24 +11,13 @@ from manifests.errors import CardRuleError, ProviderError
 from manifests.hosted.job import JobState
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.states import State
-from models.hosted import kling
 from models.hosted.runway import Runway
 from tasks.render.hosted import lane, steps
 from tasks.review.retry_failed import retry_failed
-from tasks.runtime import resources as resources_module
 
 ONE_AT_A_TIME = {"limits_of_account": {"concurrency": 1}}
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Accept every clip, and wait for milliseconds only."""
-    lane.stopping.clear()
-    accept_every_clip(monkeypatch)
-    hurry(monkeypatch)
-    monkeypatch.setattr(kling, "LOOK_AGAIN_S", 0.05)
-    yield
-    resources_module.close_resources()
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def test_a_key_that_cannot_be_sent_leaves_no_uncertain_job(tmp_path):
@@ -154,7 +143,7 @@ def test_a_lost_job_is_not_taken_back_after_another_one_was_submitted(tmp_path):
         lost = world.jobs[0]
         retry_failed(world.catalogue, world.campaign_id)
         assert world.run().passed == 1
-        with pytest.raises(JobStateError, match="is lost"):
+        with pytest.raises(JobStateError, match=r"cannot be adopted, because the job \w+ was submitted for its clip meanwhile"):
             world.catalogue.provider_jobs.adopt(lost.job_id, lost.vendor_ref, "person:ann")
     assert vendor.billed == {"a red ball": 2}
 

@@ -134,10 +134,58 @@ def test_discarding_asks_because_a_clip_may_be_billed_twice(catalogue, capsys, m
     assert audited(catalogue, "provider job discarded")[0][0] == job.job_id
 
 
-def test_a_job_that_has_ended_is_not_changed(catalogue, capsys):
-    job = job_in(catalogue, JobState.FAILED)
-    ended = reelmill(capsys, "jobs", "discard", job.job_id, "--yes")
-    assert (ended.code, "is failed, so it cannot become" in " ".join(ended.err.split())) == (1, True)
+AGAIN = "To generate its clip again, run `reelmill resume CAMPAIGN`, or `reelmill retry CAMPAIGN --failed` if the clip"
+REFUSED = [
+    (JobState.DONE, "adopt", "is done, so it cannot be adopted. `reelmill resume CAMPAIGN` downloads its clip."),
+    (JobState.FAILED, "adopt", f"has failed at runway, so it cannot be adopted. {AGAIN}"),
+    (JobState.CANCELLED, "adopt", f"is already cancelled, so it cannot be adopted. {AGAIN}"),
+    (JobState.REFUSED, "adopt", f"was refused by runway, so it cannot be adopted. {AGAIN}"),
+    (
+        JobState.SUBMITTED,
+        "adopt",
+        "is in progress at runway, so it cannot be adopted. `reelmill resume CAMPAIGN`",
+    ),
+    (JobState.FAILED, "discard", f"has failed at runway, so it cannot be discarded. {AGAIN}"),
+    (JobState.CANCELLED, "discard", f"is already cancelled, so it cannot be discarded. {AGAIN}"),
+    (JobState.SUBMITTED, "discard", "is in progress at runway, so it cannot be discarded. `reelmill resume CAMPAIGN`"),
+    (JobState.DONE, "cancel", "is done, so it cannot be cancelled. `reelmill resume CAMPAIGN` downloads its clip."),
+    (JobState.FAILED, "cancel", f"has failed at runway, so it cannot be cancelled. {AGAIN}"),
+    (JobState.CANCELLED, "cancel", f"is already cancelled, so it cannot be cancelled. {AGAIN}"),
+    (JobState.UNCERTAIN, "cancel", "may have been accepted, so it cannot be cancelled. If runway has it, run"),
+    (JobState.LOST, "cancel", "its file is lost, so it cannot be cancelled. To close it, run `reelmill jobs discard"),
+]
+
+
+@pytest.mark.parametrize(("state", "decision", "sentence"), REFUSED)
+def test_an_impossible_decision_is_refused_with_what_is_possible(catalogue, capsys, state, decision, sentence):
+    job = job_in(catalogue, state)
+    words = [decision, job.job_id, *(["task-17"] if decision == "adopt" else [])]
+    ended = reelmill(capsys, "jobs", *words)  # nobody is asked to confirm it
+    assert ended.code == 1
+    assert sentence.replace("CAMPAIGN", job.campaign_id) in " ".join(ended.err.split())
+    assert catalogue.provider_jobs.get(job.job_id) == job
+
+
+def test_a_settled_job_names_the_person_who_settled_it(catalogue, capsys):
+    job = job_in(catalogue, JobState.LOST)
+    catalogue.provider_jobs.discard(job.job_id, "person:ann", is_billed=True)
+    ended = reelmill(capsys, "jobs", "discard", job.job_id, "--billed")
+    assert "was already closed by ann, so it cannot be discarded." in " ".join(ended.err.split())
+
+
+def test_a_job_whose_clip_is_here_names_the_campaign(catalogue, capsys):
+    job = job_in(catalogue, JobState.DONE)
+    catalogue.provider_jobs.fetched(job.job_id)
+    ended = reelmill(capsys, "jobs", "adopt", job.job_id, "task-17")
+    assert f"Its clip is downloaded; `reelmill status {job.campaign_id}`" in " ".join(ended.err.split())
+
+
+def test_discarding_a_job_in_progress_as_billed_is_possible_as_the_message_says(catalogue, capsys):
+    job = job_in(catalogue, JobState.SUBMITTED)
+    asked = " ".join(reelmill(capsys, "jobs", "discard", job.job_id).err.split())
+    assert f"`reelmill jobs discard {job.job_id[:12]} --billed` gives it up as paid." in asked
+    reelmill(capsys, "jobs", "discard", job.job_id[:12], "--billed", "--yes")
+    assert catalogue.provider_jobs.get(job.job_id).state == "lost"
 
 
 class Format:

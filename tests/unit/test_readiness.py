@@ -123,7 +123,7 @@ def test_a_paused_account_names_the_reason_and_the_command():
     found = readiness(hosted_card(), [ACME], {"acme": "The account has no credits."})
     assert found == (
         ReadyState.PAUSED,
-        "acme-video-1 cannot be used now: the account of acme is paused (The account has no credits). Fix the "
+        "acme-video-1 cannot be used now, because the account of acme is paused: The account has no credits. Fix the "
         "cause, then run `reelmill providers resume acme`.",
     )
 
@@ -137,7 +137,7 @@ def test_a_run_is_refused_before_it_spends_anything(resources: Resources):
 def test_a_paused_account_does_not_stop_other_models(resources: Resources):
     ready = replace(resources, providers=(ACME,))
     (warning,) = refuse_unready(ready, ["starter", "acme-video-1"], {"acme": "no credits"})
-    assert "the account of acme is paused (no credits)" in warning
+    assert "the account of acme is paused: no credits." in warning
     with pytest.raises(ModelError, match="is paused"):
         refuse_unready(ready, ["acme-video-1"], {"acme": "no credits"})
 

@@ -69,9 +69,10 @@ def test_an_unknown_card_suggests_similar_names():
 
 BAD = [
     ("{", "not valid JSON"),
-    ("[]", "field kind: use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video or openclip."),
+    ("[]", "not a JSON object. Copy a card of models/cards/ and change it."),
+    ("{}", "field kind: missing; use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video or openclip."),
     ('{"kind": "image"}', "field kind"),
-    ('{"kind": "openclip"}', "field name: Field required."),
+    ('{"kind": "openclip"}', "field name: missing; add it."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '
      '"weights": {"folder": "x", "revision": "1", "size_mb": "much"}}', "field weights.size_mb"),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '

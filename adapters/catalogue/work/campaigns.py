@@ -202,7 +202,8 @@ class Campaigns(CataloguePart):
         seal = key.seal(*campaign_fields(head["campaign_id"], head["settings"], thresholds)) if key else None
         connection.execute(self._upsert_campaign(), {**head, "thresholds": thresholds, "seal": seal})
         review = json.loads(head["settings"]).get("review", "")
-        return {"review": review, "digest": settings_digest(head["settings"], thresholds)}
+        changes = _choices(known, head["settings"]) if genuine else {}
+        return {"review": review, **changes, "digest": settings_digest(head["settings"], thresholds)}
 
     def check_settings(self, campaign_id: str) -> None:
         """Check that a campaign has the settings and thresholds that Reelmill stored last.
@@ -366,6 +367,13 @@ class Campaigns(CataloguePart):
             detail = {"card": card, "min_adherence": min_adherence}
             digest = settings_digest(known.settings, thresholds)
             append(connection, actor, THRESHOLD, [(campaign_id, {**detail, "digest": digest})])
+
+
+def _choices(known: Any, settings: str) -> dict[str, str]:
+    """Return how the model and the profile of a campaign's later run differ: its clips are mixed from then on."""
+    before, now = json.loads(known.settings), json.loads(settings)
+    names = [name for name in ("model", "profile") if name in before and before[name] != now.get(name)]
+    return {name: f"{now.get(name)}, before {before[name]}" for name in names}
 
 
 def _place(item: PlannedVariant) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from adapters.catalogue.core.tables import IS_OPEN, database_now, provider_jobs,
 from adapters.catalogue.work.job_rows import job_from
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, TRANSITIONS, Accepted, JobState
+from manifests.hosted.job_decisions import SHORT, Decision, refusal_of
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 
@@ -47,6 +48,16 @@ def refused(job: ProviderJob, to: JobState) -> JobStateError:
     return JobStateError(f"The provider job {job.job_id} is {job.state}, so it cannot become {to}.")
 
 
+def check_decision(job: ProviderJob, decision: Decision, *, is_billed: bool = False) -> None:
+    """Check that the state of a job allows a person's decision.
+
+    Raises:
+        JobStateError: it does not; the message says what is possible.
+    """
+    if why := refusal_of(job, decision, is_billed=is_billed):
+        raise JobStateError(why)
+
+
 def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> ProviderJob:
     """Record that the provider accepted a job; the same answer may be recorded again.
 
@@ -74,8 +85,11 @@ def adopt_lost(connection: Connection, job: ProviderJob, accepted: Accepted) -> 
     """
     _check_reference(connection, job, clean(accepted.vendor_ref))
     query = select(provider_jobs.c.job_id).where(provider_jobs.c.variant_id == job.variant_id, IS_OPEN)
-    if connection.execute(query).first() is not None:
-        raise refused(job, JobState.SUBMITTED)
+    if other := connection.execute(query).scalar():
+        raise JobStateError(
+            f"The provider job {job.job_id} cannot be adopted, because the job {other} was submitted for its clip "
+            f"meanwhile. To close the lost job, run `reelmill jobs discard {job.job_id[:SHORT]} --billed`."
+        )
     return write(connection, job, state=JobState.SUBMITTED, vendor_ref=accepted.vendor_ref, closed_by="", **_UNPAID)
 
 
@@ -138,11 +152,12 @@ def discard(connection: Connection, job: ProviderJob, actor: str, is_billed: boo
 
     A submitted job, which nobody follows or whose provider cannot be reached, can only be given up as billed.
     """
-    states = {*UNSETTLED, JobState.LOST, JobState.DONE} | ({JobState.SUBMITTED} if is_billed else set())
-    if job.state not in states or (job.state == JobState.LOST and job.closed_by):
-        raise refused(job, JobState.CANCELLED)
+    check_decision(job, Decision.DISCARD, is_billed=is_billed)
     if job.state == JobState.DONE and _has_clip(connection, job):
-        raise JobStateError(f"The clip of the provider job {job.job_id} is here, so the job cannot be discarded.")
+        raise JobStateError(
+            f"The provider job {job.job_id} is done and its clip is downloaded, so it cannot be discarded. "
+            f"`reelmill status {job.campaign_id}` shows the campaign."
+        )
     known = {} if job.state == JobState.DONE else ended_cost(job, None, is_billed)
     state = JobState.LOST if is_billed else JobState.CANCELLED
     return write(connection, job, state=state, closed_by=actor, **known)

@@ -14,6 +14,7 @@ from adapters.catalogue.work.job_changes import (
     accept,
     adopt_lost,
     after,
+    check_decision,
     discard,
     end,
     ended_cost,
@@ -28,6 +29,7 @@ from adapters.catalogue.work.job_rows import job_from, lock_job, unknown_job
 from manifests.costs.money import Money
 from manifests.errors import CatalogueError
 from manifests.hosted.job import Accepted, JobState, Refused
+from manifests.hosted.job_decisions import Decision
 from manifests.hosted.provider_job import JobLimits, JobTotal, NewJob, ProviderJob
 
 ADOPTED, DISCARDED, CANCELLATION = "provider job adopted", "provider job discarded", "provider job cancellation"
@@ -169,8 +171,7 @@ class ProviderJobs(CataloguePart):
         """
         with self._db.writing() as connection:
             job = lock_job(connection, job_id)
-            if job.state not in (*UNSETTLED, JobState.LOST):
-                raise refused(job, JobState.SUBMITTED)
+            check_decision(job, Decision.ADOPT)
             take = adopt_lost if job.state == JobState.LOST else accept
             adopted = take(connection, job, Accepted(vendor_ref, job.links))
             append(connection, actor, ADOPTED, [(job_id, {"vendor_ref": vendor_ref, "was": job.state})])
@@ -197,8 +198,7 @@ class ProviderJobs(CataloguePart):
         """
         with self._db.writing() as connection:
             job = lock_job(connection, job_id)
-            if job.state != JobState.SUBMITTED:
-                raise refused(job, JobState.CANCELLED)
+            check_decision(job, Decision.CANCEL)
             asked = write(connection, job, closed_by=actor)
             append(connection, actor, CANCELLATION, [(job_id, {"vendor_ref": job.vendor_ref})])
         return asked

@@ -44,6 +44,7 @@ from app.report.report import report_of
 from app.report.spending import cost_json, spending_of
 from app.session import Session
 from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
+from flows.start_checks import changes_of, missing_profiles
 from flows.submit import read_sheet, submit
 from manifests.errors import ModelError, ReelmillError
 from manifests.pluralize import counted
@@ -108,9 +109,10 @@ def plan(
     )
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)
+    notices = _notices(session, intake)
     refusal = _refusal(session, intake, preview, sample_size)
     if as_json:
-        waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready]
+        waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready, *notices]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
         say_json({**head, **plan_json(preview), "waiting": waiting, **more})
@@ -119,7 +121,7 @@ def plan(
             warn(f"Error: {refusal}")  # first, because the tables can be long
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
-        for sentence in (*unready, *unknown_providers(session.resources)):
+        for sentence in (*unready, *notices, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:
             show_prompts(intake, listed, preview.asked)
@@ -175,10 +177,13 @@ def run(
             sample_size=sample_size,
             reading=ReadingOptions(tab or "", include_hidden, encoding or ""),
             on_download=on_download,
+            will_run=True,
         )
     if not as_json:
         say(reading_line(intake))
         _show_findings(intake, path)
+    for sentence in missing_profiles(session.settings, session.resources, intake.checked.briefs):
+        warn(f"Warning: {sentence}")
     if priority is not None:
         session.catalogue.steering.set_priority(campaign_id, priority, actor_name())
     if not as_json:
@@ -306,6 +311,12 @@ def _refusal(session: Session, intake: Intake, preview: Plan, sample_size: int |
     except ReelmillError as error:
         return error
     return None
+
+
+def _notices(session: Session, intake: Intake) -> list[str]:
+    """Return which model or profile a run would use that the user may not expect, one sentence each."""
+    settings, resources = session.settings, session.resources
+    return [*changes_of(settings, resources, intake), *missing_profiles(settings, resources, intake.checked.briefs)]
 
 
 def _unready(session: Session, preview: Plan) -> list[str]:

@@ -14,6 +14,7 @@ from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import ReelmillError
 from manifests.hosted.job import JobState
+from manifests.hosted.job_decisions import SHORT, Decision, refusal_of
 from manifests.hosted.provider_job import ProviderJob
 from manifests.nightly.night import zone_of
 from manifests.pluralize import any_of
@@ -35,8 +36,6 @@ jobs = typer.Typer(no_args_is_help=True, help=f"List provider jobs and settle un
 
 OVERDUE, ALL = "overdue", "all"
 STATES = (*(str(state) for state in JobState), OVERDUE, ALL)
-SHORT = 12
-"""Digits of a job's id in the list, which identify the job."""
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job. The first characters are enough.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
@@ -121,6 +120,7 @@ def discard(
     """
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
+    _check(found, Decision.DISCARD, billed)
     if not yes and not typer.confirm(_discard_question(found, billed), err=True):
         raise ReelmillError("Nothing was changed.")
     discarded = session.catalogue.provider_jobs.discard(found.job_id, actor_name(), is_billed=billed)
@@ -138,6 +138,7 @@ def cancel(job: Job, yes: Yes = False, as_json: AsJson = False) -> None:
     """Ask the provider to cancel a submitted job, if its API supports this."""
     session = Session.open()
     found = session.catalogue.provider_jobs.get(job)
+    _check(found, Decision.CANCEL)
     question = f"Cancel {found.job_id} at {found.provider}? It may still be billed."
     if not yes and not typer.confirm(question, err=True):
         raise ReelmillError("Nothing was changed.")
@@ -146,6 +147,16 @@ def cancel(job: Job, yes: Yes = False, as_json: AsJson = False) -> None:
         say_json(_as_json(session.catalogue.provider_jobs.get(found.job_id)))
         return
     say(f"{found.provider} was asked to cancel {found.job_id}. The next run records the result.")
+
+
+def _check(job: ProviderJob, decision: Decision, billed: bool = False) -> None:
+    """Refuse an impossible decision before the user is asked to confirm it.
+
+    Raises:
+        ReelmillError: the state of the job does not allow it.
+    """
+    if why := refusal_of(job, decision, is_billed=billed):
+        raise ReelmillError(why)
 
 
 def _jobs(session: Session, state: str | None, campaign_id: str | None, limit: int) -> list[ProviderJob]:
@@ -214,7 +225,7 @@ def _advice(job: ProviderJob) -> str:
     if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
         return (
             f"Look for the job on the website of {job.provider}, by its time and prompt. If it is there, run "
-            f" `reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
+            f"`reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (

@@ -11,6 +11,7 @@ from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Encoding, IncludeHidden, MaxVariants, Model, Sheet, Tab
 from app.cli.output import say, say_json, warn
 from app.session import Session
+from flows.start_checks import missing_profiles
 from flows.submit import read_sheet
 from manifests.errors import SheetError, TooManyVariantsError
 from manifests.pluralize import count_of
@@ -60,6 +61,7 @@ def validate(
     too_many = _too_many(checked, session.settings.max_variants)
     unready = [
         *problems_in_briefs(session.resources, checked.briefs, session.settings.model),
+        *missing_profiles(session.settings, session.resources, checked.briefs),
         *unknown_providers(session.resources),
     ]
     rows = intake.row_count

@@ -17,10 +17,15 @@ MAX_LATE = 8
 """Consecutive rate-limit refusals after which the variant is left for a later run."""
 
 
-def pause_account(catalogue: Catalogue, provider: Provider, refusal: Refused, control: LaneControl) -> PutBack:
-    """Pause the account, with one alert, and stop submitting; the variant is released."""
-    why = paused_text(provider.card, refusal)
-    if catalogue.provider_accounts.pause(provider.card.provider, refusal.cause, why):
+def pause_account(
+    catalogue: Catalogue, provider: Provider, cause: Cause, why: str, control: LaneControl
+) -> PutBack:
+    """Pause the account, with one alert, and stop submitting; the variant is released.
+
+    Args:
+        why: the reason, a sentence without a full stop.
+    """
+    if catalogue.provider_accounts.pause(provider.card.provider, cause, why):
         alerts.account_paused(catalogue, provider.card.provider, why)
     control.stop(Problem(ProblemKind.PAUSED, why))
     return PutBack()
@@ -34,7 +39,7 @@ def after_refusal(
     if cause is Cause.INVALID:
         return _invalid(provider, refusal, control)
     if cause in (Cause.AUTH, Cause.MONEY):
-        return pause_account(catalogue, provider, refusal, control)
+        return pause_account(catalogue, provider, cause, paused_text(provider.card, refusal), control)
     if cause in (Cause.RATE, Cause.CONCURRENCY):
         return _slow_down(catalogue, provider, flight, refusal)
     if cause in (Cause.NOT_FOUND, Cause.GONE):
@@ -49,7 +54,7 @@ def after_failure(
 ) -> Next:
     """Return the next step after a job failed at the provider; the job has ended."""
     if failure.cause in (Cause.AUTH, Cause.MONEY):
-        return pause_account(catalogue, provider, failure, control)
+        return pause_account(catalogue, provider, failure.cause, paused_text(provider.card, failure), control)
     is_billed = provider.card.costs_money and provider.card.billed_on_failure != "no"
     again = None if is_billed else _resubmitted(flight, failure)
     return again or FailedFor(refused_text(provider.card, failure))

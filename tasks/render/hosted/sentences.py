@@ -32,6 +32,11 @@ def paused_text(card: HostedCard, refusal: Refused) -> str:
     return f"{what}{_said(refusal)}"
 
 
+def no_token_text(card: HostedCard, why: str) -> str:
+    """Return why the account is paused if its key was refused before a request, see ``paused_text``."""
+    return f"The key of the account at {card.provider} cannot be used: {why.rstrip('.')}"
+
+
 def lost_text(job: ProviderJob, why: str) -> str:
     """Return that the clip of a paid job is lost."""
     name = job.job_id[:12]
@@ -97,10 +102,13 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
         return f"the account {provider} has reached its limit of submissions{why}. Run the same command again later"
     if kind is ProblemKind.FULL:
         return f"the account {provider} has reached its limits. List its jobs with `reelmill jobs list`, then run again"
-    return f"the account {provider} is paused{why}. Fix the cause, then run `reelmill providers resume {provider}`"
+    return (
+        f"the account {provider} is paused{f': {detail}' if detail else ''}. Fix the cause, then run `reelmill "
+        f"providers resume {provider}`"
+    )
 
 
 def _said(refusal: Refused) -> str:
-    """Return the provider's error code and message, in brackets."""
+    """Return the provider's error code and message, quoted in brackets."""
     said = ": ".join(part for part in (refusal.code, refusal.message.strip().rstrip(".")) if part)
-    return f" ({said})" if said else ""
+    return f' ("{said}")' if said else ""

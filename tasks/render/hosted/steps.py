@@ -46,7 +46,7 @@ from tasks.render.hosted.flight import (
 from tasks.render.hosted.provider import Provider, Submission
 from tasks.render.hosted.reconcile import reconcile
 from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
-from tasks.render.hosted.sentences import lost_text, refused_text, unreachable_text
+from tasks.render.hosted.sentences import lost_text, no_token_text, refused_text, unreachable_text
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
 
@@ -238,9 +238,8 @@ class JobSteps:
     def _without_token(self, flight: Flight, error: TokenError) -> Next:
         flight.provider_job = None
         if error.is_refused:
-            return pause_account(
-                self._catalogue, self._provider, Refused(Cause.AUTH, message=str(error)), self._control
-            )
+            why = no_token_text(self._provider.card, str(error))
+            return pause_account(self._catalogue, self._provider, Cause.AUTH, why, self._control)
         return self._unreachable(flight, Step.SUBMIT, str(error))
 
     def _unreachable(self, flight: Flight, step: Step, why: str) -> Next:

@@ -7,6 +7,8 @@ from adapters.catalogue import Catalogue
 from manifests.costs.money import Money
 from manifests.errors import ProviderError, SettingsError
 from manifests.hosted.job import JobState
+from manifests.hosted.job_decisions import Decision, refusal_of
+from manifests.hosted.job_errors import JobStateError
 from manifests.hosted.provider_job import ProviderJob
 from manifests.hosted.wire import Answer, Wire
 from models.hosted import format_of
@@ -74,6 +76,8 @@ def cancel_at_provider(resources: Resources, job: ProviderJob, actor: str, ask: 
         JobStateError: the job is not submitted.
         UnknownCardError, SettingsError: this machine does not have the card, or the key.
     """
+    if why := refusal_of(job, Decision.CANCEL):
+        raise JobStateError(why)
     card = hosted_card_of(resources, job.card)
     account = account_for(resources.providers, card)
     catalogue = catalogue_of(resources)

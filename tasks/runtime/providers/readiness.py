@@ -193,6 +193,6 @@ def _paused(card: HostedCard, pauses: Mapping[str, str]) -> str:
         return ""
     why = pauses[card.provider].rstrip(".") or "no reason was recorded"
     return (
-        f"{card.name} cannot be used now: the account of {card.provider} is paused ({why}). Fix the cause, then run "
-        f"`reelmill providers resume {card.provider}`."
+        f"{card.name} cannot be used now, because the account of {card.provider} is paused: {why}. Fix the cause, then "
+        f"run `reelmill providers resume {card.provider}`."
     )

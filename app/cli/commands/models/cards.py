@@ -8,14 +8,21 @@ import typer
 
 from app.cli.commands.models.hosted import hosted_json, show_card, show_hosted, show_unconfirmed, states_of
 from app.cli.options import AsJson
-from app.cli.output import say, say_json
+from app.cli.output import say, say_json, warn
 from app.cli.table import show_table
 from app.session import Session
 from manifests.errors import IncompleteWeightsError
 from models.card import CONDITIONS, Card, GeneratorCard, LocalCard, ModelCard
 from models.hosted_card import HostedCard
 from models.placement.table import rungs_by_size
-from models.registry import get_any_card, get_card_with_weights, load_scorer_cards, weights_path, weights_problem
+from models.registry import (
+    get_any_card,
+    get_card_with_weights,
+    invalid_cards,
+    load_scorer_cards,
+    weights_path,
+    weights_problem,
+)
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
@@ -39,12 +46,14 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
     """List the model cards, whether their clips can be published, and whether their weights are present."""
     if context.invoked_subcommand:
         return
-    session = Session.open()
-    cards = [*session.cards.values(), *load_scorer_cards(session.settings.model_folders).values()]
+    session = Session.open().without_invalid_cards()
+    folders = session.settings.model_folders
+    cards = [*session.cards.values(), *load_scorer_cards(folders, skip_invalid=True).values()]
     hosted = [card for card in cards if isinstance(card, HostedCard)]
     if as_json:
         states = states_of(session, hosted)
         say_json([_as_json(session, card, states) for card in cards])
+        _warn_of_invalid_cards(session)
         return
     clearances = clearances_of(session.resources)
     show_table(
@@ -65,6 +74,7 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         "\n`reelmill models show MODEL` shows the licence of a model, the attestation that it needs for publishing, "
         "its sizes, vocabulary and prices, and why it cannot be used. `reelmill models pull MODEL` downloads weights."
     )
+    _warn_of_invalid_cards(session)
 
 
 @models.command()
@@ -72,7 +82,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model card.")], as_json: AsJson = False
 ) -> None:
     """Show a model card: output, licence, weights, vocabulary, example prompts, limits and measurements."""
-    session = Session.open()
+    session = Session.open().without_invalid_cards()
     card = get_any_card(name, session.settings.model_folders)
     hosted = [card] if isinstance(card, HostedCard) else []
     if as_json:
@@ -100,6 +110,12 @@ def show(
             _show_list(f"Profile {name} ({', '.join(profile.summary())})", profile.evidence)
     if isinstance(card, ModelCard) and card.vocabulary:
         _show_vocabulary(json.loads((card.home / card.vocabulary).read_text(encoding="utf-8")))
+
+
+def _warn_of_invalid_cards(session: Session) -> None:
+    """Print why cards are not in the list. Commands that use models are refused until the cards are fixed."""
+    for sentence in invalid_cards(session.settings.model_folders):
+        warn(f"\nError: {sentence}")
 
 
 def _show_weights(session: Session, card: LocalCard) -> None:
