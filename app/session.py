@@ -1,5 +1,7 @@
 """Session of a command: settings, catalogue and model cards, opened on first use."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +12,26 @@ from flows.runtime.logs import prepare_logs, quiet_prefect_services
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.costs.prices import Prices
+from manifests.errors import InvalidSettingError, SettingsError
 from models.card import GeneratorCard, ModelCard
 from models.registry import import_libraries
 from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
 from tasks.runtime.resources import Resources, card_of, cards_of, catalogue_of
+
+OPTIONS = {"bucket_endpoint": "--endpoint"}
+"""Options whose name is not that of their setting."""
+
+
+@contextmanager
+def naming_options(given: Mapping[str, Any]) -> Iterator[None]:
+    """Name the option of an invalid value if it was given as an option, and not as a setting."""
+    try:
+        yield
+    except InvalidSettingError as error:
+        if given.get(error.setting) is None:
+            raise
+        option = OPTIONS.get(error.setting, f"--{error.setting.replace('_', '-')}")
+        raise SettingsError(f"Invalid option {option}: {error.problem}.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +43,13 @@ class Session:
 
     @classmethod
     def open(cls, **overrides: Any) -> "Session":
-        """Load the settings; command line options that are None are ignored."""
-        settings = load_settings(**overrides)
+        """Load the settings; command line options that are None are ignored.
+
+        Raises:
+            SettingsError: a setting or an option is invalid; the message names it.
+        """
+        with naming_options(overrides):
+            settings = load_settings(**overrides)
         prepare_logs(settings)
         if settings.log_format != "json":
             quiet_prefect_services()
@@ -46,7 +69,9 @@ class Session:
             CatalogueError: no campaign matches the reference, or several do.
         """
         campaign_id = cls.open().catalogue.campaigns.get(reference).campaign_id
-        settings = settings_of(campaign_id, **{name: value for name, value in overrides.items() if value is not None})
+        given = {name: value for name, value in overrides.items() if value is not None}
+        with naming_options(given):
+            settings = settings_of(campaign_id, **given)
         return cls(settings, resources_of(settings)), campaign_id
 
     @property

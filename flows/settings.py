@@ -22,7 +22,7 @@ from adapters import proxies
 from flows.provider_settings import PREFIX, TWO_KEYS, ProviderSettings, check_name, providers_in
 from manifests.costs.money import Money
 from manifests.credentials.attestation import Attestation
-from manifests.errors import SettingsError
+from manifests.errors import InvalidSettingError, SettingsError
 
 TOKEN_LENGTH = 16
 """Minimum number of characters of a metrics token, or of the token of the model server."""
@@ -377,7 +377,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_invalid_text(error)) from None
+        raise _invalid(error) from None
     except Unparsed as error:
         raise SettingsError(_unparsed_text(error)) from None
     except (ValueError, OSError) as error:
@@ -396,18 +396,20 @@ def _unparsed_text(error: Unparsed) -> str:
     return f"{variable} is not valid JSON. Set it to {kind}{example}. docs/settings.md explains it."
 
 
-def _invalid_text(error: ValidationError) -> str:
-    """Return the message for the first invalid setting; values are not part of it, because they may be secret."""
+def _invalid(error: ValidationError) -> InvalidSettingError:
+    """Return the error for the first invalid setting; values are not part of it, because they may be secret."""
     first = error.errors(include_input=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         advice = _suggestion(first["loc"])
-        return f"Unknown setting {name!r} in reelmill.toml. {advice}docs/settings.md lists all settings."
+        text = f"Unknown setting {name!r} in reelmill.toml. {advice}docs/settings.md lists all settings."
+        return InvalidSettingError(text, name, "unknown setting")
     variable = f"REELMILL_{str(first['loc'][0]).upper()}"
     if first["loc"][0] == "providers" and len(first["loc"]) > 1:
         variable = PREFIX + "_".join(str(part) for part in first["loc"][1:]).upper()
     fix = f"Unset {variable}_KEY or {variable}_KEY_FILE, or fix" if first["type"] == TWO_KEYS else f"Fix {variable} or"
-    return f"Invalid setting {name!r}: {first['msg']}. {fix} reelmill.toml."
+    text = f"Invalid setting {name!r}: {first['msg']}. {fix} reelmill.toml."
+    return InvalidSettingError(text, name, first["msg"])
 
 
 def _suggestion(place: tuple[int | str, ...]) -> str:

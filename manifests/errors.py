@@ -35,6 +35,7 @@ ReelmillError
 │   └── WrongClockError
 ├── ProviderError           a request to a provider failed, or a provider job cannot be settled
 ├── SettingsError
+│   └── InvalidSettingError
 ├── DiskUnusableError
 └── DiskFullError
 
@@ -195,6 +196,19 @@ class ProviderError(ReelmillError):
 
 class SettingsError(ReelmillError):
     """A setting is invalid."""
+
+
+class InvalidSettingError(SettingsError):
+    """The value of a setting is invalid.
+
+    Attributes:
+        setting: name of the setting.
+        problem: what is wrong with its value, without a full stop.
+    """
+
+    def __init__(self, message: str, setting: str, problem: str) -> None:
+        super().__init__(message)
+        self.setting, self.problem = setting, problem
 
 
 class DiskUnusableError(ReelmillError):

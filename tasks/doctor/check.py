@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from manifests.errors import ReelmillError
@@ -34,9 +34,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check and its time limit in seconds."""
+    """A check and its time limit in seconds. It returns one finding for each cause."""
 
-    function: Callable[[], Finding]
+    function: Callable[[], Finding | Sequence[Finding]]
     limit_s: float = LIMIT_S
 
 
@@ -48,7 +48,7 @@ def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
     threads = [_CheckThread(name, check) for name, check in checks.items()]
     for thread in threads:
         thread.start()
-    return [_redacted(thread.finding()) for thread in threads]
+    return [_redacted(finding) for thread in threads for finding in thread.findings()]
 
 
 class _CheckThread(threading.Thread):
@@ -57,37 +57,35 @@ class _CheckThread(threading.Thread):
         self._check = check
         self._check_name = name
         self._began = time.monotonic()
-        self._finding: Finding | None = None
+        self._findings: Sequence[Finding] = ()
 
     def run(self) -> None:
         try:
-            found = self._check.function()
+            found = self._found()
         except ReelmillError as error:
-            found = Finding(FAIL, str(error))
+            found = [Finding(FAIL, str(error))]
         except OSError as error:
-            found = Finding(
-                FAIL,
-                f"{error.filename or 'System call'}: {error.strerror or error}.",
-                "Check the path, its permissions and the disk.",
-            )
+            what = f"{error.filename or 'System call'}: {error.strerror or error}."
+            found = [Finding(FAIL, what, "Check the path, its permissions and the disk.")]
         except Exception as error:  # noqa: BLE001 - an unexpected error is a finding too
-            found = Finding(
-                FAIL,
-                f"{type(error).__name__}: {error}",
-                "Run `reelmill doctor` again. If the error persists, report it with this line.",
-            )
-        self._finding = replace(found, seconds=time.monotonic() - self._began)
+            fix = "Run `reelmill doctor` again. If the error persists, report it with this line."
+            found = [Finding(FAIL, f"{type(error).__name__}: {error}", fix)]
+        self._findings = [replace(each, seconds=time.monotonic() - self._began) for each in found]
 
-    def finding(self) -> Finding:
+    def _found(self) -> Sequence[Finding]:
+        found = self._check.function()
+        return [found] if isinstance(found, Finding) else found
+
+    def findings(self) -> list[Finding]:
         limit = self._check.limit_s
         self.join(max(0.0, self._began + limit - time.monotonic()))
-        found = self._finding or Finding(
+        silent = Finding(
             FAIL,
             f"No answer within {limit:.0f} s.",
             "Check that the network, the disk and the service respond, then run the command again.",
             seconds=limit,
         )
-        return replace(found, check=self._check_name)
+        return [replace(found, check=self._check_name) for found in self._findings or [silent]]
 
 
 def _redacted(finding: Finding) -> Finding:

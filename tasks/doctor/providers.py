@@ -1,6 +1,6 @@
 """Checks of accounts at providers: one for each account in use, and a summary of the others."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -17,7 +17,14 @@ from tasks.doctor.check import FAIL, OK, WARN, Check, Finding
 from tasks.doctor.program import missing_weights
 from tasks.runtime.providers.provider_accounts import ProviderAccount
 from tasks.runtime.providers.provider_request import send_once
-from tasks.runtime.providers.readiness import ReadyState, key_variable, pauses_of, readiness, unknown_providers
+from tasks.runtime.providers.readiness import (
+    Readiness,
+    ReadyState,
+    key_variable,
+    pauses_of,
+    readiness,
+    unknown_providers,
+)
 from tasks.runtime.resources import Resources, cards_of
 
 LIMIT_S = 25.0
@@ -59,8 +66,10 @@ def provider_checks(resources: Resources, model: str, variables: Collection[str]
 
 def check_provider(
     resources: Resources, provider: str, default: HostedCard | None = None, ask: Ask = send_once
-) -> Finding:
+) -> list[Finding]:
     """Check that the models of a provider can be used, and that it accepts the key, if that can be asked for free.
+
+    Each cause is a finding.
 
     A run also needs the weights of the models' scorers, so they are checked too.
 
@@ -74,19 +83,19 @@ def check_provider(
     found = {card.name: readiness(card, resources.providers, pauses) for card in cards}
     ready = [card for card in cards if found[card.name].is_usable]
     if not ready:
-        first = default.name if default and default.name in found else min(found, key=lambda name: found[name].is_final)
-        state, problem = found[first]
-        return Finding(WARN if state == ReadyState.PAUSED else FAIL, problem)
+        first = [default.name] if default and default.name in found else []
+        return list(_unready(found[name] for name in (*first, *found)))
     retired = sum(each.state == ReadyState.RETIRED for each in found.values())
     message = f"Ready: {_names(ready)}{f', {retired} retired' if retired else ''}."
-    finding = _with_warning(account, _key_finding(account, ready[0], message, ask))
-    return _with_scorers(resources, ready, finding)
+    key = _key_finding(account, ready[0], message, ask)
+    return [key, *_warnings(account), *_missing_scorers(resources, ready), *_unready(found.values(), final=False)]
 
 
-def check_others(resources: Resources, used: Collection[str], variables: Collection[str] = ()) -> Finding:
+def check_others(resources: Resources, used: Collection[str], variables: Collection[str] = ()) -> list[Finding]:
     """Name the providers without an account, accounts without a provider, and keys that only other programs read.
 
-    A pause without an account is named as well: it stays when the key is removed from the settings.
+    Each cause is a finding. A pause without an account is named as well: it stays when the key is removed from the
+    settings.
     """
     others = [
         name
@@ -94,20 +103,24 @@ def check_others(resources: Resources, used: Collection[str], variables: Collect
         if name not in used and any(card.costs_money and not card.retired for card in cards)
     ]
     message = f"No key is set for {', '.join(others)}." if others else "Each provider has an account."
-    hints = "".join(
-        f" {variable} is set, but Reelmill reads {key_variable(name)}."
-        for name, names in USUAL_VARIABLES.items()
-        for variable in names
-        if variable in variables
-    )
-    paused = {name: why for name, why in _pauses(resources.catalogue_url).items() if name not in used}
-    if paused:
-        names = "; ".join(f"{name} is paused: {why.rstrip('.')}" for name, why in sorted(paused.items()))
-        fix = f"Fix the cause, then run `reelmill providers resume {min(paused)}`."
-        return Finding(WARN, f"{names}. {message}{hints}", fix)
-    if unknown := " ".join(unknown_providers(resources)):
-        return Finding(WARN, f"{unknown} {message}{hints}")
-    return Finding(OK, f"{message}{hints} See docs/providers.md.")
+    paused = sorted((name, why) for name, why in _pauses(resources.catalogue_url).items() if name not in used)
+    return [
+        *(Finding(WARN, f"{name} is paused: {why.rstrip('.')}.", _resume_fix(name)) for name, why in paused),
+        *(Finding(WARN, sentence) for sentence in unknown_providers(resources)),
+        *_variables_of_others(variables),
+        Finding(OK, f"{message} See docs/providers.md."),
+    ]
+
+
+def _resume_fix(provider: str) -> str:
+    return f"Fix the cause, then run `reelmill providers resume {provider}`."
+
+
+def _variables_of_others(variables: Collection[str]) -> Iterator[Finding]:
+    for name, names in USUAL_VARIABLES.items():
+        for variable in names:
+            if variable in variables:
+                yield Finding(OK, f"{variable} is set, but Reelmill reads {key_variable(name)}.")
 
 
 def usual_variables(environment: Mapping[str, str]) -> frozenset[str]:
@@ -138,28 +151,34 @@ def _names(cards: list[HostedCard]) -> str:
     return ", ".join([*names, *([f"{count_of(more, 'more model')}"] if more else [])])
 
 
-def _with_warning(account: ProviderAccount, finding: Finding) -> Finding:
-    if not account.warning:
-        return finding
-    what, _, fix = account.warning.partition(". ")
-    return _joined(finding, Finding(WARN, f"{what}.", fix))
+def _unready(found: Iterable[Readiness], *, final: bool = True) -> Iterator[Finding]:
+    """Yield why models cannot be used, once for each cause; a retirement only if there is nothing else.
+
+    Args:
+        final: no model can be used, so that a run would fail.
+    """
+    causes: dict[ReadyState, str] = {}
+    for each in found:
+        if not each.is_usable:
+            causes.setdefault(each.state, each.problem)
+    retired = causes.pop(ReadyState.RETIRED, "")
+    if retired and final and not causes:
+        yield Finding(FAIL, retired)
+    for state, problem in causes.items():
+        yield Finding(WARN if state == ReadyState.PAUSED or not final else FAIL, problem)
 
 
-def _with_scorers(resources: Resources, cards: Collection[HostedCard], finding: Finding) -> Finding:
-    """Add the scorers whose weights are missing: without them, a run of the models is refused."""
+def _warnings(account: ProviderAccount) -> Iterator[Finding]:
+    if account.warning:
+        what, _, fix = account.warning.partition(". ")
+        yield Finding(WARN, f"{what}.", fix)
+
+
+def _missing_scorers(resources: Resources, cards: Collection[HostedCard]) -> Iterator[Finding]:
+    """Yield the scorers whose weights are missing: without them, a run of the models is refused."""
     for name in {card.scorer: None for card in cards}:
         if missing := missing_weights(resources, get_scorer_card(name, resources.model_folders)):
-            finding = _joined(finding, missing)
-    return finding
-
-
-def _joined(first: Finding, second: Finding) -> Finding:
-    """Return both findings as one, with both fixes and the worse level."""
-    return Finding(
-        max(first.level, second.level, key=(OK, WARN, FAIL).index),
-        f"{first.message} {second.message}",
-        " ".join(filter(None, [first.fix, second.fix])),
-    )
+            yield missing
 
 
 def _key_finding(account: ProviderAccount, card: HostedCard, message: str, ask: Ask) -> Finding:

@@ -34,6 +34,11 @@ def refused(ended, sentence: str) -> None:
         (["approve", "winter", "--all"], "No campaign in the catalogue is called 'winter'"),
         (["run", "spring.csv", "--bucket", "ftp://x"], "'ftp://x' is not a bucket. Use a folder or s3://name/prefix"),
         (["plan", "spring.csv", "--max-variants", "5"], "expands to 12 variants, but the limit is 5"),
+        (
+            ["plan", "spring.csv", "--budget", "5"],
+            "^Error: Invalid option --budget: '5' has no currency. Enter it",
+        ),
+        (["run", "spring.csv", "--review", "perhaps"], "^Error: Invalid option --review: Input should be 'auto' or"),
         (["verify", "nowhere.mp4"], "nowhere.mp4: No such file"),
         (["verify", "spring.csv"], "is not a media file. Use a video"),
         (["init", "spring.csv"], "spring.csv already exists. Choose another file, or overwrite it with --force"),

@@ -17,9 +17,7 @@ MAX_LATE = 8
 """Consecutive rate-limit refusals after which the variant is left for a later run."""
 
 
-def pause_account(
-    catalogue: Catalogue, provider: Provider, cause: Cause, why: str, control: LaneControl
-) -> PutBack:
+def pause_account(catalogue: Catalogue, provider: Provider, cause: Cause, why: str, control: LaneControl) -> PutBack:
     """Pause the account, with one alert, and stop submitting; the variant is released.
 
     Args:
