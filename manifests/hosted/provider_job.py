@@ -32,9 +32,6 @@ class JobLimits(NamedTuple):
     per_day: int | None = None
 
 
-NO_LIMITS = JobLimits()
-
-
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job that is about to be submitted.
@@ -181,14 +178,12 @@ class ProviderAccount:
     """An account at a provider, as all hosts see it. Times are seconds since 1970 by the database's clock.
 
     Attributes:
-        limits: None for those that the account does not set; the card's are used.
         slowed_until: no job is submitted before this time; None for no such time.
         paused_at: since when no job is submitted; None if it is not paused.
         paused_why, paused_cause: why, as a sentence and as a ``Cause``.
     """
 
     provider: str
-    limits: JobLimits = NO_LIMITS
     slowed_until: float | None = None
     paused_at: float | None = None
     paused_why: str = ""

@@ -22,7 +22,6 @@ from manifests.hosted.job_errors import (
     JobStateError,
     UnknownPriceError,
 )
-from manifests.hosted.provider_job import JobLimits
 
 
 def run(catalogue: Catalogue, budget: Money | None, **options) -> str:
@@ -66,7 +65,6 @@ def test_a_submitted_job_is_given_up_as_billed_only(catalogue: Catalogue):
 
 def test_hosts_that_submit_at_the_same_time_keep_the_limit(catalogue: Catalogue):
     leases = leased(catalogue, 24)
-    catalogue.provider_accounts.set_limits("runway", 3)
     start, made, refused = threading.Barrier(8), [], []
 
     def work(own: Catalogue, mine: list[Lease]) -> None:
@@ -74,7 +72,7 @@ def test_hosts_that_submit_at_the_same_time_keep_the_limit(catalogue: Catalogue)
         start.wait()
         for lease in mine:
             try:
-                made.append(reserve(own, lease))
+                made.append(reserve(own, lease, 3))
             except AccountBusyError as error:
                 refused.append(error)
         own.close()
@@ -106,17 +104,6 @@ def test_submissions_in_a_window_are_counted(catalogue: Catalogue, limits: tuple
         connection.execute(aged.values(submitted_at=provider_jobs.c.submitted_at - seconds))
     reserve(catalogue, leases[3], *limits)
     assert catalogue.provider_jobs.get(third.job_id).state == "submitting"
-
-
-def test_limits_of_the_account_replace_those_of_the_card(catalogue: Catalogue):
-    leases = leased(catalogue, 3)
-    catalogue.provider_accounts.set_limits("runway", 1)
-    reserve(catalogue, leases[0], 5)
-    with pytest.raises(AccountBusyError):
-        reserve(catalogue, leases[1], 5)
-    catalogue.provider_accounts.set_limits("runway", None)
-    reserve(catalogue, leases[1], 5)
-    assert catalogue.provider_accounts.get("runway").limits == JobLimits()
 
 
 def test_a_paused_account_gets_no_jobs_until_a_person_resumes_it(catalogue: Catalogue):

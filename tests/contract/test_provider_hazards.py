@@ -143,9 +143,7 @@ def test_a_lost_job_is_not_taken_back_after_another_one_was_submitted(tmp_path):
         lost = world.jobs[0]
         retry_failed(world.catalogue, world.campaign_id)
         assert world.run().passed == 1
-        with pytest.raises(
-            JobStateError, match=r"the job \w+ was submitted for its clip meanwhile"
-        ):
+        with pytest.raises(JobStateError, match=r"the job \w+ was submitted for its clip meanwhile"):
             world.catalogue.provider_jobs.adopt(lost.job_id, lost.vendor_ref, "person:ann")
     assert vendor.billed == {"a red ball": 2}
 

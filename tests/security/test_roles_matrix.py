@@ -87,6 +87,7 @@ MATRIX: dict[str, tuple[int, int, int, int]] = {
     "POST /people/shares": (401, 403, 403, 404),
     "POST /people/shares/drop": (401, 403, 403, 303),
     "GET /jobs": (303, 403, 200, 200),
+    "GET /jobs/{job_id}": (303, 403, 404, 404),
     "POST /jobs/{job_id}/adopt": (401, 403, 403, 404),
     "POST /jobs/{job_id}/discard": (401, 403, 403, 404),
     "POST /jobs/{job_id}/cancel": (401, 403, 403, 404),

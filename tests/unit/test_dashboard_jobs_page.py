@@ -8,7 +8,8 @@ from hosted_samples import card_folder
 from provider_job_samples import job_in
 
 from app.dashboard.routes import jobs as routes
-from manifests.hosted.job import JobState
+from manifests.hosted.job import Cause, JobState, Refused
+from tasks.runtime.logs.redaction import redact
 from tasks.runtime.resources import close_resources
 
 KEY = "key-of-acme-0123456789"
@@ -48,6 +49,69 @@ def test_the_page_shows_jobs_accounts_and_money(session):
     assert KEY not in shown
     assert 'href="/jobs"' in client_of(session, "reviewer").get("/campaigns").text
     assert 'href="/jobs"' not in client_of(session, "viewer").get("/campaigns").text
+
+
+def test_a_job_has_a_page_with_its_facts(session):
+    job = job_in(session.catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1")
+    signed = "https://files.acme.example/1.mp4?signature=s3cret"
+    session.catalogue.provider_jobs.polled(job.job_id, "RUNNING")
+    session.catalogue.provider_jobs.done(job.job_id, facts={"file_url": signed, "model_version": "1.4", "credits": 12})
+    reviewer = client_of(session, "reviewer")
+    assert f'href="/jobs/{job.job_id}"' in reviewer.get("/jobs").text
+    shown = reviewer.get(f"/jobs/{job.job_id}").text
+    variant = session.catalogue.variants.get(job.variant_id).variant
+    for name, value in {
+        "Job": job.job_id,
+        "State": "done",
+        "Cost": "0.30 USD (estimated)",
+        "Expected cost": "0.30 USD",
+        "Prompt": variant.prompt,
+        "Seed": str(variant.seed),
+        "Digest of the request": "d" * 64,
+        "The provider&#39;s reference": job.vendor_ref,
+        "The provider&#39;s status": "RUNNING",
+        "The provider&#39;s model version": "1.4",
+        "The provider&#39;s credits": "12",
+    }.items():
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in shown
+    assert [name for name in ("Reserved", "Submitted", "Last polled", "Ended") if f"<dt>{name}</dt>" in shown] == [
+        "Reserved",
+        "Submitted",
+        "Last polled",
+        "Ended",
+    ]
+    assert f'href="/clips/{job.variant_id}"' in shown
+    assert f'href="/campaigns/{job.campaign_id}"' in shown
+    for secret in (signed, "s3cret", KEY, "https://api.example/"):
+        assert secret not in shown
+
+
+def test_the_page_of_a_failed_job_shows_the_answer_and_of_an_uncertain_one_what_to_do(session):
+    job = job_in(session.catalogue, JobState.SUBMITTED, provider="acme", card="acme-video-1")
+    redact.learn([KEY])  # as each process does when it reads the settings
+    refusal = Refused(Cause.MODERATION, "SAFETY.INPUT", f"<i>a face</i> {KEY}")
+    session.catalogue.provider_jobs.failed(job.job_id, refusal, is_billed=True)
+    reviewer = client_of(session, "reviewer")
+    shown = reviewer.get(f"/jobs/{job.job_id}").text
+    assert "<dt>Cause</dt><dd>moderation, SAFETY.INPUT</dd>" in shown
+    assert "&lt;i&gt;a face&lt;/i&gt;" in shown
+    assert KEY not in shown
+    uncertain = job_in(session.catalogue, JobState.UNCERTAIN, provider="acme", card="acme-video-1")
+    advice = f"<code>reelmill jobs discard {uncertain.job_id[:12]}</code>"
+    assert advice in reviewer.get(f"/jobs/{uncertain.job_id}").text
+    unsent = job_in(session.catalogue, JobState.CANCELLED, provider="acme", card="acme-video-1")
+    assert "<dt>Submitted</dt><dd>not sent</dd>" in reviewer.get(f"/jobs/{unsent.job_id}").text
+
+
+def test_the_page_of_a_job_shows_decisions_and_is_for_reviewers(session):
+    job = job_in(session.catalogue, JobState.UNCERTAIN)
+    path = f"/jobs/{job.job_id}"
+    assert "No person has decided about this job." in client_of(session, "reviewer").get(path).text
+    press(client_of(session, "admin"), f"{path}/adopt", reference="task-17")
+    shown = client_of(session, "reviewer").get(path).text
+    assert "provider job adopted by admin (vendor_ref: task-17; was: uncertain)" in shown
+    assert client_of(session, "viewer").get(path).status_code == 403
+    assert client_of(session, "reviewer").get(f"/jobs/{'0' * 32}").status_code == 404
 
 
 def test_an_admin_adopts_an_uncertain_job(session):

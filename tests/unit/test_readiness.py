@@ -159,5 +159,5 @@ def test_an_account_that_no_card_names_is_a_warning(resources: Resources):
 def test_pauses_are_those_of_the_catalogue(tmp_path: Path):
     with open_catalogue(f"sqlite:///{tmp_path}/catalogue.sqlite") as catalogue:
         catalogue.provider_accounts.pause("acme", "money", "The account has no credits.")
-        catalogue.provider_accounts.set_limits("other", 3)
+        catalogue.provider_accounts.slow_down("other", 3.0)
         assert pauses_of(catalogue) == {"acme": "The account has no credits."}

@@ -363,6 +363,7 @@ provider_accounts = Table(
     "provider_accounts",
     metadata,
     Column("provider", String, primary_key=True),
+    # Not used: the limits of an account are in the settings, and the catalogue only counts its jobs.
     Column("concurrency", Integer),
     Column("per_minute", Integer),
     Column("per_day", Integer),

@@ -72,6 +72,12 @@ class Audit(CataloguePart):
         with self._db.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
+    def about(self, subject: str, limit: int = 100) -> list[AuditEntry]:
+        """Return the entries about a clip, a provider job or another subject, newest first."""
+        query = select(audit).where(audit.c.subject == subject).order_by(audit.c.audit_id.desc()).limit(limit)
+        with self._db.reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
     def last_until(self, at: float) -> AuditEntry | None:
         """Return the last entry that is not newer than a time in seconds since 1970; None without one."""
         query = select(audit).where(audit.c.at_ms <= int(at * 1000)).order_by(audit.c.audit_id.desc()).limit(1)

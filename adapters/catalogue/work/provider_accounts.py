@@ -1,4 +1,4 @@
-"""Accounts at providers: their limits, and whether they are paused, for all hosts together."""
+"""Accounts at providers: whether they are paused, and whether another job is within their limits, for all hosts."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _table = provider_accounts.c
 
 
 class ProviderAccounts(CataloguePart):
-    """Set limits of accounts, and pause, slow down and resume them."""
+    """Pause, slow down and resume accounts."""
 
     def all(self) -> list[ProviderAccount]:
         """Return the accounts that were used or changed, by name."""
@@ -28,18 +28,10 @@ class ProviderAccounts(CataloguePart):
             return [_account(row) for row in connection.execute(select(provider_accounts).order_by(_table.provider))]
 
     def get(self, provider: str) -> ProviderAccount:
-        """Return one account; one without limits if it was never used."""
+        """Return one account, also if it was never used."""
         with self._db.reading() as connection:
             row = connection.execute(select(provider_accounts).where(_table.provider == provider)).first()
         return _account(row) if row else ProviderAccount(provider)
-
-    def set_limits(
-        self, provider: str, concurrency: int | None, per_minute: int | None = None, per_day: int | None = None
-    ) -> None:
-        """Set the limits of an account. They replace those of its cards; None uses the card's."""
-        with self._db.writing() as connection:
-            _ensure(connection, provider)
-            _set(connection, provider, concurrency=concurrency, per_minute=per_minute, per_day=per_day)
 
     def pause(self, provider: str, cause: str, why: str, actor: str = "") -> bool:
         """Pause an account until a person resumes it; return False if it was already paused.
@@ -98,7 +90,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     """Check that a locked account allows another job; return the time, by the database's clock.
 
     Args:
-        limits: of the card, for those that the account does not set.
+        limits: of the account's settings, or of the card.
 
     Raises:
         AccountPausedError, AccountBusyError: it does not.
@@ -108,10 +100,9 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     now = number_in(connection.execute(select(cast(database_now(), Float))).scalar())
     if account.slowed_until and account.slowed_until > now:
         raise AccountBusyError(account.provider, "slowed", account.slowed_until - now)
-    effective = JobLimits(*(card if own is None else own for own, card in zip(account.limits, limits, strict=True)))
-    if effective.concurrency is not None and _busy(connection, account.provider, now) >= effective.concurrency:
+    if limits.concurrency is not None and _busy(connection, account.provider, now) >= limits.concurrency:
         raise AccountBusyError(account.provider, "concurrency", None)
-    windows = (("per_minute", effective.per_minute, _MINUTE_S), ("per_day", effective.per_day, _DAY_S))
+    windows = (("per_minute", limits.per_minute, _MINUTE_S), ("per_day", limits.per_day, _DAY_S))
     for name, limit, seconds in windows:
         if limit is not None and (wait_s := _wait_s(connection, account.provider, limit, seconds, now)) > 0:
             raise AccountBusyError(account.provider, name, wait_s)
@@ -154,7 +145,6 @@ def _set(connection: Connection, provider: str, *conditions: ColumnElement[bool]
 def _account(row: Any) -> ProviderAccount:
     return ProviderAccount(
         row.provider,
-        JobLimits(row.concurrency, row.per_minute, row.per_day),
         row.slowed_until,
         row.paused_at,
         row.paused_why,

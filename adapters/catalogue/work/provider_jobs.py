@@ -51,7 +51,7 @@ class ProviderJobs(CataloguePart):
         """Record a job that is about to be submitted, and reserve its price and a place in the account.
 
         Args:
-            limits: of the card; those that the account sets take precedence.
+            limits: of the account's settings, or of the card.
 
         Raises:
             LostLeaseError: the lease has passed to another worker.

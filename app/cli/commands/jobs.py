@@ -11,6 +11,7 @@ from app.cli.commands.review import actor_name
 from app.cli.options import CAMPAIGN_HELP, AsJson
 from app.cli.output import say, say_json
 from app.cli.table import show_table
+from app.job_facts import Facts, advice_of, answer_facts, job_facts, job_times, request_facts
 from app.session import Session
 from manifests.errors import ReelmillError
 from manifests.hosted.job import JobState
@@ -78,11 +79,9 @@ def show(job: Job, as_json: AsJson = False) -> None:
     if as_json:
         say_json(_as_json(found))
         return
-    zone = session.settings.timezone
-    for name, value in _facts(found, zone):
-        if value:
-            say(f"{name}: {value}")
-    if advice := _advice(found):
+    for name, value in _facts(session, found):
+        say(f"{name}: {value}")
+    if advice := advice_of(found):
         say(f"\n{advice}")
 
 
@@ -196,46 +195,11 @@ def _show_list(found: Sequence[ProviderJob], zone: str) -> None:
     say("\n`reelmill jobs show JOB` shows the details and the next step.")
 
 
-def _facts(job: ProviderJob, zone: str) -> list[tuple[str, str]]:
-    return [
-        ("Job", job.job_id),
-        ("State", state_text(job)),
-        ("Reason", job.error),
-        ("Provider", f"{job.provider}, {job.base_url}"),
-        ("The provider's reference", job.vendor_ref),
-        ("The provider's status", job.word),
-        ("Cause", ", ".join(part for part in (job.cause, job.code) if part)),
-        ("Model", job.card),
-        ("Campaign", job.campaign_id),
-        ("Variant", f"{job.variant_id}, attempt {job.attempt}"),
-        ("Cost", money_text(job)),
-        ("Submitted", _time(job.submitted_at, zone) if job.submitted_at else "not sent"),
-        ("Last polled", _time(job.polled_at, zone)),
-        ("Due", _time(job.due_at, zone)),
-        ("Searched", f"{job.looks} times" if job.looks else ""),
-        ("Ended", _time(job.ended_at, zone)),
-        ("Fetched", _time(job.fetched_at, zone)),
-        ("Decided by", job.closed_by.removeprefix("person:")),
-    ]
-
-
-def _advice(job: ProviderJob) -> str:
-    """Return what a person can do about a job; empty if there is nothing."""
-    short = job.job_id[:SHORT]
-    if job.state in (JobState.UNCERTAIN, JobState.SUBMITTING):
-        return (
-            f"Look for the job on the website of {job.provider}, by its time and prompt. If it is there, run "
-            f"`reelmill jobs adopt {short} REFERENCE`. If it is not, run `reelmill jobs discard {short}`."
-        )
-    if job.state == JobState.LOST and not job.closed_by:
-        return (
-            f"The clip is lost. If {job.provider} has it nevertheless, run `reelmill jobs adopt {short} "
-            f"{job.vendor_ref or 'REFERENCE'}`. To generate it again, which is billed again, run `reelmill retry "
-            f"{job.campaign_id} --failed`. To close this job, run `reelmill jobs discard {short} --billed`."
-        )
-    if job.state == JobState.SUBMITTED and is_overdue(job):
-        return f"`reelmill resume {job.campaign_id}` polls it again. To cancel it, run `reelmill jobs cancel {short}`."
-    return ""
+def _facts(session: Session, job: ProviderJob) -> Facts:
+    zone, variant = session.settings.timezone, session.catalogue.variants.get(job.variant_id).variant
+    sent = [] if job.submitted_at else [("Submitted", "not sent")]
+    times = [(moment.name, _time(moment.at, zone)) for moment in job_times(job)]
+    return [*job_facts(job), *answer_facts(job), *request_facts(job, variant), *sent, *times]
 
 
 def _discard_question(job: ProviderJob, billed: bool) -> str:
@@ -252,4 +216,4 @@ def _as_json(job: ProviderJob) -> dict[str, Any]:
     """Return a job for programs, without the addresses that the provider returned, which may be signed."""
     plain = asdict(job)
     del plain["links"]
-    return {**plain, "state": str(job.state), "overdue": is_overdue(job), "advice": _advice(job)}
+    return {**plain, "state": str(job.state), "overdue": is_overdue(job), "advice": advice_of(job)}

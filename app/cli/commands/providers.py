@@ -67,4 +67,4 @@ def resume(provider: Name, as_json: AsJson = False) -> None:
 
 
 def _as_json(account: ProviderAccount) -> dict[str, Any]:
-    return {**asdict(account), "limits": account.limits._asdict(), "paused": account.is_paused}
+    return {**asdict(account), "paused": account.is_paused}

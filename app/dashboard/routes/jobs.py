@@ -1,4 +1,4 @@
-"""The page of provider jobs: those that need a decision, those in progress, the last ended ones, and the accounts."""
+"""The pages of provider jobs: the list of those to decide, in progress and ended, the accounts, and one job."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import PageDeps
 from app.dashboard.templating import page
+from app.job_facts import advice_of, answer_facts, job_facts, job_times, request_facts
 from app.provider_rows import pause_account, provider_rows, resume_account
 from manifests.errors import ReelmillError
 from manifests.hosted.job import BUSY, JobState
@@ -50,6 +51,27 @@ def jobs(request: Request, deps: PageDeps, person: Reviewer) -> HTMLResponse:
         money=money_text,
         state=state_text,
         shown=SHOWN,
+    )
+
+
+@router.get("/jobs/{job_id}")
+@does(Work.REPORTS)
+def job(job_id: str, request: Request, deps: PageDeps, person: Reviewer) -> HTMLResponse:
+    """Show one job: its request, its states with times, its cost, the provider's answer, and people's decisions."""
+    found = deps.catalogue.provider_jobs.get(job_id)
+    variant = deps.catalogue.variants.get(found.variant_id).variant
+    return page(
+        request,
+        "job.html",
+        job=found,
+        advice=advice_of(found),
+        sections=[
+            ("Job", job_facts(found)),
+            ("Request", request_facts(found, variant)),
+            ("Answer of the provider", answer_facts(found)),
+        ],
+        times=job_times(found),
+        decisions=deps.catalogue.audit.about(found.job_id),
     )
 
 

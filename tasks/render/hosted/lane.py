@@ -323,9 +323,9 @@ class Lane:
             self._ended.put(NotLeased(flight.job))
 
     def _look_at_account(self) -> None:
-        """Read the account's limits, and whether it is paused: then jobs are only adopted."""
+        """Read the limit of jobs at a time, and whether the account is paused: then jobs are only adopted."""
         account = self._catalogue.provider_accounts.get(self._provider.card.provider)
-        self._concurrency = account.limits.concurrency or self._provider.limits.concurrency or MAX_FLIGHTS
+        self._concurrency = self._provider.limits.concurrency or MAX_FLIGHTS
         if account.is_paused:
             self._control.stop(Problem(ProblemKind.PAUSED, account.paused_why))
 

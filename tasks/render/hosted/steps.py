@@ -46,7 +46,7 @@ from tasks.render.hosted.flight import (
 from tasks.render.hosted.provider import Provider, Submission
 from tasks.render.hosted.reconcile import reconcile
 from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
-from tasks.render.hosted.sentences import lost_text, no_token_text, refused_text, unreachable_text
+from tasks.render.hosted.sentences import lost_text, no_token_text, paused_text, refused_text, unreachable_text
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
 
@@ -297,7 +297,8 @@ class JobSteps:
         if status.progress is Progress.GONE:
             return self._gone(flight, status)
         if status.failure is not None and status.failure.cause is Cause.AUTH:
-            return pause_account(self._catalogue, self._provider, status.failure, self._control)
+            why = paused_text(self._provider.card, status.failure)
+            return pause_account(self._catalogue, self._provider, Cause.AUTH, why, self._control)
         flight.delays += 1
         return self._poll_later(flight, status)
 
