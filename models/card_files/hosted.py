@@ -51,6 +51,6 @@ def _missing_price(card: HostedCard, ratio: str, resolution: str, seconds: int) 
         )
     field, key = ("per_second", resolution) if prices and prices.per_second else ("per_clip", f"{resolution}/{seconds}")
     return (
-        f'field prices.{field}: there is no price for "{key}", which sizes.{ratio} needs, only for {any_of(known)}; '
-        "add it, or fix the resolution."
+        f'field prices.{field}: the price of "{key}", which sizes.{ratio} needs, is missing; there are prices only of '
+        f"{any_of(known)}. Add it, or fix the resolution."
     )

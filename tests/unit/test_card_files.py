@@ -34,13 +34,13 @@ MISTAKES = {
     ),
     "prices of another resolution": (
         {"prices": {**CARD["prices"], "per_second": {"1080p": "0.2"}}},
-        'field prices.per_second: there is no price for "720p", which sizes.16:9 needs, only for 1080p; add it, or '
-        "fix the resolution.",
+        'field prices.per_second: the price of "720p", which sizes.16:9 needs, is missing; there are prices only of '
+        "1080p. Add it, or fix the resolution.",
     ),
     "prices of another length": (
         {"prices": {**CARD["prices"], "per_second": {}, "per_clip": {"720p/5": "0.2"}}},
-        'field prices.per_clip: there is no price for "720p/10", which sizes.16:9 needs, only for 720p/5; add it, or '
-        "fix the resolution.",
+        'field prices.per_clip: the price of "720p/10", which sizes.16:9 needs, is missing; there are prices only of '
+        "720p/5. Add it, or fix the resolution.",
     ),
     "prices, but no resolution": (
         {"sizes": {"16:9": {"height": 720, "width": 1280, "word": "1280:720"}}},
