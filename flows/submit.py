@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from adapters.inbox.s3_objects import S3Objects
 from adapters.web import GuardedFetcher
-from flows.registration import register
+from flows.registration import check_disks, register
 from flows.settings import Settings
 from flows.start_checks import changes_of, check_start
 from manifests.brief import Brief
@@ -69,12 +69,13 @@ def submit(
         UnknownCardError: the default model card does not exist.
         PicturesUnavailableError: pictures cannot be downloaded now, and ``wait_for_pictures`` is true.
         SheetError: the sheet is unreadable, or it has errors and ``accept_good_rows`` is false.
-        PlanError, SettingsError, BucketError, CredentialError: see ``register``.
+        PlanError, SettingsError, BucketError, CredentialError, DiskFullError: see ``register``.
     """
     intake = read_sheet(settings, resources, sheet, reading, on_download=on_download)
     if wait_for_pictures:
         raise_for_unavailable(intake)
     raise_for_errors(intake, accept_good_rows)
+    check_disks(settings, resources, ())  # before the catalogue is opened or created on a full disk
     if will_run:
         check_start(settings, resources, intake, sample_size)
     for notice in changes_of(settings, resources, intake):
