@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from adapters.catalogue import Catalogue, Membership, VariantRow
 from manifests.brief import Brief
+from manifests.errors import ProviderError
 from manifests.placement import Placement, parse_placement
 from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
@@ -17,12 +19,18 @@ ACTOR = "system:fallback"
 """Actor of replacements in the audit log, so that records can prove what they replace."""
 
 
-def use_fallbacks(resources: Resources, campaign_id: str) -> int:
+def use_fallbacks(
+    resources: Resources, campaign_id: str, failures: Mapping[str, ProviderError] = MappingProxyType({})
+) -> int:
     """Plan a replacement for each variant that has no clip and whose brief has a fallback; return their number.
 
-    A replacement records the variant as its parent. Variants whose job at a provider is still open are not replaced,
-    because they may have been billed; nor are clips that failed the gate. Planned variants of hosted models that cannot
-    be used now fail with the reason, so that they are not generated in addition when the model can be used again.
+    A replacement records the variant as its parent. Variants whose job at a provider is still open or was lost are not
+    replaced, because they may have been billed; nor are clips that failed the gate. Planned variants of hosted models
+    that cannot be used now fail with the reason, so that they are not generated in addition when the model can be used
+    again.
+
+    Args:
+        failures: why providers could not be used in this run, by card.
     """
     catalogue = catalogue_of(resources)
     briefs = {brief.brief_id: brief for brief in catalogue.campaigns.briefs(campaign_id) if brief.fallbacks}
@@ -33,6 +41,7 @@ def use_fallbacks(resources: Resources, campaign_id: str) -> int:
         if member.brief_id in briefs:
             members[member.variant_id].append(member)
     unready = {name: found.problem for name, found in problems_of(resources, cards_of(resources), pauses_of(catalogue))}
+    unready = {name: failure.reason or str(failure) for name, failure in failures.items()} | unready
     rows = [row for row in catalogue.variants.of_campaign(campaign_id) if row.variant_id in members]
     replaced = {row.parent_id for row in rows}
     added = 0
@@ -55,10 +64,12 @@ def _without_clip(
 ) -> Iterator[VariantRow]:
     """Yield the variants that failed without a clip, and those that fail now because their card is not ready."""
     catalogue = catalogue_of(resources)
+    failed = [row for row in rows if row.state == State.FAILED and row.clip is None]
+    lost = catalogue.provider_jobs.lost_of([row.variant_id for row in failed])
+    yield from (row for row in failed if row.variant_id not in lost)
     waiting = [row for row in rows if row.state == State.PLANNED and row.variant.card in unready]
     busy = catalogue.provider_jobs.open_of([row.variant_id for row in waiting])
     failing = {row.variant_id: row for row in waiting if row.variant_id not in busy}
-    yield from (row for row in rows if row.state == State.FAILED and row.clip is None)
     yield from _fail(resources, catalogue, campaign_id, failing, unready)
 
 
@@ -73,6 +84,9 @@ def _fail(
         list(rows), current_owner(), resources.lease_s, attempts_cap=resources.attempts, campaign_id=campaign_id
     )
     for lease in leases:
+        if not lease.is_counted:  # another host has submitted its job meanwhile
+            catalogue.leases.release([lease])
+            continue
         catalogue.results.mark_failed(lease, unready[rows[lease.variant_id].variant.card])
         yield rows[lease.variant_id]
 
