@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, Membership, VariantRow
 from manifests.brief import Brief
@@ -144,11 +145,43 @@ def _duration(brief: Brief, placement: Placement, labels: Mapping[str, str]) -> 
     return brief.durations_s[0] if brief.durations_s else placement.duration_s
 
 
-def replaced_model(catalogue: Catalogue, row: VariantRow) -> dict[str, str] | None:
-    """Return the model, the variant and the reason that a fallback replaced; None if the variant is no fallback."""
+class Replaced(NamedTuple):
+    """The variant that a fallback replaced.
+
+    Attributes:
+        model: the model that generated no clip.
+        reason: why not, in one sentence.
+    """
+
+    model: str
+    variant_id: str
+    reason: str
+
+    @property
+    def note(self) -> str:
+        """``fallback for runway-gen4.5: runway refused the content of the prompt``."""
+        return f"fallback for {self.model}: {self.reason.rstrip('.')}" if self.reason else f"fallback for {self.model}"
+
+
+def replaced_by(row: VariantRow, parent: VariantRow) -> Replaced | None:
+    """Return what a variant replaces; None if it is not of a fallback model, but of a retry with a new seed."""
+    if parent.variant.card == row.variant.card:
+        return None
+    return Replaced(parent.variant.card, parent.variant_id, _first_sentence(parent.error or ""))
+
+
+def replaced_model(catalogue: Catalogue, row: VariantRow) -> Replaced | None:
+    """Return what a variant replaces; None if it is not of a fallback model."""
     if row.parent_id is None:
         return None
-    parent = catalogue.variants.of_ids([row.parent_id])
-    if not parent or parent[0].variant.card == row.variant.card:
-        return None
-    return {"model": parent[0].variant.card, "variant_id": row.parent_id, "reason": parent[0].error or ""}
+    return next((replaced_by(row, parent) for parent in catalogue.variants.of_ids([row.parent_id])), None)
+
+
+def _first_sentence(error: str) -> str:
+    """Return what is wrong, without the advice that follows it; a provider's words in brackets stay together."""
+    found = ""
+    for part in error.split(". "):
+        found = f"{found}. {part}" if found else part
+        if found.count("(") <= found.count(")"):
+            break
+    return found

@@ -240,7 +240,7 @@ def test_a_retired_model_stops_its_card_with_one_sentence(tmp_path):
 def test_a_provider_that_accepts_nothing_for_long_ends_the_lane_without_a_job(tmp_path):
     with VendorServer("kling", always(submit=unavailable())) as vendor:
         world = World(tmp_path, vendor.base_url, "kling", prompts=("a", "b"), **paid("external_id"))
-        with pytest.raises(ProviderError, match="vendor at .* cannot be used: .*503") as failure:
+        with pytest.raises(ProviderError, match=r"vendor at .* cannot be used: .*503") as failure:
             world.run()
     assert failure.value.reason.startswith("vendor cannot be used: ")
     assert world.states == ["planned", "planned"]

@@ -1,4 +1,4 @@
-"""A provider that cannot be reached or accepts nothing: the fallback model is used, but never for what may be billed."""
+"""If a provider cannot be reached or accepts nothing, the fallback is used, but never for what may be billed."""
 
 import json
 from collections import Counter
