@@ -104,6 +104,14 @@ def _replacements(
             yield PlannedVariant(member.brief_id, placement, variant, variant.variant_id, member.labels)
 
 
+def replacements_of(cards: Mapping[str, GeneratorCard], brief: Brief, planned: PlannedVariant) -> Iterator[Variant]:
+    """Yield the variants of the fallback models that may replace a planned one, in their order."""
+    name = next_model(brief, planned.variant.card)
+    while name in cards:
+        yield variant_for(cards[name], brief, planned.placement, planned.variant, dict(planned.labels))
+        name = next_model(brief, name)
+
+
 def next_model(brief: Brief, name: str) -> str:
     """Return the model that follows a model in the brief's fallbacks; empty if it is the last one."""
     order = ("", *brief.fallbacks, "")

@@ -43,7 +43,7 @@ from app.cli.table import show_table
 from app.report.report import report_of
 from app.report.spending import cost_json, spending_of
 from app.session import Session
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
+from flows.registration import check_plan, fallbacks_in, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet, submit
 from manifests.errors import ModelError, ReelmillError
 from manifests.pluralize import counted
@@ -105,6 +105,7 @@ def plan(
         _noting(asked, listed) if prompts else asked,
         satisfied_by(session.resources, intake),
         wanting_in(intake.checked.briefs),
+        fallbacks_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)

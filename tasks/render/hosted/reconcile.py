@@ -52,9 +52,7 @@ def unusable(provider: Provider, why: str) -> ProviderError:
     return ProviderError(unreachable_text(card, provider.base_url, why), reason)
 
 
-def _settle(
-    catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding, control: LaneControl
-) -> Next:
+def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding, control: LaneControl) -> Next:
     job = flight.known_job
     if finding.accepted is not None and _is_ours(catalogue, provider, job, finding):
         try:
