@@ -107,6 +107,8 @@ def register(
         satisfied = satisfied_by(resources, intake)
         plan = plan_of(settings, resources, asked, satisfied, wanting_in(briefs), fallbacks_in(briefs))
         check_plan(settings, plan)
+        if note := fallback_note(settings.money_limit, plan):
+            log.warning("%s", note)
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
@@ -190,8 +192,6 @@ def check_plan(settings: Settings, plan: Plan, advice: str = FEWER) -> None:
             "The cost of these clips cannot be estimated yet, so the budget of %s is checked only during the run.",
             settings.money_limit,
         )
-    if note := fallback_note(settings.money_limit, plan):
-        log.warning("%s", note)
 
 
 def shares_clips(settings: Settings, resources: Resources, campaign_id: str) -> bool:

@@ -114,3 +114,20 @@ def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_genera
     assert answer.code == 1
     assert "Set REELMILL_PROVIDER_RUNWAY_KEY" in answer.err
     assert {row.state for row in by_model()["runway-gen4.5"]} == {"planned"}
+
+
+def test_a_plan_shows_the_price_with_fallbacks_and_what_the_budget_does(capsys, tmp_path):
+    path = tmp_path / "balls.csv"
+    path.write_text("brief_id,prompt,model,fallback,variants\nball,a red ball,runway-gen4.5,runway-veo3.1,2\n")
+    plan = json.loads(reelmill(capsys, "plan", path, "--budget", "2 USD", "--json").out)
+    [line] = plan["prices"]
+    [most] = line["with_fallbacks"]
+    assert (line["fallbacks"], most["currency"]) == (["runway-veo3.1"], "USD")
+    assert line["total_micros"] <= 2_000_000 < most["micros"]
+    assert "over the budget of 2.00 USD. The run then stops" in plan["budget_note"]
+    answer = reelmill(capsys, "plan", path, "--budget", "2 USD")
+    assert answer.code == 0
+    shown = " ".join(answer.err.split())
+    assert f"Warning: {plan['budget_note']}" in shown
+    assert "If fallback models are used, the total is at most" in answer.out
+    assert json.loads(reelmill(capsys, "plan", path, "--budget", "100 USD", "--json").out)["budget_note"] == ""

@@ -50,7 +50,7 @@ def test_replaced_variants_are_counted_separately_and_do_not_lower_the_share_of_
     client = client_of(session, "viewer")
     page = client.get(f"/campaigns/{NAME}/status").text
     assert f'<span class="state planned">{REPLACED}</span> 1</li>' in page
-    [found] = [each for each in client.get("/api/v1/campaigns").json() if each["campaign_id"] == NAME]
+    [found] = [each for each in client.get("/api/campaigns").json() if each["campaign_id"] == NAME]
     assert found["states"] == states
 
 
@@ -84,6 +84,7 @@ def test_each_model_has_its_own_chart_and_threshold(session):
     assert [chart["now"] for chart in charts] == [session.cards["starter"].inputs.min_adherence, 0.2125]
     assert [[bin_[1] for bin_ in chart["bins"]] for chart in charts] == [[0.3], [0.21]]
     assert re.findall(r'id="(slider\S*)"', page) == ["slider", "slider-2"]
+    assert "No clips failed." in page
 
 
 def test_a_campaign_of_one_model_has_one_chart_without_a_heading(session):

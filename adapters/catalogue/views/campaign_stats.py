@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import Float, Integer, and_, case, cast, func, select
+from sqlalchemy import Float, Integer, and_, case, cast, exists, func, select
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import DAMAGED
@@ -79,12 +79,17 @@ class CampaignStatsView(CataloguePart):
             ]
 
     def reasons(self, campaign_id: str) -> dict[str, int]:
-        """Return how often each reason code occurs among the campaign's failed clips, most frequent first."""
+        """Return how often each reason code occurs among the campaign's failed clips, most frequent first.
+
+        Variants that a fallback replaces are left out.
+        """
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        used = variants.alias()
+        is_replaced = exists().where(used.c.parent_id == variants.c.variant_id, used.c.card != variants.c.card)
         codes = func.substr(variants.c.reasons, 1, 400)
         query = (
             select(codes.label("reasons"), func.count().label("number"))
-            .where(variants.c.state == State.FAILED, variants.c.variant_id.in_(mine))
+            .where(variants.c.state == State.FAILED, variants.c.variant_id.in_(mine), ~is_replaced)
             .group_by(codes)
         )
         found: Counter[str] = Counter()

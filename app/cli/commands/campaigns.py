@@ -43,6 +43,7 @@ from app.cli.table import show_table
 from app.report.report import report_of
 from app.report.spending import cost_json, spending_of
 from app.session import Session
+from flows.prices import fallback_note
 from flows.registration import check_plan, fallbacks_in, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet, submit
 from manifests.errors import ModelError, ReelmillError
@@ -110,17 +111,18 @@ def plan(
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)
     refusal = _refusal(session, intake, preview, sample_size)
+    note = "" if refusal else fallback_note(session.settings.money_limit, preview)
     if as_json:
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
-        say_json({**head, **plan_json(preview), "waiting": waiting, **more})
+        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **more})
     else:
         if refusal:
             warn(f"Error: {refusal}")  # first, because the tables can be long
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
-        for sentence in (*unready, *unknown_providers(session.resources)):
+        for sentence in (*([note] if note else []), *unready, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:
             show_prompts(intake, listed, preview.asked)
