@@ -134,9 +134,10 @@ def run_campaign(
         remaining = prepare_run(settings, resources, campaign_id)
         for left in reversed(range(ROUNDS)):
             work_through(settings, resources, remaining, run)
-            while not run.is_over and use_fallbacks(resources, campaign_id):
+            while not run.is_over and use_fallbacks(resources, campaign_id, run.provider_failures):
                 remaining = Remaining(resources, campaign_id, settings.max_rank_share)
                 work_through(settings, resources, remaining, run)
+            run.raise_provider_failure()
             if remaining.is_done(settings.review):
                 break
             run.check_ended()
@@ -169,7 +170,10 @@ def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> R
 
 
 def work_through(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
-    """Generate the remaining variants and deliver clips at the same time; raise the first error after both ended."""
+    """Generate the remaining variants and deliver clips at the same time; raise the first error after both ended.
+
+    Failures of providers are not raised: ``run`` keeps them.
+    """
     stopping.clear()
     rendered = threading.Event()
     delivery = deliver.submit(resources, run.campaign_id, settings.review, rendered)
@@ -178,7 +182,5 @@ def work_through(settings: Settings, resources: Resources, remaining: Remaining,
             render_all(settings, resources, remaining, run)
             rendered.set()
             delivery.result()
-            if run.provider_failure:
-                raise run.provider_failure
     finally:
         rendered.set()

@@ -52,6 +52,19 @@ def check_budget(budget: Money | None, plan: Plan, advice: str = RAISE) -> None:
         )
 
 
+def fallback_note(budget: Money | None, plan: Plan) -> str:
+    """Return what happens if fallbacks cost more than the budget; empty if they cannot, or if this is not known."""
+    if budget is None:
+        return ""
+    most = next((each for each in plan.with_fallbacks or () if each.currency == budget.currency), None)
+    if most is None or most.micros <= budget.micros:
+        return ""
+    return (
+        f"If fallback models are used, these clips cost up to {most.short}, which is over the budget of {budget}. The "
+        "run then stops when the budget is spent, and the remaining clips are not generated."
+    )
+
+
 def _check_devices(budget: Money, plan: Plan) -> None:
     """Check that device time can be counted: clips of hosted models are also scored on local devices."""
     prices = plan.costs.prices
@@ -83,6 +96,13 @@ def _check_providers(budget: Money, plan: Plan) -> None:
             )
         if line.total.micros and line.total.currency != budget.currency:
             raise SettingsError(_other_currency(line.card, line.total.currency, budget, plan))
+    for name, price in plan.fallback_prices.items():
+        if price is None or (price.micros and price.currency != budget.currency):
+            what = "is not known" if price is None else f"is in {price.currency}"
+            raise SettingsError(
+                f"The price of the fallback {name} {what}, so the budget of {budget} cannot be kept if it is used. "
+                f"Remove it from the column 'fallback', use another model there, or {WITHOUT}."
+            )
 
 
 def _other_currency(what: str, currency: str, budget: Money, plan: Plan) -> str:

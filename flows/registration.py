@@ -4,18 +4,20 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from adapters.bucket import LocalBucket
-from adapters.catalogue import VariantRow
+from adapters.catalogue import Catalogue, VariantRow
 from flows.fan_out.fan_out import check_fan_out
-from flows.prices import FEWER, check_budget, prices_of
+from flows.prices import FEWER, check_budget, fallback_note, prices_of
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import GENERIC, Brief
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
 from manifests.goals.goal import goal_of
 from manifests.goals.want import satisfied_goals
+from manifests.placement import parse_placement
 from manifests.sheet.reading import DETECT, ReadingOptions
 from manifests.states import SENT, UNFINISHED
 from manifests.variant import PlannedVariant, Variant
@@ -102,7 +104,11 @@ def register(
         check_sample(catalogue, campaign.campaign_id, (each.variant_id for each in planned))
     if settings.money_limit:
         asked = expand(briefs, cards, settings.model, settings.profile, owner) if sample_size is None else planned
-        check_plan(settings, plan_of(settings, resources, asked, satisfied_by(resources, intake), wanting_in(briefs)))
+        satisfied = satisfied_by(resources, intake)
+        plan = plan_of(settings, resources, asked, satisfied, wanting_in(briefs), fallbacks_in(briefs))
+        check_plan(settings, plan)
+        if note := fallback_note(settings.money_limit, plan):
+            log.warning("%s", note)
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
@@ -118,12 +124,14 @@ def plan_of(
     planned: Iterable[PlannedVariant],
     satisfied: Collection[str] = (),
     wanting: Collection[str] = (),
+    fallbacks: Mapping[str, Brief] = MappingProxyType({}),
 ) -> Plan:
     """Count what a run of planned variants would generate, and estimate what it costs.
 
     Args:
         satisfied: goals that have as many good clips as they want.
         wanting: ids of briefs that stop when enough clips have passed.
+        fallbacks: the briefs with fallback models, by id.
     """
     catalogue, cards = catalogue_of(resources), cards_of(resources)
     return make_plan(
@@ -135,12 +143,18 @@ def plan_of(
         satisfied,
         costs_of(settings, resources),
         wanting,
+        fallbacks,
     )
 
 
 def wanting_in(briefs: Iterable[Brief]) -> frozenset[str]:
     """Return the ids of the briefs that stop when enough clips have passed."""
     return frozenset(brief.brief_id for brief in briefs if brief.want)
+
+
+def fallbacks_in(briefs: Iterable[Brief]) -> dict[str, Brief]:
+    """Return the briefs with fallback models, by id."""
+    return {brief.brief_id: brief for brief in briefs if brief.fallbacks}
 
 
 def satisfied_by(resources: Resources, intake: Intake) -> frozenset[str]:
@@ -255,13 +269,36 @@ def check_remaining(settings: Settings, resources: Resources, campaign_id: str, 
         SettingsError, OverBudgetError: see ``check_plan``.
     """
     catalogue = catalogue_of(resources)
-    wanting = wanting_in(catalogue.campaigns.briefs(campaign_id))
+    briefs = catalogue.campaigns.briefs(campaign_id)
+    wanting = wanting_in(briefs)
     adopted = catalogue.provider_jobs.open_of([row.variant_id for row in rows])
+    fallbacks = fallbacks_in(briefs)
+    members = _members(catalogue, campaign_id, fallbacks)
     brief_id = min(wanting, default="")  # which variants may stop early decides only the words "at most"
     planned = [
-        PlannedVariant(brief_id, GENERIC, row.variant, row.variant_id) for row in rows if row.variant_id not in adopted
+        members.get(row.variant_id) or PlannedVariant(brief_id, GENERIC, row.variant, row.variant_id)
+        for row in rows
+        if row.variant_id not in adopted
     ]
-    check_budget(settings.money_limit, plan_of(settings, resources, planned, (), wanting))
+    check_budget(settings.money_limit, plan_of(settings, resources, planned, (), wanting, fallbacks))
+
+
+def _members(catalogue: Catalogue, campaign_id: str, briefs: Mapping[str, Brief]) -> dict[str, PlannedVariant]:
+    """Return the variants of these briefs as they were planned, by id."""
+    if not briefs:
+        return {}
+    variants = {row.variant_id: row.variant for row in catalogue.variants.of_campaign(campaign_id)}
+    return {
+        each.variant_id: PlannedVariant(
+            each.brief_id,
+            parse_placement(each.placement),
+            variants[each.variant_id],
+            each.variant_id,
+            each.labels,
+        )
+        for each in catalogue.campaigns.memberships(campaign_id)
+        if each.brief_id in briefs
+    }
 
 
 def check_disks(settings: Settings, resources: Resources, variants: Iterable[Variant]) -> None:

@@ -193,6 +193,11 @@ class WrongClockError(CredentialError):
 class ProviderError(ReelmillError):
     """The provider cannot be used."""
 
+    def __init__(self, message: str | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """Why its models cannot be used, for records: without addresses and advice; empty for the message."""
+
 
 class SettingsError(ReelmillError):
     """A setting is invalid."""

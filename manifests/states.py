@@ -59,6 +59,10 @@ NOT_NEEDED = "not needed"
 """In counts of a campaign: unfinished variants that no run generates, because of `want`. It is derived by
 `manifests.goals.want` and never stored: it ends as soon as a person rejects a clip or the sheet wants more."""
 
+REPLACED = "replaced by a fallback"
+"""In counts of a campaign: failed variants without a clip that a fallback model generates instead. It is never stored:
+the variant is failed, and the replacement has it as its parent."""
+
 
 def has_passed(state: str, has_reasons: bool) -> bool:
     """Return whether a clip passed the gate or was approved; a rejected clip with reasons had failed the gate."""

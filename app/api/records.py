@@ -98,7 +98,10 @@ class CampaignOut(BaseModel):
     name: str
     created_at: float = Field(description="Unix time in seconds")
     review: str
-    states: dict[str, int]
+    states: dict[str, int] = Field(
+        description="Number of clips by state, and two more: `not needed`, and `replaced by a fallback` for failed "
+        "variants that a fallback model generates instead"
+    )
     standing: str = Field(description="Status of the campaign: active, paused or cancelled")
     status: str = Field(description="accepted, running, done, stopped, failed, paused or cancelled")
     priority: int = Field(description="-100 to 100; 0 is normal")

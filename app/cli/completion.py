@@ -1,6 +1,6 @@
 """Run a campaign from the command line, write its result files and print its report."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from app.cli.table import show_table
 from app.report.clip_results import clip_results
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
+from app.report.fallbacks import fallbacks_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.report.row_outcomes import outcomes_of
 from app.session import Session
@@ -84,7 +85,9 @@ def close_campaign(
     rows = session.catalogue.variants.of_campaign(campaign_id)
     make_shared_folders(folder)
     written = {
-        "contact_sheet": write_contact_sheet(session.resources, rows, folder / "contact-sheet.png"),
+        "contact_sheet": write_contact_sheet(
+            session.resources, rows, folder / "contact-sheet.png", fallbacks_of(session.catalogue, rows)
+        ),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         **_write_results(session, intake, report, rows, folder),
     }
@@ -174,7 +177,7 @@ def _write_clips(session: Session, campaign_id: str, rows: list[VariantRow], out
     }
     campaigns, not_needed = catalogue.campaigns, catalogue.progress.not_needed(campaign_id)
     members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
-    return write_clip_table(rows, members, briefs, decisions, out, not_needed)
+    return write_clip_table(rows, members, briefs, decisions, out, not_needed, fallbacks_of(catalogue, rows))
 
 
 def _write_results(
@@ -186,7 +189,13 @@ def _write_results(
     campaigns, campaign_id = session.catalogue.campaigns, report.campaign_id
     members, briefs = campaigns.memberships(campaign_id), campaigns.briefs(campaign_id)
     clips = clip_results(
-        rows, members, briefs, campaign_id, session.prices, session.catalogue.progress.not_needed(campaign_id)
+        rows,
+        members,
+        briefs,
+        campaign_id,
+        session.prices,
+        session.catalogue.progress.not_needed(campaign_id),
+        fallbacks_of(session.catalogue, rows),
     )
     written = write_results(intake.table, outcomes_of(report, intake), results_path(intake.table, folder), clips)
     return dict(zip(("results", "clip_list"), written, strict=False))
@@ -199,6 +208,7 @@ def show_report(report: CampaignReport, prices: Prices = NO_PRICES) -> None:
         [(brief.brief_id, brief.variants, brief.passed, brief.published, brief.best_score) for brief in report.briefs],
     )
     _show_reasons(report)
+    _show_fallbacks(report)
     each = report.seconds_a_passing_clip
     share = f", {each:.1f} s per passed clip" if each is not None else ""
     say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")
@@ -249,6 +259,17 @@ def _show_reasons(report: CampaignReport) -> None:
             f"`reelmill status {report.campaign_id} --json`",
             indent=4,
         )
+
+
+def _show_fallbacks(report: CampaignReport) -> None:
+    """Print how many clips are from fallback models, and why; nothing if no fallback was used."""
+    used: Counter[str] = Counter()
+    for brief in report.briefs:
+        used.update(brief.fallbacks)
+    if used:
+        say("\nFallback models:")
+    for text, number in used.most_common(SHOWN_REASONS):
+        say(f"  {counted(number, 'clip{s}')} of {text}", indent=4)
 
 
 def _reason_of(brief: BriefReport) -> str:

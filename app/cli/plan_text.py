@@ -91,9 +91,16 @@ def _show_prices(preview: Plan) -> None:
     if not (lines := shown_prices(preview)):
         return
     say()
+    has_fallbacks = any(line.fallbacks for line in lines)
     show_table(
-        ["brief", "model", "clips", "price each", "total"],
-        [(line.brief_id, line.card, line.clips, line.each_text, line.total_text) for line in lines],
+        ["brief", "model", "clips", "price each", "total", *(["fallback", "with fallback"] if has_fallbacks else [])],
+        [
+            (
+                *(line.brief_id, line.card, line.clips, line.each_text, line.total_text),
+                *([", ".join(line.fallbacks), line.with_fallbacks_text] if has_fallbacks else []),
+            )
+            for line in lines
+        ],
     )
     if more := len(preview.prices) - len(lines):
         say(f"and {count_of(more, 'more line')}; list them all with --json")

@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from adapters.catalogue import Membership, VariantRow
 from adapters.sheets import ClipResult
 from app.report.cost import ClipCost, cost_of, seconds_of
+from app.report.fallbacks import NONE, Fallbacks
 from manifests.brief import Brief
 from manifests.costs.prices import Prices
-from manifests.states import NOT_NEEDED
+from manifests.states import NOT_NEEDED, REPLACED, State
 
 
 def clip_results(
@@ -18,12 +19,14 @@ def clip_results(
     campaign_id: str,
     prices: Prices,
     not_needed: Container[str] = (),
+    fallbacks: Fallbacks = NONE,
 ) -> list[ClipResult]:
     """Return one result for each clip, in the order of the variants.
 
     Args:
         campaign_id: the campaign of the memberships.
         not_needed: ids of variants that no run generates.
+        fallbacks: the replacements among the variants.
     """
     numbers = {brief.brief_id: brief.row for brief in briefs}
     members: defaultdict[str, list[Membership]] = defaultdict(list)
@@ -32,14 +35,21 @@ def clip_results(
     return [
         _result(
             row,
-            NOT_NEEDED if row.variant_id in not_needed else row.state,
+            _state(row, not_needed, fallbacks),
             members[row.variant_id],
             numbers,
             seconds_of([row], campaign_id),
             cost_of([row], campaign_id, prices),
+            fallbacks,
         )
         for row in rows
     ]
+
+
+def _state(row: VariantRow, not_needed: Container[str], fallbacks: Fallbacks) -> str:
+    if row.variant_id in not_needed:
+        return NOT_NEEDED
+    return REPLACED if row.state == State.FAILED and row.variant_id in fallbacks.models else row.state
 
 
 def _result(
@@ -49,6 +59,7 @@ def _result(
     numbers: Mapping[str, int],
     seconds: float | None,
     cost: ClipCost,
+    fallbacks: Fallbacks,
 ) -> ClipResult:
     brief_ids = tuple(dict.fromkeys(member.brief_id for member in members))
     return ClipResult(
@@ -67,6 +78,8 @@ def _result(
         provider=", ".join(cost.providers),
         why="; ".join(reason.sentence for reason in row.reasons) or row.error or "",
         prompt=row.variant.prompt,
+        model=row.variant.card,
+        note=fallbacks.note(row.variant_id) or fallbacks.replacement(row.variant_id),
     )
 
 

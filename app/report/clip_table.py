@@ -10,6 +10,7 @@ from adapters.catalogue import Membership, VariantRow
 from adapters.files.umask import make_shared_folders
 from adapters.sheets.atomic_save import saving
 from adapters.sheets.escaping import escape_formula
+from app.report.fallbacks import NONE, Fallbacks
 from manifests.brief import Brief
 from manifests.clip import Clip
 from manifests.clip_metadata import METADATA_COLUMNS, clip_metadata, joined
@@ -24,6 +25,7 @@ def write_clip_table(
     decisions: Mapping[str, str],
     out: Path,
     not_needed: Container[str] = (),
+    fallbacks: Fallbacks = NONE,
 ) -> Path:
     """Write state, inputs, measurements, reasons and keys of each variant, with a column per technical check.
 
@@ -33,6 +35,7 @@ def write_clip_table(
         briefs: the rows of the sheet; at least those of the memberships.
         decisions: decision and reason of a person, by variant id.
         not_needed: ids of variants that no run generates.
+        fallbacks: the replacements among the variants.
     """
     import pandas as pd  # the import takes half a second, and most commands write no table
 
@@ -41,7 +44,7 @@ def write_clip_table(
     for member in memberships:
         places[member.variant_id].append(member)
     at = [_places(places[row.variant_id], by_id) for row in rows]
-    flat = [_flat(row, decisions.get(row.variant_id, ""), not_needed) for row in rows]
+    flat = [_flat(row, decisions.get(row.variant_id, ""), not_needed, fallbacks) for row in rows]
     names = _names(by_id.values(), {name.casefold() for line in (*at, *flat) for name in line})
     sheet = [_from_sheet(places[row.variant_id], by_id, names) for row in rows]
     table = pd.DataFrame([{**a, **b, **c} for a, b, c in zip(at, sheet, flat, strict=True)])
@@ -81,7 +84,7 @@ def _from_sheet(members: Sequence[Membership], briefs: Mapping[str, Brief], name
     return {name: metadata.get(column, "") for column, name in names.items()}
 
 
-def _flat(row: VariantRow, decision: str, not_needed: Container[str]) -> dict[str, Any]:
+def _flat(row: VariantRow, decision: str, not_needed: Container[str], fallbacks: Fallbacks) -> dict[str, Any]:
     score = asdict(row.score) if row.score else {}
     return {
         "variant_id": row.variant_id,
@@ -89,6 +92,7 @@ def _flat(row: VariantRow, decision: str, not_needed: Container[str]) -> dict[st
         "state": NOT_NEEDED if row.variant_id in not_needed else row.state,
         "reasons": "; ".join(reason.sentence for reason in row.reasons) or row.error or "",
         "decision": decision,
+        "fallback": fallbacks.note(row.variant_id) or fallbacks.replacement(row.variant_id),
         **{name: value for name, value in row.variant._asdict().items() if not isinstance(value, tuple)},
         "reference_sha256s": "+".join(row.variant.reference_sha256s),
         **{name: score.get(name) for name in ("prompt_adherence", "prompt_rank", "num_distractors", "scorer")},

@@ -11,6 +11,7 @@ from adapters.files.umask import make_shared_folders
 from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
 from app.report.drawable_text import drawable, shortened, wrapped
+from app.report.fallbacks import NONE, Fallbacks
 from manifests.clip import Clip
 from manifests.costs.money import Money
 from manifests.errors import BucketError, EncodingError
@@ -31,14 +32,19 @@ MAX_CANDIDATES = 300
 INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper": (250, 250, 248)}
 
 
-def write_contact_sheet(resources: Resources, rows: Sequence[VariantRow], out: Path) -> Path | None:
+def write_contact_sheet(
+    resources: Resources, rows: Sequence[VariantRow], out: Path, fallbacks: Fallbacks = NONE
+) -> Path | None:
     """Write a PNG of at most MAX_CLIPS clips; return None if no clip is available on this machine.
 
     Passed clips come first, then the others, both in the order of planning.
+
+    Args:
+        fallbacks: the replacements among the variants.
     """
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
     paths = _paths(resources, made[:MAX_CANDIDATES])
-    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path))), MAX_CLIPS))
+    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path, fallbacks))), MAX_CLIPS))
     if not cells:
         return None
     lines = -(-len(cells) // COLUMNS)
@@ -72,7 +78,7 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
             yield row, clip.path
 
 
-def _cell(row: VariantRow, path: Path) -> Image.Image | None:
+def _cell(row: VariantRow, path: Path, fallbacks: Fallbacks) -> Image.Image | None:
     try:
         video = VideoFile(path)
         frames = video.at([0, video.num_frames // 2, video.num_frames - 1])
@@ -86,11 +92,11 @@ def _cell(row: VariantRow, path: Path) -> Image.Image | None:
     for picture in pictures:
         cell.paste(picture, (left, 0))
         left += picture.width + 2
-    _caption(cell, row)
+    _caption(cell, row, fallbacks.note(row.variant_id))
     return cell
 
 
-def _caption(cell: Image.Image, row: VariantRow) -> None:
+def _caption(cell: Image.Image, row: VariantRow, note: str = "") -> None:
     draw = ImageDraw.Draw(cell)
     font = ImageFont.load_default(size=12)
     assert isinstance(font, ImageFont.FreeTypeFont)
@@ -101,8 +107,10 @@ def _caption(cell: Image.Image, row: VariantRow) -> None:
     room = cell.width - font.getlength(value)
     head = shortened(drawable(f"failed: {words}" if row.reasons else row.state, font), font, room) + value
     draw.text((0, FRAME_HEIGHT + 3), head, INK["bad" if row.reasons else "good"], font)
-    prompt = wrapped(drawable(row.variant.prompt, font), font, cell.width, PROMPT_LINES)
-    draw.text((0, FRAME_HEIGHT + 19), "\n".join(prompt), INK["text"], font)
+    lines = wrapped(drawable(row.variant.prompt, font), font, cell.width, PROMPT_LINES - bool(note))
+    if note:
+        lines = [*lines, shortened(drawable(f"{row.variant.card}, {note}", font), font, cell.width)]
+    draw.text((0, FRAME_HEIGHT + 19), "\n".join(lines), INK["text"], font)
 
 
 def _cost_text(clip: Clip) -> str:

@@ -29,13 +29,25 @@ def total_text(plan: Plan) -> str:
 def price_notes(plan: Plan) -> Iterator[str]:
     """Yield the dates of the providers' prices, whether they are confirmed, and which prices are missing."""
     dated: defaultdict[tuple[bool, str], list[str]] = defaultdict(list)
-    for name, found in plan.estimates.items():
+    for name, found in {**plan.estimates, **plan.fallback_estimates}.items():
         if found.prices_as_of:
             dated[found.are_confirmed, found.prices_as_of].append(name)
     for (is_confirmed, day), names in sorted(dated.items()):
         yield f"{'Confirmed' if is_confirmed else 'Unconfirmed'} prices as of {day}: {', '.join(names)}."
     for name, clips in plan.unpriced.items():
         yield f"The price of {name} is not known ({count_of(clips, 'clip')}); it is not in the total."
+    yield from _fallback_notes(plan)
+
+
+def _fallback_notes(plan: Plan) -> Iterator[str]:
+    """Yield what all clips cost if fallbacks are used; nothing without fallbacks."""
+    if not any(line.fallbacks for line in plan.prices):
+        return
+    if plan.with_fallbacks is None:
+        yield "If fallback models are used, the total is not known."
+        return
+    most = sums_text(amount.short if _is_estimate(plan, amount) else amount for amount in plan.with_fallbacks)
+    yield f"If fallback models are used, the total is at most {most}."
 
 
 def _is_estimate(plan: Plan, amount: Money) -> bool:

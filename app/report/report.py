@@ -8,6 +8,7 @@ from types import MappingProxyType
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
 from app.report.cost import NO_COST, ClipCost, cost_of, seconds_of
+from app.report.fallbacks import Fallbacks, fallbacks_of
 from app.report.spending import NOTHING, Spending, spending_of
 from manifests.brief import Brief
 from manifests.costs.device_use import UseTotal
@@ -29,6 +30,10 @@ class BriefReport:
         best_score: highest prompt adherence (cosine) among the scored clips.
         not_needed: not generated, since their brief or combination has as many good clips as it wants.
         waiting: approved, but blocked until the model's licence conditions are attested.
+        failed: generation failed, or the gate; without the variants that a fallback replaces.
+        replaced: failed, and a fallback model generates the clip instead.
+        models: the models of its clips, in alphabetical order.
+        fallbacks: number of clips of fallback models, by a text with both models and the reason.
         open: unfinished: not generated yet, or approved and not published.
         reasons: number of clips that failed, by reason code.
         quarantine_reasons: number of quarantined clips by reason.
@@ -60,6 +65,9 @@ class BriefReport:
     device_seconds: float | None = None
     cost: ClipCost = NO_COST
     quarantine_reasons: Mapping[str, int] = field(default_factory=dict)
+    replaced: int = 0
+    models: tuple[str, ...] = ()
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -76,7 +84,7 @@ class BriefReport:
 
     @property
     def why(self) -> str:
-        """``no movement: 3, black picture: 1``; for blocked clips, also how to attest; for quarantined ones, why."""
+        """``no movement: 3, black picture: 1``; for blocked clips, how to attest; for quarantined ones, why."""
         counted = [f"{reason_label(code)}: {number}" for code, number in self.reasons.items()]
         quarantined = [quarantine_text(self.quarantined, self.quarantine_reasons)] if self.quarantined else []
         waiting = [
@@ -84,6 +92,11 @@ class BriefReport:
             for card, number in self.unattested.items()
         ]
         return ", ".join([*counted, *waiting, *quarantined])
+
+    @property
+    def fallback_texts(self) -> list[str]:
+        """``2 from starter, fallback for runway-gen4.5: REASON``, one for each pair of models and reason."""
+        return [f"{number:,} from {text}" for text, number in self.fallbacks.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +188,13 @@ class CampaignReport:
                 best_score=brief.best_score,
                 url=brief.url,
                 credential_sha256=brief.credential_sha256,
-                why=brief.why,
+                why=", ".join(filter(None, [brief.why, *brief.fallback_texts])),
                 notice=" ".join(brief.notices),
                 urls=brief.urls,
                 device_seconds=brief.device_seconds,
                 cost=brief.cost.sums,
                 cost_basis=brief.cost.basis,
+                models=brief.models,
             )
             for brief in self.briefs
         }
@@ -223,6 +237,7 @@ def report_of(
     unlicensed = {key for key, row in rows.items() if row.state in UNDELIVERED and row.variant.card in barred}
     unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
     used = catalogue.device_use.of_campaign(head.campaign_id)
+    fallbacks = fallbacks_of(catalogue, list(rows.values()))
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
@@ -236,6 +251,7 @@ def report_of(
                 unlicensed,
                 clearances,
                 prices,
+                fallbacks,
             )
             for brief in catalogue.campaigns.briefs(head.campaign_id)
         ),
@@ -259,8 +275,10 @@ def _brief(
     unlicensed: Container[str],
     clearances: Mapping[str, Clearance],
     prices: Prices,
+    fallbacks: Fallbacks,
 ) -> BriefReport:
     rows = list(members.values())
+    failed = [row for row in rows if row.state == State.FAILED and row.variant_id not in fallbacks.models]
     states = Counter(row.state for row in rows)
     passed = sum(has_passed(row.state, bool(row.reasons)) for row in rows)
     scored = [row for row in rows if _is_scored(row)]
@@ -275,14 +293,19 @@ def _brief(
         variants=len(rows),
         passed=passed,
         published=states[State.PUBLISHED],
-        failed=states[State.FAILED],
+        failed=len(failed),
+        replaced=states[State.FAILED] - len(failed),
+        models=tuple(sorted({row.variant.card for row in rows if row.clip})),
+        fallbacks=dict(
+            Counter(f"{row.variant.card}, {fallbacks.note(row.variant_id)}" for row in rows if _is_used(row, fallbacks))
+        ),
         quarantined=states[State.QUARANTINED],
         quarantine_reasons=dict(Counter(row.error for row in rows if row.state == State.QUARANTINED and row.error)),
         not_needed=len(spare),
         waiting=unattested.total(),
         open=sum(row.variant_id in unfinished and row.variant_id not in spare for row in rows),
         best_score=max(map(_adherence, scored), default=None),
-        reasons=dict(Counter(reason.code for row in rows if row.state == State.FAILED for reason in row.reasons)),
+        reasons=dict(Counter(reason.code for row in failed for reason in row.reasons)),
         url=best.url or "" if best else "",
         credential_sha256=best.signed.digests.get(best.signed.sidecar_key, "") if best and best.signed else "",
         unattested=dict(sorted(unattested.items())),
@@ -311,6 +334,11 @@ def _notices(rows: Iterable[VariantRow], clearances: Mapping[str, Clearance]) ->
     """Return the notices that the licences of the published clips require, each once."""
     cards = dict.fromkeys(row.variant.card for row in rows if row.state == State.PUBLISHED)
     return tuple(dict.fromkeys(notice for card in cards if card in clearances for notice in clearances[card].notices))
+
+
+def _is_used(row: VariantRow, fallbacks: Fallbacks) -> bool:
+    """Return whether a variant is of a fallback model and has a clip."""
+    return row.clip is not None and row.variant_id in fallbacks.used
 
 
 def _is_scored(row: VariantRow) -> bool:

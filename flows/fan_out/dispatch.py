@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ def render_all(settings: Settings, resources: Resources, remaining: Remaining, r
     Hosted cards use no device: their lanes work at the same time, also if the devices are those of a Ray cluster.
     """
     shards = remaining.shards(settings.shard_size, run.run_id)
-    run.problems = ()
+    run.problems, run.provider_failures = (), {}
     if not shards:
         return
     hosted, local = _split(resources, shards)
@@ -77,8 +77,8 @@ def _render(
         rounds = Round(runners, settings, resources, shards)
         rounds.run()
         run.note(rounds.problems, rounds.is_over_budget)
-        run.provider_failure = rounds.provider_failure
-        if run.is_over or run.provider_failure or not (rounds.lost or rounds.yielded):
+        run.provider_failures = rounds.provider_failures
+        if run.is_over or run.provider_failures or not (rounds.lost or rounds.yielded):
             return
         left, shards = number_of_jobs(shards), remaining.shards(settings.shard_size, run.run_id)
         fruitless = fruitless + 1 if rounds.lost and number_of_jobs(shards) >= left else 0
@@ -95,7 +95,7 @@ class Round:
     Attributes:
         reports: reports of the shards that ended.
         lost: the error with which a worker was lost; None if there was none.
-        provider_failure: why a provider cannot be used; None if there is no such reason.
+        provider_failures: why providers cannot be used, by card.
     """
 
     def __init__(self, runners: Runners, settings: Settings, resources: Resources, shards: Iterable[Shard]) -> None:
@@ -105,7 +105,7 @@ class Round:
         self._hosted, self._local = _split(resources, shards)
         self.reports: list[ShardReport] = []
         self.lost: Exception | None = None
-        self.provider_failure: ProviderError | None = None
+        self.provider_failures: Mapping[str, ProviderError] = {}
 
     @property
     def yielded(self) -> bool:
@@ -125,10 +125,10 @@ class Round:
     def run(self) -> None:
         """Submit the shards and wait until they have ended.
 
-        The failure of a provider is only kept, so that the clips of other models are generated and delivered.
+        Failures of providers are only kept, so that the clips of other models are generated and delivered.
 
         Raises:
-            ReelmillError: the first failure; that of a device first.
+            ReelmillError: the first failure of this machine; that of a device first.
         """
         hosted, host = self._hosted, self._runners.hosted
         lanes = HostedLanes(host, self._resources, hosted) if hosted and host else None
@@ -137,10 +137,9 @@ class Round:
         if lanes:
             try:
                 lanes.wait()
-            except ProviderError as error:
-                self.provider_failure = error
             finally:
                 self.reports += lanes.reports
+                self.provider_failures = lanes.provider_failures
 
     def _run_devices(self, runner: TaskRunner[Any]) -> None:
         wave = Wave(self._settings, self._resources, runner, self._local)

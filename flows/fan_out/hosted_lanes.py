@@ -50,29 +50,33 @@ class HostedLanes:
 
     Attributes:
         reports: reports of the shards of lanes that have ended.
+        provider_failures: why providers cannot be used, by card.
     """
 
     def __init__(self, runner: TaskRunner[Any], resources: Resources, shards: Iterable[Shard]) -> None:
         self.reports: list[ShardReport] = []
-        self._futures: list[PrefectFuture[list[ShardReport]]] = [
-            runner.submit(render_hosted, {"resources": resources, "card": card, "shards": each})
+        self.provider_failures: dict[str, ProviderError] = {}
+        self._futures: dict[str, PrefectFuture[list[ShardReport]]] = {
+            card: runner.submit(render_hosted, {"resources": resources, "card": card, "shards": each})
             for card, each in by_card(shards).items()
-        ]
+        }
 
     def wait(self) -> None:
-        """Wait until all lanes have ended.
+        """Wait until all lanes have ended; the failures of providers are only kept.
 
         Raises:
-            ReelmillError: the first failure; one of this machine before one of a provider.
+            ReelmillError: the first failure of this machine.
         """
         failures: list[Exception] = []
-        for future in self._futures:
+        for card, future in self._futures.items():
             try:
                 self.reports += future.result()
+            except ProviderError as error:
+                self.provider_failures[card] = error
             except Exception as error:  # noqa: BLE001 - one is raised at the end
                 failures.append(error)
         if failures:
-            raise min(failures, key=lambda failure: isinstance(failure, ProviderError))
+            raise failures[0]
 
 
 @contextmanager

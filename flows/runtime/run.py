@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from adapters.catalogue import Catalogue
@@ -39,7 +39,8 @@ class Run:
         outcome: ``finished``, unless the run ends early: ``paused``, ``cancelled``, ``window``, ``budget`` or ``left``.
         why_left: why something is left and what to do, if this is known; without a full stop at the end.
         problems: why variants of hosted models are not generated, one sentence each, without a full stop.
-        provider_failure: why a provider cannot be used; it is raised once all other clips are delivered.
+        provider_failures: why providers cannot be used, by card. Their fallback models are used; the first failure is
+            raised once all other clips are delivered, if a clip still needs one of them.
     """
 
     def __init__(self, catalogue: Catalogue, campaign_id: str, run_id: str) -> None:
@@ -49,13 +50,22 @@ class Run:
         self.outcome = FINISHED
         self.why_left = ""
         self.problems: tuple[str, ...] = ()
-        self.provider_failure: ProviderError | None = None
+        self.provider_failures: Mapping[str, ProviderError] = {}
         self._logged: set[str] = set()
 
     @property
     def is_over(self) -> bool:
         """Whether the run starts no new work."""
         return self.outcome != FINISHED or stopping.is_set()
+
+    def raise_provider_failure(self) -> None:
+        """Raise the first failure of a provider, if there is one.
+
+        Raises:
+            ProviderError: says what to check; clips of this provider are left.
+        """
+        for failure in self.provider_failures.values():
+            raise failure
 
     def note(self, problems: tuple[str, ...], is_over_budget: bool) -> None:
         """Note what the shards of hosted cards have reported, and show it in the log, once for all rounds."""

@@ -129,8 +129,8 @@ COLUMNS = (
     Column(
         "fallback",
         ("fallbacks", "fallback model", "fallback models", "backup model", "second choice"),
-        "The model to use if the row's model generates no clip, because its provider refuses the prompt, its account "
-        "is paused or the generation fails. Clips that do not pass the gate are not replaced.",
+        "The model to use if the row's model generates no clip, because its provider refuses the prompt or cannot be "
+        "reached, its account is paused or the generation fails. Clips that do not pass the gate are not replaced.",
         "A name from `reelmill models`. Several names are tried in this order.",
         "starter",
         "none",

@@ -19,7 +19,7 @@ from tasks.deliver.keys import keys_of
 from tasks.deliver.poster import restore_poster
 from tasks.deliver.provenance import provenance_of
 from tasks.deliver.provider_file import provider_file_of
-from tasks.plan.fallback import replaced_model
+from tasks.plan.fallback import Replaced, replaced_model
 from tasks.plan.licence import clearance_of, licence_record
 from tasks.runtime.files.shared_staging import fetch_staged
 from tasks.runtime.files.staging import Staging, disk_full_errors, sha256_of
@@ -48,7 +48,7 @@ class RecordSources(NamedTuple):
 
     licence: dict[str, Any]
     provider_file: ProviderFile | None = None
-    replaced: dict[str, str] | None = None
+    replaced: Replaced | None = None
 
 
 def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOrigin) -> SignedFacts | None:
@@ -176,7 +176,7 @@ def record_of(
         "provider": _provider_facts(clip, sources.provider_file) if sources.provider_file else None,
         "score": asdict(score) if score else None,
         "licence": sources.licence,
-        **({"fallback_for": sources.replaced} if sources.replaced else {}),
+        **({"fallback_for": sources.replaced._asdict()} if sources.replaced else {}),
         "overridden_reasons": [reason._asdict() for reason in row.reasons],
         "credential": {
             "sha256": signed.credential_sha256,

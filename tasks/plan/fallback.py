@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from adapters.catalogue import Catalogue, Membership, VariantRow
 from manifests.brief import Brief
+from manifests.errors import ProviderError
 from manifests.placement import Placement, parse_placement
 from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
@@ -17,12 +20,18 @@ ACTOR = "system:fallback"
 """Actor of replacements in the audit log, so that records can prove what they replace."""
 
 
-def use_fallbacks(resources: Resources, campaign_id: str) -> int:
+def use_fallbacks(
+    resources: Resources, campaign_id: str, failures: Mapping[str, ProviderError] = MappingProxyType({})
+) -> int:
     """Plan a replacement for each variant that has no clip and whose brief has a fallback; return their number.
 
-    A replacement records the variant as its parent. Variants whose job at a provider is still open are not replaced,
-    because they may have been billed; nor are clips that failed the gate. Planned variants of hosted models that cannot
-    be used now fail with the reason, so that they are not generated in addition when the model can be used again.
+    A replacement records the variant as its parent. Variants whose job at a provider is still open or was lost are not
+    replaced, because they may have been billed; nor are clips that failed the gate. Planned variants of hosted models
+    that cannot be used now fail with the reason, so that they are not generated in addition when the model can be used
+    again.
+
+    Args:
+        failures: why providers could not be used in this run, by card.
     """
     catalogue = catalogue_of(resources)
     briefs = {brief.brief_id: brief for brief in catalogue.campaigns.briefs(campaign_id) if brief.fallbacks}
@@ -33,6 +42,7 @@ def use_fallbacks(resources: Resources, campaign_id: str) -> int:
         if member.brief_id in briefs:
             members[member.variant_id].append(member)
     unready = {name: found.problem for name, found in problems_of(resources, cards_of(resources), pauses_of(catalogue))}
+    unready = {name: failure.reason or str(failure) for name, failure in failures.items()} | unready
     rows = [row for row in catalogue.variants.of_campaign(campaign_id) if row.variant_id in members]
     replaced = {row.parent_id for row in rows}
     added = 0
@@ -55,10 +65,12 @@ def _without_clip(
 ) -> Iterator[VariantRow]:
     """Yield the variants that failed without a clip, and those that fail now because their card is not ready."""
     catalogue = catalogue_of(resources)
+    failed = [row for row in rows if row.state == State.FAILED and row.clip is None]
+    lost = catalogue.provider_jobs.lost_of([row.variant_id for row in failed])
+    yield from (row for row in failed if row.variant_id not in lost)
     waiting = [row for row in rows if row.state == State.PLANNED and row.variant.card in unready]
     busy = catalogue.provider_jobs.open_of([row.variant_id for row in waiting])
     failing = {row.variant_id: row for row in waiting if row.variant_id not in busy}
-    yield from (row for row in rows if row.state == State.FAILED and row.clip is None)
     yield from _fail(resources, catalogue, campaign_id, failing, unready)
 
 
@@ -73,6 +85,9 @@ def _fail(
         list(rows), current_owner(), resources.lease_s, attempts_cap=resources.attempts, campaign_id=campaign_id
     )
     for lease in leases:
+        if not lease.is_counted:  # another host has submitted its job meanwhile
+            catalogue.leases.release([lease])
+            continue
         catalogue.results.mark_failed(lease, unready[rows[lease.variant_id].variant.card])
         yield rows[lease.variant_id]
 
@@ -87,6 +102,14 @@ def _replacements(
             placement = parse_placement(member.placement)
             variant = variant_for(cards[name], brief, placement, row.variant, dict(member.labels))
             yield PlannedVariant(member.brief_id, placement, variant, variant.variant_id, member.labels)
+
+
+def replacements_of(cards: Mapping[str, GeneratorCard], brief: Brief, planned: PlannedVariant) -> Iterator[Variant]:
+    """Yield the variants of the fallback models that may replace a planned one, in their order."""
+    name = next_model(brief, planned.variant.card)
+    while name in cards:
+        yield variant_for(cards[name], brief, planned.placement, planned.variant, dict(planned.labels))
+        name = next_model(brief, name)
 
 
 def next_model(brief: Brief, name: str) -> str:
@@ -130,11 +153,43 @@ def _duration(brief: Brief, placement: Placement, labels: Mapping[str, str]) -> 
     return brief.durations_s[0] if brief.durations_s else placement.duration_s
 
 
-def replaced_model(catalogue: Catalogue, row: VariantRow) -> dict[str, str] | None:
-    """Return the model, the variant and the reason that a fallback replaced; None if the variant is no fallback."""
+class Replaced(NamedTuple):
+    """The variant that a fallback replaced.
+
+    Attributes:
+        model: the model that generated no clip.
+        reason: why not, in one sentence.
+    """
+
+    model: str
+    variant_id: str
+    reason: str
+
+    @property
+    def note(self) -> str:
+        """``fallback for runway-gen4.5: runway refused the content of the prompt``."""
+        return f"fallback for {self.model}: {self.reason.rstrip('.')}" if self.reason else f"fallback for {self.model}"
+
+
+def replaced_by(row: VariantRow, parent: VariantRow) -> Replaced | None:
+    """Return what a variant replaces; None if it is not of a fallback model, but of a retry with a new seed."""
+    if parent.variant.card == row.variant.card:
+        return None
+    return Replaced(parent.variant.card, parent.variant_id, _first_sentence(parent.error or ""))
+
+
+def replaced_model(catalogue: Catalogue, row: VariantRow) -> Replaced | None:
+    """Return what a variant replaces; None if it is not of a fallback model."""
     if row.parent_id is None:
         return None
-    parent = catalogue.variants.of_ids([row.parent_id])
-    if not parent or parent[0].variant.card == row.variant.card:
-        return None
-    return {"model": parent[0].variant.card, "variant_id": row.parent_id, "reason": parent[0].error or ""}
+    return next((replaced_by(row, parent) for parent in catalogue.variants.of_ids([row.parent_id])), None)
+
+
+def _first_sentence(error: str) -> str:
+    """Return what is wrong, without the advice that follows it; a provider's words in brackets stay together."""
+    found = ""
+    for part in error.split(". "):
+        found = f"{found}. {part}" if found else part
+        if found.count("(") <= found.count(")"):
+            break
+    return found

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from manifests.brief import Brief
 from manifests.costs.money import Money
 from manifests.costs.prices import HOUR_S
-from manifests.costs.sums import Sums
+from manifests.costs.sums import Sums, sums_of
 from manifests.goals.goal import combination_goal
 from manifests.goals.want import is_not_needed
 from manifests.states import FINISHED, NOT_NEEDED, State
@@ -15,6 +17,7 @@ from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from tasks.plan.brief_prices import BriefPrice, Shape, brief_prices, totals_of
 from tasks.plan.costs import NO_COSTS, Costs
+from tasks.plan.fallback import replacements_of
 
 LOOK_UP = 5000
 
@@ -59,6 +62,8 @@ class Plan:
         estimates: by card.
         costs: the prices of the estimates.
         prices: what the clips to generate cost, by brief and card.
+        fallback_estimates: time and money for one clip of each model that is only a fallback, by card.
+        fallback_prices: highest price of one clip of each hosted fallback model, by card; None if it is not known.
     """
 
     asked: int
@@ -71,6 +76,8 @@ class Plan:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     costs: Costs = NO_COSTS
     prices: tuple[BriefPrice, ...] = ()
+    fallback_estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    fallback_prices: Mapping[str, Money | None] = field(default_factory=dict)
 
     @property
     def generated(self) -> int:
@@ -95,6 +102,14 @@ class Plan:
         return totals_of(self.prices)
 
     @property
+    def with_fallbacks(self) -> Sums | None:
+        """Highest cost of all clips if fallbacks are used; empty without fallbacks, None if a price is not known."""
+        if not any(line.fallbacks for line in self.prices):
+            return ()
+        sums = [line.with_fallbacks if line.fallbacks else line.total and (line.total,) for line in self.prices]
+        return None if None in sums else sums_of(amount for each in sums for amount in each or ())
+
+    @property
     def unpriced(self) -> dict[str, int]:
         """Number of clips whose price is not known, by card."""
         numbers: Counter[str] = Counter()
@@ -117,6 +132,7 @@ def make_plan(
     satisfied: Collection[str] = (),
     costs: Costs = NO_COSTS,
     wanting: Collection[str] = (),
+    fallbacks: Mapping[str, Brief] = MappingProxyType({}),
 ) -> Plan:
     """Count the variants without keeping them: only the ids of up to millions of variants stay in memory.
 
@@ -126,10 +142,11 @@ def make_plan(
         satisfied: goals that have as many good clips as they want; their other variants are skipped.
         costs: prices, and the devices that this catalogue has used.
         wanting: ids of briefs that stop when enough clips have passed.
+        fallbacks: the briefs with fallback models, by id.
     """
     by_brief: Counter[str] = Counter()
     pending: list[PlannedVariant] = []
-    counts = _Counts(satisfied, cards)
+    counts = _Counts(satisfied, cards, fallbacks)
     seen: set[bytes] = set()
     shared: dict[str, str] = {}
     for item in planned:
@@ -147,8 +164,13 @@ def make_plan(
     counts.restore(shared)
     by_card, by_group = counts.totals()
     estimates = {name: estimate(cards[name], number, measured.get(name), costs) for name, number in by_card.items()}
-    providers = {name: found.provider for name, found in estimates.items() if found.provider}
-    device_prices = {name: _price_of_clip(found, by_card[name], costs) for name, found in estimates.items()}
+    others = {
+        name: estimate(cards[name], 1, measured.get(name), costs) for name in counts.fallbacks if name not in estimates
+    }
+    providers = {name: found.provider for name, found in (others | estimates).items() if found.provider}
+    device_prices = {
+        name: _price_of_clip(found, by_card[name] or 1, costs) for name, found in (others | estimates).items()
+    }
     return Plan(
         asked=sum(by_brief.values()),
         distinct=len(seen),
@@ -160,6 +182,8 @@ def make_plan(
         estimates=estimates,
         costs=costs,
         prices=brief_prices(counts.to_make, providers, device_prices, wanting),
+        fallback_estimates=others,
+        fallback_prices={name: price for name, price in counts.fallbacks.items() if name in providers},
     )
 
 
@@ -169,9 +193,13 @@ def _price_of_clip(found: Estimate, clips: int, costs: Costs) -> Money | None:
 
 
 class _Counts:
-    def __init__(self, satisfied: Collection[str], cards: Mapping[str, GeneratorCard]) -> None:
+    def __init__(
+        self, satisfied: Collection[str], cards: Mapping[str, GeneratorCard], briefs: Mapping[str, Brief]
+    ) -> None:
         self._satisfied = satisfied
         self._cards = cards
+        self._briefs = briefs
+        self.fallbacks: dict[str, Money | None] = {}
         self._shapes: dict[tuple[object, ...], Shape] = {}
         self.skipped: Counter[str] = Counter()
         self.to_make: Counter[tuple[str, Shape]] = Counter()
@@ -185,9 +213,9 @@ class _Counts:
                 self.skipped[state] += 1
             elif _is_satisfied(item, self._satisfied):
                 self.skipped[NOT_NEEDED] += 1
-                self._not_needed[item.variant_id] = self._shape_of(item.variant)
+                self._not_needed[item.variant_id] = self._shape_of(item)
             else:
-                self.to_make[item.brief_id, self._shape_of(item.variant)] += 1
+                self.to_make[item.brief_id, self._shape_of(item)] += 1
 
     def restore(self, brief_ids: Mapping[str, str]) -> None:
         """Count variants as needed after all: another of their briefs, named by variant id, lacks clips."""
@@ -206,14 +234,31 @@ class _Counts:
             by_group[shape.group] += number
         return by_card, by_group
 
-    def _shape_of(self, variant: Variant) -> Shape:
+    def _shape_of(self, item: PlannedVariant) -> Shape:
+        """Return the shape of a variant, with those of the models that may replace its own."""
+        shape, brief = self._own_shape(item.variant), self._briefs.get(item.brief_id)
+        if brief is None:
+            return shape
+        found = tuple(map(self._own_shape, replacements_of(self._cards, brief, item)))
+        for each in found:
+            known = self.fallbacks.get(each.card, each.price)
+            self.fallbacks[each.card] = max(known, each.price) if known and each.price else None
+        return shape._replace(fallbacks=found)
+
+    def _own_shape(self, variant: Variant) -> Shape:
         """Return the shape of a variant; the price is looked up once for each group."""
         group = variant.shape_group
         if (found := self._shapes.get((*group, variant.fps))) is None:
             card = self._cards[variant.card]
             price = card.price_of(variant) if isinstance(card, HostedCard) else None
-            found = self._shapes[*group, variant.fps] = Shape(variant.card, group, price)
+            found = Shape(variant.card, group, price, is_free_if_failed(card))
+            self._shapes[*group, variant.fps] = found
         return found
+
+
+def is_free_if_failed(card: GeneratorCard) -> bool:
+    """Return whether a failed job costs nothing; a failed clip of a local model has used device time."""
+    return isinstance(card, HostedCard) and (not card.costs_money or card.billed_on_failure == "no")
 
 
 def _is_satisfied(item: PlannedVariant, satisfied: Collection[str]) -> bool:

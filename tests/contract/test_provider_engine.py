@@ -226,6 +226,17 @@ def test_a_retired_model_stops_its_card_with_one_sentence(tmp_path):
     assert {job.state for job in world.jobs} == {JobState.REFUSED}
 
 
+def test_a_provider_that_accepts_nothing_for_long_ends_the_lane_without_a_job(tmp_path):
+    with VendorServer("kling", always(submit=unavailable())) as vendor:
+        world = World(tmp_path, vendor.base_url, "kling", prompts=("a", "b"), **paid("external_id"))
+        with pytest.raises(ProviderError, match=r"vendor at .* cannot be used: .*503") as failure:
+            world.run()
+    assert failure.value.reason.startswith("vendor cannot be used: ")
+    assert world.states == ["planned", "planned"]
+    assert {job.state for job in world.jobs} == {"cancelled"}
+    assert vendor.billed == {}
+
+
 @pytest.mark.parametrize("cause", [Cause.AUTH, Cause.MONEY])
 def test_a_refused_account_is_paused_with_one_alert(tmp_path, cause):
     with VendorServer("kling", always(submit=Fault(refusal=cause))) as vendor:

@@ -1,5 +1,6 @@
 """A fallback model generates what the row's model cannot, and the records name both."""
 
+import csv
 import json
 
 import pytest
@@ -23,6 +24,34 @@ def by_model() -> dict[str, list]:
     return found
 
 
+NOTE = "fallback for starter: out of order"
+
+
+def assert_the_files_show_the_fallback(capsys, campaign_id, path):
+    answer = reelmill(capsys, "run", path)
+    folder = load_settings().home / "campaigns" / campaign_id
+    with (folder / "clips.csv").open(encoding="utf-8-sig") as file:
+        table = {row["variant_id"]: row for row in csv.DictReader(file)}
+    assert [(row["card"], row["state"], row["fallback"]) for row in table.values() if row["fallback"]] == [
+        ("starter", "failed", "replaced by the fallback starter-4step"),
+        ("starter-4step", "published", NOTE),
+    ]
+    with (folder / "balls-clips.csv").open(encoding="utf-8-sig") as file:
+        listed = {row["Variant"]: row for row in csv.DictReader(file)}
+    shown = [(row["Model"], row["State"], row["Note"]) for row in listed.values() if row["Note"]]
+    assert shown == [
+        ("starter", "replaced by a fallback", "replaced by the fallback starter-4step"),
+        ("starter-4step", "published", NOTE),
+    ]
+    assert "1 clip of starter-4step, fallback for starter: out of order" in answer.out
+    assert "2 published, 1 replaced by a fallback;" in answer.out
+    [row] = csv.DictReader((folder / "balls-results.csv").open(encoding="utf-8-sig"))
+    assert (row["Reelmill status"], row["Reelmill models"]) == ("published", "starter, starter-4step")
+    assert row["Reelmill why"] == f"1 from starter-4step, {NOTE}"
+    status = json.loads(reelmill(capsys, "status", "--json").out)
+    assert "replaced by a fallback" in json.dumps(status)
+
+
 def test_a_variant_that_failed_is_replaced_once(capsys, tmp_path, fake_models: FakeGenerator):
     path = tmp_path / "balls.csv"
     path.write_text("brief_id,prompt,fallback,variants\nball,a red ball,starter-4step,2\n")
@@ -37,6 +66,7 @@ def test_a_variant_that_failed_is_replaced_once(capsys, tmp_path, fake_models: F
     assert {row.variant_id: row.state for row in rows["starter"]} == {first: "failed", second: "published"}
     [used] = rows["starter-4step"]
     assert (used.parent_id, used.state, used.variant.prompt) == (first, "published", "a red ball")
+    assert_the_files_show_the_fallback(capsys, campaign_id, path)
     record = json.loads(next((load_settings().home / "bucket").rglob(f"*{used.variant_id[:12]}*.json")).read_text())
     assert record["fallback_for"] == {"model": "starter", "variant_id": first, "reason": "out of order"}
     assert reelmill(capsys, "retry", campaign_id, "--failed").code == 0
@@ -84,3 +114,20 @@ def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_genera
     assert answer.code == 1
     assert "Set REELMILL_PROVIDER_RUNWAY_KEY" in answer.err
     assert {row.state for row in by_model()["runway-gen4.5"]} == {"planned"}
+
+
+def test_a_plan_shows_the_price_with_fallbacks_and_what_the_budget_does(capsys, tmp_path):
+    path = tmp_path / "balls.csv"
+    path.write_text("brief_id,prompt,model,fallback,variants\nball,a red ball,runway-gen4.5,runway-veo3.1,2\n")
+    plan = json.loads(reelmill(capsys, "plan", path, "--budget", "2 USD", "--json").out)
+    [line] = plan["prices"]
+    [most] = line["with_fallbacks"]
+    assert (line["fallbacks"], most["currency"]) == (["runway-veo3.1"], "USD")
+    assert line["total_micros"] <= 2_000_000 < most["micros"]
+    assert "over the budget of 2.00 USD. The run then stops" in plan["budget_note"]
+    answer = reelmill(capsys, "plan", path, "--budget", "2 USD")
+    assert answer.code == 0
+    shown = " ".join(answer.err.split())
+    assert f"Warning: {plan['budget_note']}" in shown
+    assert "If fallback models are used, the total is at most" in answer.out
+    assert json.loads(reelmill(capsys, "plan", path, "--budget", "100 USD", "--json").out)["budget_note"] == ""

@@ -9,7 +9,8 @@ from priced_cards import priced_card
 
 from app.cli.plan_text import plan_json, plan_sentence
 from app.report.plan_prices import price_notes, total_text
-from flows.prices import FEWER, check_budget
+from flows.prices import FEWER, check_budget, fallback_note
+from flows.registration import fallbacks_in
 from manifests.brief import Brief
 from manifests.costs.money import Money
 from manifests.costs.prices import Prices
@@ -27,6 +28,8 @@ CARDS = {
     "hosted": priced_card(),
     "euro": priced_card("euro", "other", prices=priced_card().prices.model_copy(update={"currency": "EUR"})),
     "secret": priced_card("secret", prices=None),
+    "no": priced_card("no", billed_on_failure="no"),
+    "last": priced_card("last"),
     "own": priced_card("own", "own", prices=None, costs_money=False),
 }
 WIDE, HIGH = Placement("web", "16:9"), Placement("web", "9:16")
@@ -50,6 +53,7 @@ def plan(*briefs: Brief, states=None, costs: Costs = NO_COSTS, satisfied: Iterab
         frozenset(satisfied),
         costs,
         frozenset(each.brief_id for each in briefs if each.want),
+        fallbacks_in(briefs),
     )
 
 
@@ -186,3 +190,66 @@ def test_one_message_names_all_prices_that_a_budget_needs(monkeypatch):
     with_currency = plan(brief("one"), costs=Costs(Prices({}, currency="USD")))
     with pytest.raises(SettingsError, match=r"'{\"cpu\": 0\.5}' on this machine, or use --budget-hours\."):
         check_budget(Money.of(5, "USD"), with_currency)
+
+
+def lines_of(found: Plan) -> list[tuple[str, str, str]]:
+    return [(each.total_text, ", ".join(each.fallbacks), each.with_fallbacks_text) for each in found.prices]
+
+
+def test_a_fallback_costs_its_price_and_that_of_jobs_that_are_billed_although_they_failed():
+    assert CARDS["hosted"].billed_on_failure == "unknown"
+    assert lines_of(plan(brief("a", "hosted", fallbacks=("no",), variants=2))) == [
+        ("0.50 USD", "no", "at most 1.00 USD")
+    ]
+    assert lines_of(plan(brief("a", "no", fallbacks=("hosted",), variants=2))) == [
+        ("0.50 USD", "hosted", "at most 0.50 USD")
+    ]
+    assert lines_of(plan(brief("a", "no", fallbacks=("hosted", "last")))) == [
+        ("0.25 USD", "hosted, last", "at most 0.50 USD")
+    ]
+
+
+def test_device_time_of_a_fallback_and_of_a_failed_clip_counts():
+    assert lines_of(plan(brief("a", "no", fallbacks=("starter",)), costs=IN_EUR)) == [
+        ("0.25 USD", "starter", "at most 1.00 EUR and 0.25 USD")
+    ]
+    assert lines_of(plan(brief("a", "starter", fallbacks=("euro",)), costs=IN_EUR)) == [
+        ("1.00 EUR", "euro", "at most 1.25 EUR")
+    ]
+    assert lines_of(plan(brief("a", "no", fallbacks=("starter",)))) == [("0.25 USD", "starter", "not known")]
+
+
+def test_the_notes_and_the_json_contain_the_total_with_fallbacks():
+    found = plan(brief("a", "no", fallbacks=("hosted", "own")), brief("b", "hosted"))
+    assert list(price_notes(found)) == [
+        "Unconfirmed prices as of 2026-11-01: no, hosted.",
+        "If fallback models are used, the total is at most 0.50 USD.",
+    ]
+    [first, second] = plan_json(found)["prices"]
+    assert (first["fallbacks"], first["with_fallbacks"]) == (
+        ["hosted", "own"],
+        [{"micros": 250_000, "currency": "USD"}],
+    )
+    assert (second["fallbacks"], second["with_fallbacks"]) == ([], [])
+    assert [each for each in price_notes(plan(brief("b", "hosted"))) if "fallback" in each] == []
+
+
+def test_a_budget_below_the_price_with_fallbacks_is_not_refused_but_noted():
+    found = plan(brief("a", "no", fallbacks=("hosted", "last")))
+    check_budget(Money.of("0.30", "USD"), found)
+    assert fallback_note(Money.of("0.30", "USD"), found) == (
+        "If fallback models are used, these clips cost up to 0.50 USD, which is over the budget of 0.30 USD. The run "
+        "then stops when the budget is spent, and the remaining clips are not generated."
+    )
+    assert fallback_note(Money.of("0.50", "USD"), found) == ""
+    assert fallback_note(None, found) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("secret", "of the fallback secret is not known"), ("euro", "of the fallback euro is in EUR")]
+)
+def test_a_budget_that_a_fallback_cannot_keep_is_refused(name, what):
+    with pytest.raises(SettingsError, match=what):
+        check_budget(Money.of(50, "USD"), plan(brief("a", "hosted", fallbacks=(name,))))
+    check_budget(Money.of(50, "USD"), plan(brief("a", "hosted", fallbacks=("own",))))
+    check_budget(None, plan(brief("a", "hosted", fallbacks=(name,))))

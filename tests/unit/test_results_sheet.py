@@ -51,6 +51,7 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "Reelmill cost",
         "Reelmill currency",
         "Reelmill cost basis",
+        "Reelmill models",
         "Reelmill why",
         "Reelmill notice",
     )
@@ -69,6 +70,7 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         0.01,
         "EUR",
         "device time",
+        None,
         "1 × adherence",
         "Name the licence.",
     )
@@ -79,6 +81,7 @@ def test_every_row_is_returned_with_its_outcome(tmp_path):
         "failed",
         0,
         0,
+        None,
         None,
         None,
         None,
@@ -105,7 +108,7 @@ def test_writing_results_twice_gives_one_set_of_results(tmp_path):
     write_results(sheet(tmp_path, "a;16:9;acme"), {3: FAILED}, tmp_path / "once.xlsx")
     write_results(read_table(tmp_path / "once.xlsx"), {3: DONE}, tmp_path / "twice.xlsx")
     table = read_table(tmp_path / "twice.xlsx")
-    assert len(table.columns) == len(set(table.columns)) == 16
+    assert len(table.columns) == len(set(table.columns)) == 17
     assert table.rows[0].cells[3] == "published"
 
 

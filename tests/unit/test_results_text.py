@@ -28,6 +28,7 @@ DONE = replace(
     Outcome("published", 1, 1, 0.31256, "https://x/1", "ab" * 32, '=why, "so"; it\nis | so', "", ("https://x/1",), 9.5),
     cost=(Money(20_000, "EUR"),),
     cost_basis="device time",
+    models=("starter", "wan2.1-t2v-1.3b"),
 )
 PLAIN = replace(DONE, why="=why")
 CLIP = ClipResult((2,), ("春-1",), "0a" * 16, "placements: 16:9; colour: red", "published", 7, url="https://x/1")
@@ -44,6 +45,7 @@ CELLS = [
     "0.02",
     "EUR",
     "device time",
+    "starter, wan2.1-t2v-1.3b",
     WHY,
     "",
 ]
@@ -114,7 +116,7 @@ def test_a_later_run_replaces_the_results(tmp_path):
     rows = list(csv.reader(io.StringIO(twice.decode())))
     assert rows[0] == ["brief_id", "prompt", "notes", *RESULTS]
     assert rows[2][3:] == CELLS
-    assert [len(row) for row in rows] == [16, 3, 16, 3]
+    assert [len(row) for row in rows] == [17, 3, 17, 3]
 
 
 def test_a_sheet_with_results_gives_the_same_briefs(tmp_path):

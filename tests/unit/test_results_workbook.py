@@ -50,6 +50,8 @@ CLIP = ClipResult(
     "cd" * 32,
     1.5,
     prompt="a cup",
+    model="starter",
+    note="fallback for runway-gen4.5: refused",
 )
 SPARKLINES = (
     b'<extLst><ext uri="{05C60535-1F16-4fd2-B633-F4F36F0B64E0}" '
@@ -184,6 +186,7 @@ def test_results_are_in_the_rows_of_their_briefs_after_all_columns(tmp_path):
         0.02,
         "EUR",
         "billed",
+        None,
         "'=why",
         None,
     ]
@@ -192,7 +195,7 @@ def test_results_are_in_the_rows_of_their_briefs_after_all_columns(tmp_path):
     assert [tab[place].fill.fgColor.rgb for place in ("F4", "F5")] == ["FFC6E5B3", "FFF4A6A0"]
     assert (tab["F3"].font.color.rgb, tab["F3"].fill.fgColor.rgb) == ("00FFFFFF", "00305496")
     assert tab.column_dimensions["J"].width == 40
-    assert tab.dimensions == "A1:R7"
+    assert tab.dimensions == "A1:S7"
 
 
 def test_a_tab_lists_one_row_for_each_clip(tmp_path):
@@ -216,7 +219,9 @@ def test_a_tab_lists_one_row_for_each_clip(tmp_path):
         "Currency": None,
         "Cost basis": None,
         "Provider": None,
+        "Model": "starter",
         "Why": None,
+        "Note": "fallback for runway-gen4.5: refused",
     }
     assert (lines[1]["Row"], lines[1]["Brief"], lines[1]["Why"]) == ("4|5", "b4|b5", "it does not move")
     assert tab.freeze_panes == "A2"
@@ -237,7 +242,7 @@ def test_a_later_run_updates_the_columns_and_the_list(tmp_path):
     book = openpyxl.load_workbook(twice)
     assert book.sheetnames == ["Kampagne", "Budget", "Hidden", "Clips"]
     assert [cell.value for cell in book["Kampagne"][3]][5:] == list(RESULTS)
-    assert [book["Kampagne"][place].value for place in ("F4", "F5", "Q5")] == [None, "published", "'=why"]
+    assert [book["Kampagne"][place].value for place in ("F4", "F5", "R5")] == [None, "published", "'=why"]
     assert list(book["Clips"].iter_rows(values_only=True)) == [tuple(CLIPS)]
 
 

@@ -240,8 +240,14 @@ def test_the_contact_sheet_shows_what_a_provider_has_billed(session):
         contact_sheet._caption(cell, hosted_row(session.catalogue, **changes))
         return cell.tobytes()
 
+    def noted(note: str) -> bytes:
+        cell = Image.new("RGB", (400, 200))
+        contact_sheet._caption(cell, hosted_row(session.catalogue), note)
+        return cell.tobytes()
+
     pictures = {caption(), caption(cost_micros=None), caption(cost_is_estimate=True), caption(cost_micros=1)}
     assert len(pictures) == 4
+    assert len({caption(), noted("fallback for a: refused"), noted("fallback for b: refused")}) == 3
 
 
 SHEET = "brief_id,prompt\none,a cup\ntwo,a ball\nthree,a box\n"

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import Float, Integer, and_, case, cast, func, select
+from sqlalchemy import Float, Integer, and_, case, cast, exists, func, select
 
 from adapters.catalogue.core.database import CataloguePart
 from adapters.catalogue.core.rows import DAMAGED
@@ -23,7 +23,7 @@ _RECENT = 20_000
 
 
 class ScoreBin(NamedTuple):
-    """Clips of a brief with a prompt adherence in ``[lowest, lowest + BIN)``.
+    """Clips of a brief and a model with a prompt adherence in ``[lowest, lowest + BIN)``.
 
     Attributes:
         open: number of clips that pass or fail only because of their adherence, so that the threshold decides.
@@ -33,6 +33,7 @@ class ScoreBin(NamedTuple):
     lowest: float
     number: int
     open: int
+    card: str
 
 
 class CardWork(NamedTuple):
@@ -46,7 +47,7 @@ class CampaignStatsView(CataloguePart):
     """Statistics for the pages of campaigns."""
 
     def score_bins(self, campaign_id: str) -> list[ScoreBin]:
-        """Return the distribution of the scores of a campaign's clips, by brief."""
+        """Return the distribution of the scores of a campaign's clips, by brief and model."""
         place = cast(func.floor(variants.c.sort_score / BIN), Integer)
         reasons = variants.c.reasons
         # JSON writes a quote within a sentence as \", so this text occurs only between two reasons.
@@ -60,26 +61,35 @@ class CampaignStatsView(CataloguePart):
         )
         query = (
             select(
-                counted.c.brief_id, place.label("place"), func.count().label("number"), func.sum(is_open).label("open")
+                counted.c.brief_id,
+                variants.c.card,
+                place.label("place"),
+                func.count().label("number"),
+                func.sum(is_open).label("open"),
             )
             .join(variants, variants.c.variant_id == counted.c.variant_id)
             .where(variants.c.sort_score >= -1.0)
-            .group_by(counted.c.brief_id, place)
-            .order_by(counted.c.brief_id, place)
+            .group_by(counted.c.brief_id, variants.c.card, place)
+            .order_by(counted.c.brief_id, variants.c.card, place)
         )
         with self._db.reading() as connection:
             return [
-                ScoreBin(row.brief_id, round(row.place * BIN, 6), row.number, int(row.open))
+                ScoreBin(row.brief_id, round(row.place * BIN, 6), row.number, int(row.open), row.card)
                 for row in connection.execute(query)
             ]
 
     def reasons(self, campaign_id: str) -> dict[str, int]:
-        """Return how often each reason code occurs among the campaign's failed clips, most frequent first."""
+        """Return how often each reason code occurs among the campaign's failed clips, most frequent first.
+
+        Variants that a fallback replaces are left out.
+        """
         mine = select(memberships.c.variant_id).where(memberships.c.campaign_id == campaign_id)
+        used = variants.alias()
+        is_replaced = exists().where(used.c.parent_id == variants.c.variant_id, used.c.card != variants.c.card)
         codes = func.substr(variants.c.reasons, 1, 400)
         query = (
             select(codes.label("reasons"), func.count().label("number"))
-            .where(variants.c.state == State.FAILED, variants.c.variant_id.in_(mine))
+            .where(variants.c.state == State.FAILED, variants.c.variant_id.in_(mine), ~is_replaced)
             .group_by(codes)
         )
         found: Counter[str] = Counter()

@@ -13,22 +13,23 @@ from adapters.catalogue.core.tables import briefs, device_use, memberships, vari
 from manifests.brief import Brief
 from manifests.goals.goal import goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
-from manifests.states import GOOD, NOT_NEEDED, UNDELIVERED, UNFINISHED, has_passed
+from manifests.states import GOOD, NOT_NEEDED, REPLACED, UNDELIVERED, UNFINISHED, State, has_passed
 
 
 class Progress(CataloguePart):
     """Count a campaign's variants and its device time."""
 
     def tally(self, campaign_id: str) -> dict[str, int]:
-        """Return how many variants of the campaign are in each state, and how many are not needed."""
+        """Return how many variants of the campaign are in each state, are not needed or replaced by a fallback."""
         query = self._counting(campaign_id, variants.c.state)
         with self._db.reading() as connection:
             counts = Counter({row.state: row.count_ for row in connection.execute(query)})
             spare = Counter(_not_needed(connection, campaign_id).values())
+            replaced = _replaced(connection, campaign_id)
         counts.subtract(spare)
-        return {state: number for state, number in counts.items() if number} | (
-            {NOT_NEEDED: spare.total()} if spare else {}
-        )
+        counts.subtract({State.FAILED: replaced})
+        derived = {NOT_NEEDED: spare.total(), REPLACED: replaced}
+        return {state: number for state, number in (counts | derived).items() if number}
 
     def not_needed(self, campaign_id: str) -> frozenset[str]:
         """Return the variants that no run of the campaign generates; see ``manifests.goals.want``."""
@@ -135,6 +136,28 @@ def _not_needed(connection: Connection, campaign_id: str) -> dict[str, str]:
         goals[row.variant_id].add(goal_of(brief, json.loads(row.labels)) if brief else row.brief_id)
         states[row.variant_id] = row.state
     return {key: state for key, state in states.items() if is_not_needed(state, goals[key], satisfied)}
+
+
+def _replaced(connection: Connection, campaign_id: str) -> int:
+    """Return how many failed variants a fallback model replaces."""
+    # Most campaigns have no fallbacks, and then this is the only query.
+    bodies = select(briefs.c.body).where(briefs.c.campaign_id == campaign_id, briefs.c.body.like('%"fallbacks":["%'))
+    if connection.execute(bodies.limit(1)).first() is None:
+        return 0
+    used, use = variants.alias(), memberships.alias()
+    query = (
+        select(func.count(variants.c.variant_id.distinct()))
+        .join(memberships, memberships.c.variant_id == variants.c.variant_id)
+        .join(used, used.c.parent_id == variants.c.variant_id)
+        .join(use, use.c.variant_id == used.c.variant_id)
+        .where(
+            memberships.c.campaign_id == campaign_id,
+            use.c.campaign_id == campaign_id,
+            variants.c.state == State.FAILED,
+            used.c.card != variants.c.card,
+        )
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def _good_by_goal(connection: Connection, campaign_id: str, wanting: Mapping[str, Brief]) -> Counter[str]:

@@ -229,6 +229,14 @@ class ProviderJobs(CataloguePart):
             found |= {job.variant_id: job for job in self._jobs(_job.variant_id.in_(batch), IS_OPEN, limit=None)}
         return found
 
+    def lost_of(self, variant_ids: Iterable[str]) -> dict[str, ProviderJob]:
+        """Return the lost jobs that count as paid and are the last ones of their variants, by variant id."""
+        last: dict[str, ProviderJob] = {}
+        for batch in batches(variant_ids):
+            for job in self._jobs(_job.variant_id.in_(batch), limit=None):
+                last[job.variant_id] = max(last.get(job.variant_id, job), job, key=lambda each: each.attempt)
+        return {key: job for key, job in last.items() if job.state is JobState.LOST and job.cost_micros != 0}
+
     def list(
         self,
         state: JobState | Iterable[JobState] | None = None,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from adapters.sheets.escaping import cell_value, escape_formula
 from adapters.sheets.results.link import MAX_LINKS, target_of
 from manifests.costs.sums import Sums, sums_text
-from manifests.states import NOT_NEEDED
+from manifests.states import NOT_NEEDED, REPLACED
 
 MAX_CELL = 32_000
 """Maximum length of a text that we write; Excel's limit is 32,767 characters, and escaping needs some of them."""
@@ -24,6 +24,7 @@ RESULTS = {
     "Reelmill cost": 8,
     "Reelmill currency": 8,
     "Reelmill cost basis": 12,
+    "Reelmill models": 20,
     "Reelmill why": 60,
     "Reelmill notice": 60,
 }
@@ -44,14 +45,23 @@ CLIPS = {
     "Currency": 8,
     "Cost basis": 12,
     "Provider": 12,
+    "Model": 16,
     "Why": 60,
+    "Note": 40,
 }
 """Headers of the list of clips with their widths. None of them is that of a prompt, so it is never read as a sheet."""
-_WITHOUT_MONEY = tuple(name for name in CLIPS if name not in ("Currency", "Cost basis", "Provider"))
-EARLIER_CLIPS = (_WITHOUT_MONEY, tuple(name for name in _WITHOUT_MONEY if name != "Filled-in prompt"))
+_WITHOUT_MODEL = tuple(name for name in CLIPS if name not in ("Model", "Note"))
+_WITHOUT_MONEY = tuple(name for name in _WITHOUT_MODEL if name not in ("Currency", "Cost basis", "Provider"))
+EARLIER_CLIPS = (
+    _WITHOUT_MODEL,
+    _WITHOUT_MONEY,
+    tuple(name for name in _WITHOUT_MONEY if name != "Filled-in prompt"),
+)
 """Headers of the list of clips in copies that earlier versions have written."""
 
 _BETWEEN = " | "
+_COLOURS = {"published": "green", "failed": "red", "rejected": "red", NOT_NEEDED: "", REPLACED: ""}
+"""Fills of the states; others are yellow."""
 
 Value = str | int | float | Decimal | None
 
@@ -79,7 +89,8 @@ class Outcome:
         best_score: highest prompt_adherence, -1..1; None if nothing was scored.
         url: URL of the best published clip; empty if there is none.
         credential_sha256: hex digest of that clip's Content Credential; empty if there is none.
-        why: reasons why clips failed, or the errors of the row.
+        models: the models of the row's clips.
+        why: reasons why clips failed, or the errors of the row; also which clips are from a fallback model.
         notice: notice that a licence requires wherever the clips are shown; empty if none is required.
         urls: URLs of all published clips, the best one first.
         device_seconds: device time of the row's clips; None if none was generated.
@@ -99,6 +110,7 @@ class Outcome:
     device_seconds: float | None = None
     cost: Sums = ()
     cost_basis: str = ""
+    models: tuple[str, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -115,6 +127,7 @@ class Outcome:
             Result(_rounded(self.device_seconds, 2)),
             *_money(self.cost),
             Result(self.cost_basis),
+            Result(", ".join(self.models)),
             Result(self.why),
             Result(self.notice),
         )
@@ -127,7 +140,8 @@ class ClipResult:
     Attributes:
         rows, brief_ids: the rows that request it; usually one.
         labels: its placement and the values of the row's axes, such as ``placement: 16:9; colour: red``.
-        state: state of the variant, such as published, or ``not needed`` if no run generates it.
+        state: state of the variant, such as published, ``not needed`` if no run generates it, or ``replaced by a
+            fallback``.
         score: prompt_adherence, -1..1; None if it was not scored.
         device_seconds: device time; None if it was not generated.
         cost: one amount for each currency; empty if it is not known.
@@ -135,6 +149,8 @@ class ClipResult:
         provider: the account that was billed; empty for device time.
         why: why it failed; empty if it passed.
         prompt: the prompt with the values of its columns.
+        model: name of the model's card.
+        note: which model and variant a fallback replaces and why, or which fallback replaces this variant.
     """
 
     rows: tuple[int, ...]
@@ -152,11 +168,13 @@ class ClipResult:
     provider: str = ""
     why: str = ""
     prompt: str = ""
+    model: str = ""
+    note: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
         """The values of the columns CLIPS."""
-        colour = {"published": "green", "failed": "red", "rejected": "red", NOT_NEEDED: ""}.get(self.state, "yellow")
+        colour = _COLOURS.get(self.state, "yellow")
         return (
             Result(self.rows[0] if len(self.rows) == 1 else "|".join(map(str, self.rows))),
             Result("|".join(self.brief_ids)),
@@ -172,7 +190,9 @@ class ClipResult:
             *_money(self.cost),
             Result(self.cost_basis),
             Result(self.provider),
+            Result(self.model),
             Result(self.why),
+            Result(self.note),
         )
 
 

@@ -43,7 +43,8 @@ from app.cli.table import show_table
 from app.report.report import report_of
 from app.report.spending import cost_json, spending_of
 from app.session import Session
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
+from flows.prices import fallback_note
+from flows.registration import check_plan, fallbacks_in, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.start_checks import changes_of, missing_profiles
 from flows.submit import read_sheet, submit
 from manifests.errors import ModelError, ReelmillError
@@ -106,22 +107,24 @@ def plan(
         _noting(asked, listed) if prompts else asked,
         satisfied_by(session.resources, intake),
         wanting_in(intake.checked.briefs),
+        fallbacks_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
     unready = _unready(session, preview)
     notices = _notices(session, intake)
     refusal = _refusal(session, intake, preview, sample_size)
+    note = "" if refusal else fallback_note(session.settings.money_limit, preview)
     if as_json:
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready, *notices]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
-        say_json({**head, **plan_json(preview), "waiting": waiting, **more})
+        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **more})
     else:
         if refusal:
             warn(f"Error: {refusal}")  # first, because the tables can be long
         command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
-        for sentence in (*unready, *notices, *unknown_providers(session.resources)):
+        for sentence in (*([note] if note else []), *unready, *notices, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:
             show_prompts(intake, listed, preview.asked)

@@ -10,7 +10,7 @@ from adapters.catalogue import CampaignRow, Catalogue
 from app.report.spending import NOTHING, Spending, spending_of
 from manifests.costs.prices import Prices
 from manifests.goals.want import good_in
-from manifests.states import NOT_NEEDED, UNDELIVERED, UNFINISHED, State, done_in, unfinished_in
+from manifests.states import NOT_NEEDED, REPLACED, UNDELIVERED, UNFINISHED, State, done_in, unfinished_in
 from tasks.runtime.campaign_status import FAILED, stage_of
 
 MIN_CACHE_S = 2.0
@@ -51,8 +51,8 @@ class CampaignStats:
 
     @property
     def generated(self) -> int:
-        """Number of variants that were generated, or set aside."""
-        return self.done - self.states.get(NOT_NEEDED, 0)
+        """Number of variants that were generated, or set aside; without those that a fallback replaces."""
+        return self.done - self.states.get(NOT_NEEDED, 0) - self.states.get(REPLACED, 0)
 
     @property
     def good(self) -> int:

@@ -23,6 +23,7 @@ from app.dashboard.capacity.work import Work
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.not_needed import not_needed_in
 from app.report.clip_table import write_clip_table
+from app.report.fallbacks import fallbacks_of
 from manifests.errors import ReelmillError
 from manifests.states import UNFINISHED
 
@@ -110,7 +111,8 @@ def _tables(deps: Deps, rows: list[VariantRow], folder: Path) -> Iterator[Path]:
         members = catalogue.campaigns.memberships(name, [row.variant_id for row in mine])
         briefs = catalogue.campaigns.briefs(name, {member.brief_id for member in members})
         not_needed = not_needed_in(deps, name) if any(row.state in UNFINISHED for row in mine) else ()
-        yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv", not_needed)
+        found = fallbacks_of(catalogue, mine)
+        yield write_clip_table(mine, members, briefs, decisions, folder / f"{name}.csv", not_needed, found)
 
 
 def _review_text(reviews: list[ReviewRow]) -> str:

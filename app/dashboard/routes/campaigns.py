@@ -1,6 +1,5 @@
 """The list of campaigns, and the page of one campaign with its briefs, scores and files."""
 
-import json
 import mimetypes
 import tempfile
 from pathlib import Path
@@ -10,7 +9,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from adapters.catalogue import CampaignRow
-from adapters.catalogue.views.campaign_stats import BIN, ScoreBin
 from app.cli.completion import files_of
 from app.dashboard.auth.roles import Admin, Reviewer, Viewer
 from app.dashboard.background.campaign_stats import CampaignStats, stats_of
@@ -18,6 +16,7 @@ from app.dashboard.capacity.route import LimitedRoute
 from app.dashboard.capacity.work import Work, does
 from app.dashboard.deps import Deps, PageDeps
 from app.dashboard.routes.media import MediaNotFoundError
+from app.dashboard.score_charts import charts_of
 from app.dashboard.templating import page
 from app.report.report import report_of
 from app.session import Session
@@ -30,8 +29,6 @@ from tasks.runtime.steering import resume_campaign
 router = APIRouter(route_class=LimitedRoute)
 MAX_REPORT_VARIANTS = 20_000
 """Maximum number of variants for which the page builds a report by brief."""
-CHART = (640, 150)
-MAX_CHART_BRIEFS = 1000
 MAX_TABLE_CLIPS = 200_000
 """Maximum number of clips in a table; a larger one needs gigabytes of memory."""
 NO_SHEET = "The sheet of this campaign is not available here, because the campaign was registered on another machine."
@@ -94,7 +91,7 @@ def scores(request: Request, campaign_id: str, deps: PageDeps, person: Viewer) -
         "_campaign_scores.html",
         head=head,
         reasons=_reasons(deps, head),
-        histogram=_histogram(deps, head, _stats(deps, head)),
+        charts=charts_of(deps, head, _stats(deps, head)),
     )
 
 
@@ -205,79 +202,3 @@ def _report(deps: Deps, head: CampaignRow, stats: CampaignStats) -> Any:
 
 def _sheet(deps: Deps, campaign_id: str) -> Path | None:
     return SheetStore(deps.session.settings.home).of_campaign(campaign_id)
-
-
-def _histogram(deps: Deps, head: CampaignRow, stats: CampaignStats) -> dict[str, Any] | None:
-    """Return the bars of the chart and the data for the slider."""
-    bins = deps.stats_cache.get(
-        ("bins", head.campaign_id), lambda: deps.catalogue.campaign_stats.score_bins(head.campaign_id)
-    )
-    if not bins:
-        return None
-    briefs = deps.catalogue.campaigns.briefs(head.campaign_id)
-    wants = {brief.brief_id: brief.wanted for brief in briefs}
-    lowest, highest = min(each.lowest for each in bins), max(each.lowest for each in bins) + BIN
-    threshold = _threshold(deps, head)
-    shown_bins = bins
-    if len(briefs) > MAX_CHART_BRIEFS:  # keeps the page small; the results sheet has the targets of each brief
-        shown_bins, wants, briefs = _merged(bins), {}, ()
-    data = {
-        "bins": [(each.brief_id, each.lowest, each.number, each.open) for each in shown_bins],
-        "width": BIN,
-        "wants": {name: want for name, want in wants.items() if want},
-        "own": {brief.brief_id: brief.min_adherence for brief in briefs if brief.min_adherence is not None},
-        "seconds": stats.device_seconds / stats.generated if stats.generated else 0.0,
-        "now": threshold,
-    }
-    return {
-        "bars": _bars(bins, lowest, highest),
-        "lowest": lowest,
-        "highest": round(highest, 3),
-        "threshold": min(max(threshold, lowest), highest),
-        "now": threshold,
-        # Escape "<" so that the data cannot end the script element.
-        "data": json.dumps(data).replace("<", "\\u003c"),
-        "width": CHART[0],
-        "height": CHART[1],
-        "own": sum(brief.min_adherence is not None for brief in briefs),
-        "cards": len(deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)),
-    }
-
-
-def _merged(bins: list[ScoreBin]) -> list[ScoreBin]:
-    """Merge the bins of all briefs."""
-    sums: dict[float, tuple[int, int]] = {}
-    for each in bins:
-        number, is_open = sums.get(each.lowest, (0, 0))
-        sums[each.lowest] = number + each.number, is_open + each.open
-    return [ScoreBin("", lowest, *counts) for lowest, counts in sorted(sums.items())]
-
-
-def _threshold(deps: Deps, head: CampaignRow) -> float:
-    """Return the threshold of briefs without their own one, for the campaign's first model."""
-    cards = [card for card, _ in deps.catalogue.campaign_stats.generated_by_card(head.campaign_id)]
-    known = [
-        head.thresholds.get(card, deps.session.cards[card].inputs.min_adherence)
-        for card in cards
-        if card in deps.session.cards
-    ]
-    return known[0] if known else 0.0
-
-
-def _bars(bins: list[ScoreBin], lowest: float, highest: float) -> list[dict[str, float]]:
-    width, height = CHART
-    heights: dict[float, int] = {}
-    for each in bins:
-        heights[each.lowest] = heights.get(each.lowest, 0) + each.number
-    tallest, step = max(heights.values()), width / max((highest - lowest) / BIN, 1)
-    return [
-        {
-            "x": round((place - lowest) / BIN * step, 2),
-            "width": round(max(step - 0.5, 0.5), 2),
-            "height": round(number / tallest * height, 2),
-            "y": round(height - number / tallest * height, 2),
-            "from": place,
-            "number": number,
-        }
-        for place, number in sorted(heights.items())
-    ]

@@ -22,7 +22,8 @@ from app.dashboard.form_advice import candidates
 from app.dashboard.routes.media import MediaNotFoundError
 from app.dashboard.templating import page
 from app.report.plan_prices import price_notes, shown_prices, total_text
-from flows.registration import check_plan, plan_of, satisfied_by, shares_clips, wanting_in
+from flows.prices import fallback_note
+from flows.registration import check_plan, fallbacks_in, plan_of, satisfied_by, shares_clips, wanting_in
 from flows.submit import read_sheet
 from manifests.errors import (
     OverBudgetError,
@@ -175,6 +176,7 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         ),
         over_budget=_over_budget(deps, plan),
         priced=shown_prices(plan) if plan else (),
+        has_fallbacks=plan is not None and any(line.fallbacks for line in plan.prices),
         plan_total=total_text(plan) if plan else "",
         price_notes=list(price_notes(plan)) if plan else [],
         shown=SHOWN_ROWS,
@@ -311,6 +313,7 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Plan | None, str]:
             planned,
             satisfied_by(session.resources, intake),
             wanting_in(briefs),
+            fallbacks_in(briefs),
         )
         check_cap(briefs, session.settings.max_variants)
     except PlanError as error:
@@ -325,7 +328,7 @@ def _over_budget(deps: Deps, plan: Plan | None) -> str:
             check_plan(deps.session.settings, plan)
     except (OverBudgetError, SettingsError) as error:
         return str(error)
-    return ""
+    return fallback_note(deps.session.settings.money_limit, plan) if plan else ""
 
 
 def _rows(intake: Intake) -> list[dict[str, Any]]:

@@ -1,8 +1,7 @@
-// Shows how many clips of the campaign would pass at the selected threshold.
-let data = null, slider = null, preview = null;
+// Shows how many clips of the campaign would pass at the selected threshold: one chart for each model.
 
 // ``threshold`` is a number for all briefs, or a function that returns the threshold of a brief.
-function passing(threshold) {
+function passing(data, threshold) {
   const of = typeof threshold === "number" ? () => threshold : threshold;
   const briefs = new Map();
   for (const [brief, from, number, open] of data.bins) {
@@ -14,7 +13,7 @@ function passing(threshold) {
   return briefs;
 }
 
-function minutes(briefs) {
+function minutes(data, briefs) {
   let seconds = 0;
   for (const [brief, want] of Object.entries(data.wants)) {
     const { pass = 0, all = 0 } = briefs.get(brief) ?? {};
@@ -25,30 +24,30 @@ function minutes(briefs) {
   return seconds / 60;
 }
 
-function show() {
-  const threshold = Number(slider.value), briefs = passing(threshold);
+function show(chart, data) {
+  const slider = chart.querySelector("input"), preview = chart.querySelector("output");
+  const threshold = Number(slider.value), briefs = passing(data, threshold);
   const total = (map) => [...map.values()].reduce((sum, each) => sum + each.pass, 0);
-  const now = total(passing((brief) => data.own[brief] ?? data.now)), then = total(briefs), left = minutes(briefs);
+  const now = total(passing(data, (brief) => data.own[brief] ?? data.now)), then = total(briefs), left = minutes(data, briefs);
   const wanted = Object.keys(data.wants).length
     ? left === null ? ". For at least one brief, no clip would pass at this threshold, so the remaining time is unknown"
       : left === 0 ? ". All briefs reach their target" : `. About ${left.toFixed(1)} more device-minutes are needed to reach the target`
     : "";
   preview.textContent = `${then.toLocaleString("en")} ${then === 1 ? "clip" : "clips"} would pass at ${threshold.toFixed(3)} (${now.toLocaleString("en")} pass now)${wanted}.`;
   slider.setAttribute("aria-valuetext", preview.textContent);
-  document.querySelectorAll(".histogram rect").forEach((bar) => bar.classList.toggle("passes", Number(bar.dataset.from) + data.width / 2 >= threshold));
-  const mark = document.getElementById("mark"), width = document.querySelector(".histogram").viewBox.baseVal.width;
+  chart.querySelectorAll("rect").forEach((bar) => bar.classList.toggle("passes", Number(bar.dataset.from) + data.width / 2 >= threshold));
+  const mark = chart.querySelector("line"), width = chart.querySelector("svg").viewBox.baseVal.width;
   const at = (threshold - Number(slider.min)) / (Number(slider.max) - Number(slider.min)) * width;
   mark.setAttribute("x1", at);
   mark.setAttribute("x2", at);
 }
 
-// The chart is loaded after the page.
+// The charts are loaded after the page.
 document.addEventListener("htmx:afterSettle", () => {
-  const text = document.getElementById("threshold-data")?.textContent;
-  if (!text || document.getElementById("slider") === slider) return;
-  data = JSON.parse(text);
-  slider = document.getElementById("slider");
-  preview = document.getElementById("preview");
-  slider.addEventListener("input", show);
-  show();
+  for (const chart of document.querySelectorAll(".scores:not(.shown)")) {
+    const data = JSON.parse(chart.querySelector(".threshold-data").textContent);
+    chart.classList.add("shown");
+    chart.querySelector("input").addEventListener("input", () => show(chart, data));
+    show(chart, data);
+  }
 });

@@ -28,6 +28,7 @@ class Flight:
         provider_job: None until it is reserved, or found.
         delays: number of delays in a row for the same reason, from which the next one follows.
         resubmissions: jobs that were submitted because an earlier one failed or was not accepted.
+        not_taken: uncertain jobs in a row that the provider has certainly not accepted.
         gone: polls in a row that said that the provider does not know the job.
         renewals: addresses of the file that could not be used.
         waits: whether the account has no room for it yet.
@@ -44,6 +45,7 @@ class Flight:
     step: Step = Step.BEGIN
     delays: int = 0
     resubmissions: int = 0
+    not_taken: int = 0
     gone: int = 0
     renewals: int = 0
     waits: bool = False
@@ -93,6 +95,7 @@ class ProblemKind(Enum):
     """Kinds of problems that may need a person."""
 
     UNCERTAIN = "uncertain"
+    NOT_ACCEPTED = "not accepted"
     OVERDUE = "overdue"
     NOT_FETCHED = "not fetched"
     PAUSED = "paused"
@@ -136,11 +139,13 @@ class LaneControl:
     Attributes:
         halt: None as long as jobs are submitted; the first reason counts.
         invalid: submissions in a row that the provider has refused as invalid.
+        not_taken: uncertain jobs in a row that the provider has certainly not accepted.
         silent_since: when the provider could not be reached first since its last answer, by the monotonic clock.
     """
 
     halt: Halt | None = None
     invalid: int = 0
+    not_taken: int = 0
     silent_since: float | None = None
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:

@@ -8,27 +8,32 @@ import time
 
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
+from manifests.errors import ProviderError
 from manifests.hosted.job import Finding
 from manifests.hosted.job_errors import TakenReferenceError
 from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
-from tasks.render.hosted.flight import Flight, Later, Next, Problem, ProblemKind, PutBack, Step
+from tasks.render.hosted.flight import Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
 from tasks.render.hosted.provider import Provider
+from tasks.render.hosted.sentences import unreachable_text
 
 NEARBY_S = 300.0
 """In a list without our reference, a job is ours only if nothing else was submitted in this time before and after."""
 MAX_LOOKS = 4
 MAX_FREE = 6
-"""Consecutive submissions of a free job with unclear answers."""
+"""Consecutive submissions of a free job with unclear answers, after which the provider counts as unusable."""
+MAX_NOT_TAKEN = 3
+"""The same for jobs that cost money and that the provider has certainly not accepted: each takes two searches."""
 ABSENT = "The provider does not have the job"
 FREE = "The provider does not bill jobs, so it is submitted again"
 
 
-def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
+def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight, control: LaneControl) -> Next:
     """Search for an uncertain job, and return the next step."""
     job, way = flight.known_job, provider.card.reconcile
     if way == "free":
-        return _submit_free(catalogue, flight)
+        catalogue.provider_jobs.not_taken(job.job_id, FREE)
+        return submit_again(provider, flight, control, MAX_FREE)
     if job.look_at is not None and job.look_at > time.time():
         return Later(Step.RECONCILE, min(job.look_at - time.time(), 60.0))
     try:
@@ -37,10 +42,17 @@ def reconcile(catalogue: Catalogue, provider: Provider, flight: Flight) -> Next:
         return _look_later(flight, str(error))
     if finding is None:
         return _left(job)
-    return _settle(catalogue, provider, flight, finding)
+    return _settle(catalogue, provider, flight, finding, control)
 
 
-def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding) -> Next:
+def unusable(provider: Provider, why: str) -> ProviderError:
+    """Return the error for a provider that accepts no jobs now."""
+    card = provider.card
+    reason = f"{card.provider} cannot be used: {why.rstrip('.')}."
+    return ProviderError(unreachable_text(card, provider.base_url, why), reason)
+
+
+def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: Finding, control: LaneControl) -> Next:
     job = flight.known_job
     if finding.accepted is not None and _is_ours(catalogue, provider, job, finding):
         try:
@@ -51,8 +63,7 @@ def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: F
     if finding.is_absent and provider.card.reconcile in ("external_id", "list"):
         if job.looks:
             catalogue.provider_jobs.not_taken(job.job_id, ABSENT)
-            flight.provider_job = None
-            return Later(Step.SUBMIT)
+            return submit_again(provider, flight, control, MAX_NOT_TAKEN)
         flight.provider_job = catalogue.provider_jobs.looked(job.job_id, finding.look_again_s)
         return Later(Step.RECONCILE, finding.look_again_s)
     return _look_later(flight, job.error)
@@ -82,11 +93,18 @@ def _left(job: ProviderJob, why: str = "") -> PutBack:
     return PutBack(Problem(ProblemKind.UNCERTAIN, job.error or why))
 
 
-def _submit_free(catalogue: Catalogue, flight: Flight) -> Next:
-    job = flight.known_job
-    catalogue.provider_jobs.not_taken(job.job_id, FREE)
+def submit_again(provider: Provider, flight: Flight, control: LaneControl, most: int) -> Next:
+    """Submit a job again that was not accepted; give up after ``most`` in a row.
+
+    If the provider has accepted no other job meanwhile, no further jobs are submitted to it.
+    """
+    why = flight.known_job.error
     flight.provider_job = None
-    flight.delays += 1
-    if flight.delays > MAX_FREE:
-        return PutBack(Problem(ProblemKind.UNCERTAIN, job.error))
-    return Later(Step.SUBMIT, backoff(flight.delays - 1))
+    flight.not_taken += 1
+    control.not_taken += 1
+    if flight.not_taken < most:
+        return Later(Step.SUBMIT, backoff(flight.not_taken - 1))
+    if control.not_taken < most:
+        return PutBack(Problem(ProblemKind.NOT_ACCEPTED, why))
+    control.stop(error=unusable(provider, why))
+    return PutBack()

@@ -88,6 +88,8 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
             f"{jobs} uncertain{why}: {provider} may have accepted them. List them with `reelmill jobs list --state "
             "uncertain`, then run `reelmill jobs adopt` or `reelmill jobs discard`"
         )
+    if kind is ProblemKind.NOT_ACCEPTED:
+        return f"{jobs} not accepted{why}, which costs nothing. Run the same command again later"
     if kind is ProblemKind.OVERDUE:
         return f"{jobs} overdue{why}. List them with `reelmill jobs list`; the next run polls them again"
     if kind is ProblemKind.NOT_FETCHED:

@@ -44,9 +44,9 @@ from tasks.render.hosted.flight import (
     ToFetch,
 )
 from tasks.render.hosted.provider import Provider, Submission
-from tasks.render.hosted.reconcile import reconcile
+from tasks.render.hosted.reconcile import reconcile, unusable
 from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
-from tasks.render.hosted.sentences import lost_text, no_token_text, paused_text, refused_text, unreachable_text
+from tasks.render.hosted.sentences import lost_text, no_token_text, paused_text, refused_text
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
 
@@ -99,7 +99,7 @@ class JobSteps:
             return PutBack()
 
     def _reconcile(self, flight: Flight) -> Next:
-        return reconcile(self._catalogue, self._provider, flight)
+        return reconcile(self._catalogue, self._provider, flight, self._control)
 
     def _begin(self, flight: Flight) -> Next:
         """Adopt the open job of the variant, or submit one."""
@@ -220,7 +220,7 @@ class JobSteps:
 
     def _accepted(self, flight: Flight, accepted: Accepted) -> Next:
         flight.provider_job = self._stored(flight.known_job.job_id, accepted)
-        flight.delays = self._control.invalid = 0
+        flight.delays = flight.not_taken = self._control.invalid = self._control.not_taken = 0
         flight.accepted_at, flight.polls = time.monotonic(), 0
         if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
             return PutBack()
@@ -249,8 +249,7 @@ class JobSteps:
 
     def _give_up(self, why: str) -> PutBack:
         """End the lane because the provider cannot be reached; the next run adopts its jobs."""
-        text = unreachable_text(self._provider.card, self._provider.base_url, why)
-        self._control.stop(error=ProviderError(text), abandon=True)
+        self._control.stop(error=unusable(self._provider, why), abandon=True)
         return PutBack()
 
     def _silent_for(self, why: str) -> float:
