@@ -14,8 +14,7 @@ from tasks.render.hosted.fetching import Result
 from tasks.render.hosted.flight import Flight, Step, ToFetch
 
 THREADS = 16
-"""Concurrent steps. Each takes milliseconds to seconds, also because commits wait for each other, and each job needs one
-occasionally."""
+"""Concurrent steps. Each takes milliseconds to seconds, because it sends a request or waits for a commit."""
 
 
 class Finished(NamedTuple):
@@ -77,7 +76,7 @@ class Schedule:
         self._pool.shutdown()
 
     def _work(self, flight: Flight) -> None:
-        """Do a step, and then that of the job that gets its place at the provider, so that no place waits for a turn."""
+        """Do a step, and then that of the job that gets its place at the provider: no place waits for a turn."""
         following: Flight | None = flight
         while following is not None:
             flight = following
