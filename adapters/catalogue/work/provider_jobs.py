@@ -81,7 +81,21 @@ class ProviderJobs(CataloguePart):
         def change(connection: Connection, job: ProviderJob) -> ProviderJob:
             if job.state == JobState.UNCERTAIN:
                 return job
+            if job.state == JobState.SUBMITTED:
+                raise refused(job, JobState.UNCERTAIN)
             return move(connection, job, JobState.UNCERTAIN, error=why, look_at=after(look_after_s))
+
+        return self._change(job_id, change)
+
+    def hidden(self, job_id: str, why: str) -> ProviderJob:
+        """Mark a submitted job as uncertain, because the key in use does not show it; it keeps its reference."""
+
+        def change(connection: Connection, job: ProviderJob) -> ProviderJob:
+            if job.state == JobState.UNCERTAIN:
+                return write(connection, job, error=why)
+            if job.state != JobState.SUBMITTED:
+                raise refused(job, JobState.UNCERTAIN)
+            return move(connection, job, JobState.UNCERTAIN, error=why)
 
         return self._change(job_id, change)
 

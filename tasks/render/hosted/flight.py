@@ -99,6 +99,7 @@ class ProblemKind(Enum):
     BUDGET = "budget"
     FULL = "full"
     MOVED = "moved"
+    HIDDEN = "hidden"
     LIMIT = "limit"
 
 

@@ -45,7 +45,7 @@ from tasks.render.hosted.flight import (
 )
 from tasks.render.hosted.provider import Provider, Submission
 from tasks.render.hosted.reconcile import reconcile
-from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
+from tasks.render.hosted.refusals import after_failure, after_refusal, hide_job, pause_account
 from tasks.render.hosted.sentences import lost_text, refused_text, unreachable_text
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
@@ -111,7 +111,7 @@ class JobSteps:
             flight.provider_job = self._jobs.uncertain(job.job_id, INTERRUPTED)
         if job.is_open and not self._provider.is_at(job):
             return self._elsewhere(flight, f"submitted to {job.base_url}")
-        if flight.known_job.state is JobState.UNCERTAIN:
+        if flight.known_job.state is JobState.UNCERTAIN and not job.vendor_ref:
             return Later(Step.RECONCILE)
         if job.state is JobState.DONE and job.fetched_at is not None:
             flight.provider_job = self._jobs.fetch_again(job.job_id)
@@ -181,6 +181,7 @@ class JobSteps:
             card.deadline_s,
             submission.request.reference,
             was_unsent=bool(flight.unsent_id),
+            key_digest=self._provider.key_digest,
         )
 
     def _post(self, flight: Flight, submission: Submission) -> Next:
@@ -272,9 +273,15 @@ class JobSteps:
         except (UnclearError, TokenError) as error:
             return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
         self._control.silent_since = None
-        if status.progress is not Progress.GONE:
-            flight.gone = 0
+        if status.progress not in (Progress.GONE, Progress.UNKNOWN):
+            self._seen(flight)
         return self._by_progress(flight, status)
+
+    def _seen(self, flight: Flight) -> None:
+        """Note that the provider knows the job: one that an earlier key did not show is submitted again."""
+        flight.gone, job = 0, flight.known_job
+        if job.state is JobState.UNCERTAIN:
+            flight.provider_job = self._jobs.submitted(job.job_id, Accepted(job.vendor_ref, job.links))
 
     def _poll_silent(self, flight: Flight, why: str) -> Next:
         """Poll again after a request that could not be sent; MAX_SILENT_S after the first one, end the lane."""
@@ -362,6 +369,8 @@ class JobSteps:
             return Later(Step.POLL, backoff(flight.gone, self._patience))
         said = status.failure.message if status.failure else ""
         why = f"{self._provider.card.provider} no longer has the job{f' ({said})' if said else ''}"
+        if self._provider.card.costs_money and not self._provider.may_see(flight.known_job):
+            return hide_job(self._catalogue, self._provider, flight)
         if self._provider.card.costs_money:
             return self._lost(flight, why)
         return self._submit_again(flight, why)
