@@ -62,6 +62,7 @@ class DashScope(TableFormat):
         poll_path="/api/v1/tasks/{ref}",
         cancel_path="/api/v1/tasks/{ref}/cancel",
         cancel_method="POST",
+        free_to_cancel=frozenset({Progress.WAITING}),
         key_path="/api/v1/tasks?page_no=1&page_size=1",
         state_at="output.task_status",
         url_at="output.video_url",

@@ -36,6 +36,7 @@ class Flight:
         polls: number of polls by this process.
         accepted_at: when the provider accepted it from this process, by the monotonic clock.
         unsent_id: id of a job that was reserved but surely not sent; it is used again.
+        is_cancelling: whether the provider was asked to cancel it.
     """
 
     job: Job
@@ -52,6 +53,7 @@ class Flight:
     polls: int = 0
     accepted_at: float | None = None
     unsent_id: str = ""
+    is_cancelling: bool = False
 
     @property
     def known_job(self) -> ProviderJob:
@@ -138,11 +140,13 @@ class LaneControl:
         halt: None as long as jobs are submitted; the first reason counts.
         invalid: submissions in a row that the provider has refused as invalid.
         silent_since: when the provider could not be reached first since its last answer, by the monotonic clock.
+        cancels: whether the provider is asked to cancel jobs, because a person has cancelled their campaign.
     """
 
     halt: Halt | None = None
     invalid: int = 0
     silent_since: float | None = None
+    cancels: bool = False
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
         """Stop submitting jobs."""

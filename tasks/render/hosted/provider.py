@@ -126,6 +126,16 @@ class Provider:
             wire, ref = found, ref._replace(links={**ref.links, **found.keeps})
         return JobStatus(Progress.UNKNOWN, "too many requests for one status")
 
+    def cancel(self, job: ProviderJob, variant: Variant, status: JobStatus) -> bool:
+        """Ask for the cancellation of a job that was polled just now, if it is not billed then; return whether it was.
+
+        Raises as ``Transport.send`` does.
+        """
+        ref = self.ref_of(job, variant)._replace(word=status.word)
+        is_free = not self.card.costs_money
+        wire = self.format.cancel(ref) if is_free else self.format.free_cancel(ref, status.progress)
+        return wire is not None and 200 <= self._send(wire).status < 300
+
     def find(self, job: ProviderJob, variant: Variant) -> Finding | None:
         """Search for a job that may have been submitted; None if the provider has no way to do it.
 

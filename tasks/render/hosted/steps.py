@@ -293,6 +293,7 @@ class JobSteps:
 
     def _by_progress(self, flight: Flight, status: JobStatus) -> Next:
         if status.progress in (Progress.WAITING, Progress.RUNNING):
+            self._cancel(flight, status)
             if flight.known_job.state is not JobState.DONE:
                 flight.delays = 0
             return self._poll_later(flight, status)
@@ -308,6 +309,15 @@ class JobSteps:
             return pause_account(self._catalogue, self._provider, status.failure, self._control)
         flight.delays += 1
         return self._poll_later(flight, status)
+
+    def _cancel(self, flight: Flight, status: JobStatus) -> None:
+        """Ask once for the cancellation of a job that is no longer wanted; its next polls return the result."""
+        if not self._control.cancels or flight.is_cancelling:
+            return
+        try:
+            flight.is_cancelling = self._provider.cancel(flight.known_job, flight.lease.variant, status)
+        except (NotSentError, UnclearError, TokenError) as error:
+            log.warning("A job could not be cancelled: %s", error)
 
     def _poll_later(self, flight: Flight, status: JobStatus, why: str = "") -> Next:
         """Poll again, unless the job is overdue."""
@@ -361,6 +371,8 @@ class JobSteps:
             return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         self._jobs.cancelled(job.job_id, failure.message, status.cost, is_billed=card.billed_on_failure == "yes")
         flight.provider_job = None
+        if self._control.cancels:  # the variant is planned, so that the campaign can be reopened
+            return PutBack()
         return FailedFor(refused_text(card, failure._replace(cause=Cause.CANCELLED)))
 
     def _gone(self, flight: Flight, status: JobStatus) -> Next:
@@ -373,6 +385,8 @@ class JobSteps:
             return hide_job(self._catalogue, self._provider, flight)
         if self._provider.card.costs_money:
             return self._lost(flight, why)
+        if flight.is_cancelling:  # servers delete cancelled jobs
+            return self._cancelled(flight, status)
         return self._submit_again(flight, why)
 
     @property
