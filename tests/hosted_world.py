@@ -92,6 +92,7 @@ class World:
     Args:
         folder: holds everything.
         account: further fields of the account.
+        catalogue_url: of the database; empty for a new SQLite file.
         attempts: leases of a variant that may end without an outcome.
         changes: of the card, see ``card_body``.
     """
@@ -106,12 +107,13 @@ class World:
         key: str = "secret-key",
         account: tuple[tuple[str, str], ...] = (),
         attempts: int = 5,
+        catalogue_url: str = "",
         **changes: Any,
     ) -> None:
         self.card = make_card("hosted", base_url, protocol, **changes)
         self.account = ProviderAccount("vendor", key, fields=account)
         self.resources = Resources(
-            f"sqlite:///{folder}/catalogue.sqlite",
+            catalogue_url or f"sqlite:///{folder}/catalogue.sqlite",
             BucketConfig(str(folder / "bucket")),
             SignerConfig("development", folder / "signer"),
             folder / "staging",

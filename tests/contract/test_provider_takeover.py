@@ -41,6 +41,12 @@ def quick(monkeypatch):
     resources_module.close_resources()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request):
+    """The address of an empty catalogue on each engine."""
+    return request.getfixturevalue(f"new_{'sqlite' if request.param == 'sqlite' else 'postgres'}_url")
+
+
 def submit(world, owner=GONE, *, is_known=True, seconds=600.0):
     """Submit a job for each variant that is planned, as another process; it keeps the leases for ``seconds``."""
     catalogue, source = world.catalogue, lane.provider_of(world.resources, world.card)
@@ -127,9 +133,11 @@ def test_the_open_jobs_of_all_shards_are_adopted_by_the_first(tmp_path):
     assert {job.variant_id for shard in ordered for job in shard.jobs} == {row.variant_id for row in world.rows}
 
 
-def test_the_sweep_fetches_the_results_of_a_dead_host(tmp_path):
+def test_the_sweep_fetches_the_results_of_a_dead_host(tmp_path, database_url):
     with VendorServer("runway") as vendor:
-        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none"))
+        world = World(
+            tmp_path, vendor.base_url, "runway", prompts=("a", "b"), catalogue_url=database_url, **paid("none")
+        )
         submit(world)
         assert sweep(world)["left-job"].count == 0, "the leases are valid"
         assert vendor.count("poll") == 0
@@ -169,9 +177,11 @@ def test_the_sweep_leaves_jobs_to_a_live_run_and_yields_to_one_that_begins(tmp_p
     assert vendor.billed == {"a": 1}
 
 
-def test_two_sweeps_at_the_same_time_follow_each_job_once(tmp_path):
+def test_two_sweeps_at_the_same_time_follow_each_job_once(tmp_path, database_url):
     with VendorServer("kling") as vendor:
-        world = World(tmp_path, vendor.base_url, "kling", prompts=LETTERS, **paid("external_id"))
+        world = World(
+            tmp_path, vendor.base_url, "kling", prompts=LETTERS, catalogue_url=database_url, **paid("external_id")
+        )
         submit(world, seconds=-1.0)
         sweeps = [threading.Thread(target=sweep, args=(world,)) for _ in range(2)]
         for each in sweeps:
@@ -225,9 +235,11 @@ def test_results_that_are_deleted_soon_cause_an_alert_if_nobody_can_follow(tmp_p
     assert "2 provider jobs of vendor" in alert.text
 
 
-def test_waiting_jobs_of_a_cancelled_campaign_are_cancelled_at_the_provider(tmp_path):
+def test_waiting_jobs_of_a_cancelled_campaign_are_cancelled_at_the_provider(tmp_path, database_url):
     with VendorServer("runway") as vendor:
-        world = World(tmp_path, vendor.base_url, "runway", prompts=("a", "b"), **paid("none"))
+        world = World(
+            tmp_path, vendor.base_url, "runway", prompts=("a", "b"), catalogue_url=database_url, **paid("none")
+        )
 
         def cancelling(operation, job):
             if operation == "poll" and vendor.count("submit") == 2:
