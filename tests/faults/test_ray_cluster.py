@@ -341,6 +341,8 @@ def test_a_hosted_card_runs_in_the_driver_while_ray_generates_the_clips_of_a_loc
             "REELMILL_MODEL_FOLDERS": json.dumps([str(cards)]),
             "REELMILL_PROVIDER_VENDOR_KEY": key,
             "REELMILL_BUDGET": "5 USD",
+            "REELMILL_CURRENCY": "USD",
+            "REELMILL_DEVICE_PRICES": json.dumps({"cpu": 0.5}),
             "PREFECT_API_URL": prefect_url,
             "PYTHONPATH": ray_cluster.PATHS,
             **ray_stub.variables(tmp_path, "here"),

@@ -7,7 +7,6 @@ from prefect import task
 
 from adapters.catalogue import Catalogue
 from adapters.catalogue.work.steering import CANCELLED
-
 from tasks.plan.shard import Shard
 from tasks.render.hosted.lane import render_hosted_shard
 from tasks.render.hosted.takeover import follow_left, jobs_of_cancelled, taking_over
