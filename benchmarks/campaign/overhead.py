@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tasks.runtime.resources
 from adapters.bucket import open_bucket
 from adapters.c2pa.signer import DevelopmentCA, open_signer
 from adapters.files.durable import write_durably
 from adapters.media.video import encode, write_poster
 from benchmarks.harness.result import Limit, Result
-from benchmarks.harness.stubs import Agreeable
+from benchmarks.harness.stubs import Agreeable, opening
 from benchmarks.harness.timing import Times, timed
 from flows.prefect.embedded_server import prefect_server
 from flows.settings import prepare_prefect
@@ -29,7 +28,6 @@ from models.registry import get_local_card
 from tasks.deliver.publish import CONTENT_TYPES
 from tasks.plan.expand import expand
 from tasks.runtime.files.staging import Staging, sha256_of
-from tasks.runtime.resources import close_resources
 from tasks.score.score import ScoredClip, score_frames
 
 CLIPS = 1000
@@ -72,15 +70,10 @@ def run() -> Result:
 def _isolated() -> Iterator[None]:
     """Ignore the operator's settings and use a fake model."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("REELMILL_", "PREFECT_"))}
-    resources = vars(tasks.runtime.resources)
-    before = {name: resources[name] for name in ("open_generator", "open_scorer")}
-    resources.update(open_generator=lambda *_, **__: FakeGenerator(), open_scorer=lambda *_, **__: Agreeable())
-    close_resources()
     try:
-        yield
+        with opening(lambda *_, **__: FakeGenerator(), lambda *_, **__: Agreeable()):
+            yield
     finally:
-        resources.update(before)
-        close_resources()
         os.environ.update(kept)
 
 

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tasks.runtime.resources
 from benchmarks.fanout import devices
 from benchmarks.harness.result import Limit, Result
-from benchmarks.harness.stubs import Agreeable, Sleeper
+from benchmarks.harness.stubs import Agreeable, Sleeper, opening
 from flows.runtime.resources import resources_of
 from flows.settings import Settings, prepare_prefect
 from manifests.variant import Variant
 from models.protocols import Generated
-from tasks.runtime.resources import Resources, catalogue_of, close_resources, local_card_of
+from tasks.runtime.resources import Resources, catalogue_of, local_card_of
 
 CLIPS = 24
 SHARD = 32
@@ -186,21 +185,14 @@ def _name(index: int) -> str:
 @contextmanager
 def _stubs(speeds: dict[str, float], clips: list[Interval]) -> Iterator[None]:
     """Let devices sleep, and accept every clip. While models load, all devices wait for each other."""
-    opened = vars(tasks.runtime.resources)
-    before = {name: opened[name] for name in ("open_generator", "open_scorer")}
     together = threading.Barrier(len(speeds))
 
     def open_generator(*_: Any, device: str, **__: Any) -> Noted:
         together.wait(devices.READY_S)  # so that the warm-up loads the model on each device
         return Noted(device, CLIP_S * speeds[device], clips)
 
-    close_resources()
-    opened.update(open_generator=open_generator, open_scorer=lambda *_, **__: Agreeable())
-    try:
+    with opening(open_generator, lambda *_, **__: Agreeable()):
         yield
-    finally:
-        opened.update(before)
-        close_resources()
 
 
 def _busy(timed: Timed) -> float:

@@ -2,14 +2,18 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
+import tasks.runtime.devices
 import tasks.runtime.resources
 from manifests.variant import Variant
 from models.fake import paint
 from models.protocols import Generated
+from tasks.runtime.resources import close_resources
 
 CLIP_S = "REELMILL_BENCHMARK_CLIP_S"
 """Environment variable with the seconds that the sleeping device needs for a clip."""
@@ -52,6 +56,19 @@ class Sleeper:
 
 def install() -> None:
     """Make the steps of this process open these two stubs for every card."""
-    vars(tasks.runtime.resources).update(
-        open_generator=lambda *_, **__: Sleeper(float(os.environ[CLIP_S])), open_scorer=lambda *_, **__: Agreeable()
-    )
+    vars(tasks.runtime.devices).update(open_generator=lambda *_, **__: Sleeper(float(os.environ[CLIP_S])))
+    vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: Agreeable())
+
+
+@contextmanager
+def opening(generator: Callable[..., Any], scorer: Callable[..., Any]) -> Iterator[None]:
+    """Let the steps of this process call these functions to open generators and scorers during the block."""
+    devices, resources = vars(tasks.runtime.devices), vars(tasks.runtime.resources)
+    before = devices["open_generator"], resources["open_scorer"]
+    close_resources()
+    devices["open_generator"], resources["open_scorer"] = generator, scorer
+    try:
+        yield
+    finally:
+        devices["open_generator"], resources["open_scorer"] = before
+        close_resources()

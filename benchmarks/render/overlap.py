@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 import tasks.render.postprocess
-import tasks.runtime.resources
 from adapters.catalogue import Catalogue
 from benchmarks.harness.result import Limit, Result
+from benchmarks.harness.stubs import opening
 from benchmarks.harness.timing import timed
 from benchmarks.render.footage import FPS, natural
 from benchmarks.render.plain_loop import seconds_a_clip
@@ -31,7 +31,7 @@ from models.openclip.scorer import OpenClipScorer
 from models.protocols import Generated
 from tasks.plan.shard import Job, Shard
 from tasks.render.render import ShardReport, render_shard
-from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of, close_resources
+from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, catalogue_of
 
 
 class Format(NamedTuple):
@@ -183,8 +183,7 @@ def _planned(catalogue: Catalogue, form: Format) -> Shard:
 @contextlib.contextmanager
 def _put_in_place(scorer: OpenClipScorer, device: SleepingDevice, lanes: list[Span]) -> Iterator[None]:
     """Make the shard use this scorer and device, and record the spans of postprocessing."""
-    resources, tail = vars(tasks.runtime.resources), vars(tasks.render.postprocess)
-    before = {name: resources[name] for name in ("open_generator", "open_scorer")}
+    tail = vars(tasks.render.postprocess)
     steps = {name: tail[name] for name in ("encode", "write_poster", "score_frames")}
 
     def noted(name: str) -> Any:
@@ -197,15 +196,12 @@ def _put_in_place(scorer: OpenClipScorer, device: SleepingDevice, lanes: list[Sp
 
         return call
 
-    close_resources()
-    resources.update(open_generator=lambda *_, **__: device, open_scorer=lambda *_, **__: scorer)
     tail.update({name: noted(name) for name in steps})
     try:
-        yield
+        with opening(lambda *_, **__: device, lambda *_, **__: scorer):
+            yield
     finally:
-        resources.update(before)
         tail.update(steps)
-        close_resources()
 
 
 @contextlib.contextmanager

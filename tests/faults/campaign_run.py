@@ -12,6 +12,7 @@ import numpy as np
 from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
+import tasks.runtime.devices
 import tasks.runtime.resources
 from flows.registration import register
 from flows.settings import Settings
@@ -102,7 +103,8 @@ class World:
 
 def run_campaign(world: World, shard_size: int = 4) -> None:
     """Run the steps of flows.campaign in threads of this process."""
-    vars(tasks.runtime.resources).update(open_generator=lambda *_, **__: Model(), open_scorer=lambda *_, **__: Scorer())
+    vars(tasks.runtime.devices).update(open_generator=lambda *_, **__: Model())
+    vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: Scorer())
     resources = world.resources
     campaign = world.campaign
     intake = Intake(None, Checked(campaign.briefs), campaign)  # type: ignore[arg-type]

@@ -9,12 +9,12 @@ import os
 import signal
 import time
 import types
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign_run import Scorer
 
+import tasks.runtime.devices
 import tasks.runtime.lease_owner
 import tasks.runtime.resources
 from models.fake import FakeGenerator
@@ -88,15 +88,14 @@ def install() -> None:
     """
     board, node = Board(Path(os.environ[FOLDER])), os.environ[NODE]
     tasks.runtime.lease_owner.socket = types.SimpleNamespace(gethostname=lambda: node)
-    real: dict[str, Callable[..., Any]] = {
-        name: vars(tasks.runtime.resources)[name] for name in ("open_generator", "open_scorer")
-    }
+    devices, resources = vars(tasks.runtime.devices), vars(tasks.runtime.resources)
+    generator, scorer = devices["open_generator"], resources["open_scorer"]
 
     def open_generator(*args: Any, **kwargs: Any) -> Any:
         board.note(Load(os.getpid(), node))
-        return real["open_generator"](*args, **kwargs) if board.is_real else Painter(board.pause(node))
+        return generator(*args, **kwargs) if board.is_real else Painter(board.pause(node))
 
     def open_scorer(*args: Any, **kwargs: Any) -> Any:
-        return real["open_scorer"](*args, **kwargs) if board.is_real else Scorer()
+        return scorer(*args, **kwargs) if board.is_real else Scorer()
 
-    vars(tasks.runtime.resources).update(open_generator=open_generator, open_scorer=open_scorer)
+    devices["open_generator"], resources["open_scorer"] = open_generator, open_scorer

@@ -12,6 +12,7 @@ from device_record import DeviceRecord, RecordedModel, RecordedScorer, busy_seco
 from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
+import tasks.runtime.devices
 import tasks.runtime.resources
 from manifests.brief import Brief
 from manifests.campaign import Campaign
@@ -53,10 +54,8 @@ def registered(resources: Resources) -> str:
 def work(resources: Resources, campaign_id: str, record: Path) -> None:
     """Render shards of the campaign until this process is killed."""
     device = DeviceRecord(record)
-    vars(tasks.runtime.resources).update(
-        open_generator=lambda *_, **__: RecordedModel(device, CLIP_S),
-        open_scorer=lambda *_, **__: RecordedScorer(DeviceRecord(record), CLIP_S / 4),
-    )
+    vars(tasks.runtime.devices).update(open_generator=lambda *_, **__: RecordedModel(device, CLIP_S))
+    vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: RecordedScorer(DeviceRecord(record), CLIP_S / 4))
     catalogue = catalogue_of(resources)
     release_dead_leases(catalogue)
     run_id = catalogue.runs.begin(campaign_id, "pool", current_owner())

@@ -50,9 +50,10 @@ def finish(process: BaseProcess, seconds: float = 90.0) -> int:
 def _drive(clip_s: float, parameters: dict[str, Any], environment: dict[str, str]) -> None:
     os.environ.update(environment)
     from flows import registration
-    from tasks.runtime import resources as resources
+    from tasks.runtime import devices, resources
 
-    vars(resources).update(open_generator=lambda *_, **__: SlowModel(clip_s), open_scorer=lambda *_, **__: FakeScorer())
+    vars(devices).update(open_generator=lambda *_, **__: SlowModel(clip_s))
+    vars(resources).update(open_scorer=lambda *_, **__: FakeScorer())
     vars(registration).update(weights_problem=lambda *_: None)
     from flows.campaign import campaign
 
