@@ -6,6 +6,7 @@ raise the errors in ``NOT_SENT`` only before the first byte of a request is writ
 
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import httpx2
@@ -112,6 +113,7 @@ class Transport:
         self.close()
 
 
+@lru_cache(maxsize=1024)  # each job is polled several times at one address; errors are not cached
 def check_address(url: str, *, plain_http: bool) -> None:
     """Check that a key may be sent to an address: with TLS, or to this machine, or as the card allows.
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from manifests.costs.money import Money
@@ -67,6 +68,20 @@ class NewJob:
     job_id: str = field(default_factory=new_job_id)
     was_unsent: bool = False
     key_digest: str = ""
+
+
+class DoneJob(NamedTuple):
+    """What a provider reports about a job that is done.
+
+    Attributes:
+        cost: None if the provider does not report it.
+        expires_in_s: how long the address of the file is valid; None if it is not known.
+    """
+
+    job_id: str
+    cost: Money | None = None
+    facts: Mapping[str, Any] = MappingProxyType({})
+    expires_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,17 @@ PAUSES_S = (0.5, 2.0)
 class ResultWriter:
     """Writes queued outcomes, then passes each job on as ended; outcomes that arrive meanwhile form the next batch.
 
+    Args:
+        linger_s: seconds for which a batch waits for further outcomes.
+
     Attributes:
         outcomes: number of ``passed`` and ``failed`` jobs, without those whose lease was lost to another worker.
         failure: the error that stopped writing; nothing is written after it.
         unwritten: leases of jobs that ended without an outcome in the catalogue.
     """
 
-    def __init__(self, catalogue: Catalogue, ended: "queue.SimpleQueue[Ended]") -> None:
+    def __init__(self, catalogue: Catalogue, ended: "queue.SimpleQueue[Ended]", linger_s: float = 0.0) -> None:
+        self._linger_s = linger_s
         self._catalogue = catalogue
         self._ended = ended
         self._queue: queue.SimpleQueue[Outcome | Unprocessed | None] = queue.SimpleQueue()
@@ -58,14 +62,18 @@ class ResultWriter:
                 self._ended.put(each)
 
     def _batch(self) -> list[Outcome | Unprocessed]:
-        """Wait for an outcome and return it with those already queued; empty once the writer is closed."""
+        """Wait for an outcome and return it with those that follow soon; empty once the writer is closed."""
         batch: list[Outcome | Unprocessed] = []
         outcome = self._queue.get()
+        ends = time.monotonic() + self._linger_s
         while outcome is not None:
             batch.append(outcome)
-            if len(batch) == MAX_BATCH or self._queue.empty():
+            if len(batch) == MAX_BATCH:
                 return batch
-            outcome = self._queue.get()
+            try:
+                outcome = self._queue.get(timeout=max(0.0, ends - time.monotonic()))
+            except queue.Empty:
+                return batch
         if batch:
             self._queue.put(None)
         return batch

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import samples
-from provider_job_samples import CENTS_30, SPRING, job_in, leased, reserve, taken
+from provider_job_samples import CENTS_30, SPRING, job_in, leased, new_job, reserve, taken
 from sqlalchemy import update
 
 from adapters.catalogue import Catalogue, Lease, open_catalogue
@@ -22,7 +22,7 @@ from manifests.hosted.job_errors import (
     JobStateError,
     UnknownPriceError,
 )
-from manifests.hosted.provider_job import JobLimits
+from manifests.hosted.provider_job import DoneJob, JobLimits
 
 
 def run(catalogue: Catalogue, budget: Money | None, **options) -> str:
@@ -44,6 +44,44 @@ def test_limits_are_shared_by_all_hosts(catalogue: Catalogue):
             reserve(other, leases[3], 2)
         catalogue.provider_jobs.done(jobs[0].job_id)
         reserve(other, leases[3], 2)
+
+
+def test_a_job_that_is_done_gives_its_place_to_the_next_one(catalogue: Catalogue):
+    leases = leased(catalogue, 3)
+    job = reserve(catalogue, leases[0], 1)
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
+    reported = DoneJob(job.job_id, Money.of("0.25", "USD"), {"seed": 7})
+    done, following = follow(catalogue, reported, leases[1], 1)
+    assert (done.state, done.cost, done.facts) == (JobState.DONE, Money.of("0.25", "USD"), {"seed": 7})
+    assert following is not None
+    assert (following.state, following.variant_id) == (JobState.SUBMITTING, leases[1].variant_id)
+    assert catalogue.provider_jobs.get(following.job_id) == following
+    again, refused = follow(catalogue, reported, leases[2], 1)  # the place is taken
+    assert (again.state, refused) == (JobState.DONE, None)
+    assert len(catalogue.provider_jobs.list()) == 2
+
+
+def test_a_job_is_done_even_if_no_other_one_may_follow(catalogue: Catalogue):
+    leases = leased(catalogue, 2)
+    job = reserve(catalogue, leases[0])
+    catalogue.provider_jobs.submitted(job.job_id, taken(job.job_id))
+    catalogue.provider_accounts.pause("runway", Cause.MONEY, "no credit")
+    done, following = follow(catalogue, DoneJob(job.job_id), leases[1])
+    assert (done.state, following) == (JobState.DONE, None)
+    assert catalogue.provider_jobs.get(job.job_id).state is JobState.DONE
+    assert len(catalogue.provider_jobs.list()) == 1
+
+
+def test_no_job_follows_one_that_cannot_be_done(catalogue: Catalogue):
+    job = job_in(catalogue, JobState.FAILED)
+    lease = leased(catalogue, 1)[0]
+    with pytest.raises(JobStateError):
+        follow(catalogue, DoneJob(job.job_id), lease)
+    assert catalogue.provider_jobs.list() == [catalogue.provider_jobs.get(job.job_id)]
+
+
+def follow(catalogue: Catalogue, done: DoneJob, lease: Lease, *limits: int):
+    return catalogue.provider_jobs.done_and_reserve(done, new_job(lease.variant_id), lease, JobLimits(*limits))
 
 
 def test_a_job_that_is_overdue_takes_no_place(catalogue: Catalogue):

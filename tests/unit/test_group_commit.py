@@ -73,6 +73,18 @@ def test_waiting_threads_share_one_commit(database):
     assert len(commits) == 2
 
 
+def test_a_single_thread_needs_no_savepoint(database):
+    statements = []
+    event.listen(database.engine, "savepoint", lambda *_: statements.append(1))
+    error = NotFoundError("none")
+    assert database.write(insert("a")) == "a"
+    with pytest.raises(NotFoundError) as found:
+        database.write(insert("b", error))
+    assert found.value is error
+    assert words(database) == {"a"}
+    assert not statements
+
+
 def test_an_error_undoes_its_own_part_only(database):
     error = NotFoundError("none")
     assert together(database, [insert("a"), insert("b", error), insert("c")]) == ["a", error, "c"]

@@ -38,6 +38,16 @@ class _Waiting(Generic[T]):
             error = found
         return partial(self._finish, result, error)
 
+    def run_alone(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
+        """Do the work in a transaction of its own, which needs no savepoint."""
+        try:
+            with writing() as connection:
+                result = self.work(connection)
+        except ReelmillError as error:
+            self._finish(None, error)
+        else:
+            self._finish(result, None)
+
     def _finish(self, result: T | None, error: ReelmillError | None) -> None:
         self._result, self._error, self.is_done = result, error, True
 
@@ -74,7 +84,7 @@ class GroupCommit:
         try:
             with self._leader:
                 if not waiting.is_done:
-                    self._commit()
+                    self._commit(waiting)
         finally:
             with self._list:
                 self._waiting = [each for each in self._waiting if each is not waiting]
@@ -83,10 +93,12 @@ class GroupCommit:
         with self._writing() as connection:  # the common transaction failed
             return work(connection)
 
-    def _commit(self) -> None:
+    def _commit(self, own: _Waiting[T]) -> None:
         """Run and commit everything that waits; nothing is marked as done if this fails."""
         with self._list:
             batch, self._waiting = self._waiting, []
+        if batch == [own]:
+            return own.run_alone(self._writing)
         finished: list[Callable[[], None]] = []
         try:
             with self._writing() as connection:

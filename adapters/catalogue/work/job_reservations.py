@@ -1,6 +1,6 @@
 """Reserve a provider job in the catalogue, before its request is sent."""
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from adapters.catalogue.core.rows import Lease, clean, to_text
 from adapters.catalogue.core.tables import IS_OPEN, IS_UNSENT, provider_jobs, variants
@@ -13,6 +13,25 @@ from manifests.hosted.job_errors import OpenJobError
 from manifests.hosted.provider_job import KEY, JobLimits, NewJob, ProviderJob
 from manifests.states import State
 
+_HELD = (
+    select(variants.c.variant_id)
+    .where(
+        variants.c.variant_id == bindparam("new_id"),
+        variants.c.variant_id == bindparam("id"),
+        variants.c.state == State.LEASED,
+        variants.c.lease_owner == bindparam("owner"),
+        variants.c.attempt == bindparam("attempt"),
+    )
+    .with_for_update()
+)
+_OPEN_OF = select(provider_jobs).where(provider_jobs.c.variant_id == bindparam("variant_id"), IS_OPEN)
+_ATTEMPTS = (
+    select(func.count())
+    .select_from(provider_jobs)
+    .where(provider_jobs.c.variant_id == bindparam("of_variant"))
+    .scalar_subquery()
+)
+_INSERTED = insert(provider_jobs).values(attempt=_ATTEMPTS + 1).returning(provider_jobs)
 _NOT_ENDED = {"error": "", "ended_at": None, "cost_micros": None, "cost_is_estimate": 0}
 
 
@@ -31,18 +50,8 @@ def reserve_job(connection: Connection, new: NewJob, lease: Lease, limits: JobLi
 
 
 def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
-    query = (
-        select(variants.c.variant_id)
-        .where(
-            variants.c.variant_id == new.variant_id,
-            variants.c.variant_id == lease.variant_id,
-            variants.c.state == State.LEASED,
-            variants.c.lease_owner == lease.owner,
-            variants.c.attempt == lease.attempt,
-        )
-        .with_for_update()
-    )
-    if connection.execute(query).first() is None:
+    own = {"new_id": new.variant_id, "id": lease.variant_id, "owner": lease.owner, "attempt": lease.attempt}
+    if connection.execute(_HELD, own).first() is None:
         raise LostLeaseError(
             f"Another worker has leased variant {new.variant_id}, or a person has changed its state. It is not "
             "submitted here."
@@ -50,8 +59,7 @@ def _check_lease(connection: Connection, new: NewJob, lease: Lease) -> None:
 
 
 def _check_no_open_job(connection: Connection, variant_id: str) -> None:
-    query = select(provider_jobs).where(provider_jobs.c.variant_id == variant_id, IS_OPEN)
-    if row := connection.execute(query).first():
+    if row := connection.execute(_OPEN_OF, {"variant_id": variant_id}).first():
         raise OpenJobError(job_from(row))
 
 
@@ -81,6 +89,4 @@ def _inserted(connection: Connection, new: NewJob, owner: str, now: float) -> Pr
         opened = connection.execute(again.values(**values, **_NOT_ENDED).returning(*provider_jobs.c)).first()
         if opened is not None:
             return job_from(opened)
-    attempts = select(func.count()).select_from(provider_jobs).where(mine).scalar_subquery()
-    change = insert(provider_jobs).values(attempt=attempts + 1, **values)
-    return job_from(connection.execute(change.returning(*provider_jobs.c)).one())
+    return job_from(connection.execute(_INSERTED, {"of_variant": new.variant_id, **values}).one())

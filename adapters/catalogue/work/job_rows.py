@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, literal_column, or_, select
+from sqlalchemy import Connection, and_, bindparam, literal_column, or_, select
 
 from adapters.catalogue.core.rows import damage_of, micros_in, number_in, object_in
 from adapters.catalogue.core.tables import IS_BUSY, IS_OPEN, provider_jobs
@@ -15,6 +15,7 @@ IS_ADOPTABLE = and_(
     IS_OPEN, or_(IS_BUSY, and_(provider_jobs.c.state == literal_column("'done'"), provider_jobs.c.fetched_at.is_(None)))
 )
 """Open jobs whose file has not been fetched: a lease of their variant adopts them."""
+_LOCKED = select(provider_jobs).where(provider_jobs.c.job_id == bindparam("job_id")).with_for_update()
 _TIMES = ("submitted_at", "polled_at", "look_at", "url_expires_at", "fetched_at", "ended_at")
 
 
@@ -24,14 +25,13 @@ def adoptable(connection: Connection, variant_ids: Collection[str]) -> frozenset
     return frozenset(connection.execute(query).scalars())
 
 
-def lock_job(connection: Connection, job_id: str, *conditions: ColumnElement[bool]) -> ProviderJob:
+def lock_job(connection: Connection, job_id: str) -> ProviderJob:
     """Lock and return a job.
 
     Raises:
         NotFoundError: there is no such job.
     """
-    query = select(provider_jobs).where(provider_jobs.c.job_id == job_id, *conditions).with_for_update()
-    row = connection.execute(query).first()
+    row = connection.execute(_LOCKED, {"job_id": job_id}).first()
     if row is None:
         raise unknown_job(job_id)
     return job_from(row)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Float, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalogue.core.database import CataloguePart
@@ -17,6 +17,13 @@ PAUSED, RESUMED = "provider account paused", "provider account resumed"
 """Actions of the audit entries about paused and resumed accounts."""
 _MINUTE_S, _DAY_S = 60.0, 86_400.0
 _table = provider_accounts.c
+_LOCKED = select(provider_accounts).where(_table.provider == bindparam("provider")).with_for_update()
+_NOW = select(cast(database_now(), Float))
+_BUSY = (
+    select(func.count())
+    .select_from(provider_jobs)
+    .where(provider_jobs.c.provider == bindparam("provider"), IS_BUSY, provider_jobs.c.due_at > bindparam("now"))
+)
 
 
 class ProviderAccounts(CataloguePart):
@@ -84,11 +91,10 @@ def lock_account(connection: Connection, provider: str, *, create: bool = True) 
     Raises:
         NotFoundError: it does not exist, without ``create``.
     """
-    query = select(provider_accounts).where(_table.provider == provider).with_for_update()
-    row = connection.execute(query).first()
+    row = connection.execute(_LOCKED, {"provider": provider}).first()
     if row is None and create:
         _ensure(connection, provider)
-        row = connection.execute(query).first()
+        row = connection.execute(_LOCKED, {"provider": provider}).first()
     if row is None:
         raise NotFoundError(f"No account is named {provider[:80]!r}. List accounts with `reelmill providers list`.")
     return _account(row)
@@ -105,7 +111,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
     """
     if account.is_paused:
         raise AccountPausedError(account.provider, account.paused_cause, account.paused_why)
-    now = number_in(connection.execute(select(cast(database_now(), Float))).scalar())
+    now = number_in(connection.execute(_NOW).scalar())
     if account.slowed_until and account.slowed_until > now:
         raise AccountBusyError(account.provider, "slowed", account.slowed_until - now)
     effective = JobLimits(*(card if own is None else own for own, card in zip(account.limits, limits, strict=True)))
@@ -120,9 +126,7 @@ def check_account(connection: Connection, account: ProviderAccount, limits: JobL
 
 def _busy(connection: Connection, provider: str, now: float) -> int:
     """Return how many places are taken: jobs of campaigns that nobody resumes keep theirs until their deadline."""
-    is_of_account = (provider_jobs.c.provider == provider, IS_BUSY, provider_jobs.c.due_at > now)
-    query = select(func.count()).select_from(provider_jobs).where(*is_of_account)
-    return int(connection.execute(query).scalar() or 0)
+    return int(connection.execute(_BUSY, {"provider": provider, "now": now}).scalar() or 0)
 
 
 def _wait_s(connection: Connection, provider: str, limit: int, seconds: float, now: float) -> float:

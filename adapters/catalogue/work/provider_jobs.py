@@ -25,10 +25,12 @@ from adapters.catalogue.work.job_changes import (
 from adapters.catalogue.work.job_money import job_totals, job_totals_by
 from adapters.catalogue.work.job_reservations import reserve_job
 from adapters.catalogue.work.job_rows import IS_ADOPTABLE, job_from, lock_job, unknown_job
+from adapters.catalogue.work.provider_accounts import lock_account
 from manifests.costs.money import Money
-from manifests.errors import CatalogueError
+from manifests.errors import CatalogueError, LostLeaseError
 from manifests.hosted.job import Accepted, JobState, Refused
-from manifests.hosted.provider_job import JobLimits, JobTotal, NewJob, ProviderJob
+from manifests.hosted.job_errors import AccountBusyError, AccountPausedError, JobMoneyError, OpenJobError
+from manifests.hosted.provider_job import DoneJob, JobLimits, JobTotal, NewJob, ProviderJob
 from manifests.states import UNFINISHED
 
 ADOPTED, DISCARDED, CANCELLATION = "provider job adopted", "provider job discarded", "provider job cancellation"
@@ -136,6 +138,26 @@ class ProviderJobs(CataloguePart):
             expires_in_s: how long the address of the file is valid; None if it is not known.
         """
         return self._change(job_id, lambda connection, job: finish(connection, job, cost, facts or {}, expires_in_s))
+
+    def done_and_reserve(
+        self, done: DoneJob, new: NewJob, lease: Lease, limits: JobLimits
+    ) -> tuple[ProviderJob, ProviderJob | None]:
+        """Record that a job is done, and reserve another one that takes its place in the account, in one transaction.
+
+        Returns:
+            Both jobs; None for the other one if it could not be reserved. ``reserve`` then raises the reason.
+        """
+
+        def change(connection: Connection) -> tuple[ProviderJob, ProviderJob | None]:
+            lock_account(connection, new.provider)  # before the job, as everywhere
+            ended = finish(connection, lock_job(connection, done.job_id), done.cost, done.facts, done.expires_in_s)
+            try:
+                with connection.begin_nested():
+                    return ended, reserve_job(connection, new, lease, limits)
+            except (LostLeaseError, OpenJobError, AccountPausedError, AccountBusyError, JobMoneyError):
+                return ended, None
+
+        return self._db.write(change)
 
     def failed(self, job_id: str, failure: Refused, cost: Money | None = None, *, is_billed: bool) -> ProviderJob:
         """Record that a job has failed at the provider.

@@ -31,11 +31,11 @@ def asked_delay(retry_after_s: float | None, number: int) -> float:
     return min(max(retry_after_s, FIRST_S), MOST_RETRY_AFTER_S)
 
 
-def first_poll(poll_s: float, quick_s: float) -> float:
+def first_poll(poll_s: float, usual_s: float) -> float:
     """Return the delay before a job's first poll.
 
     Args:
         poll_s: the card's seconds between two polls.
-        quick_s: the time that the quicker ones of recent jobs took.
+        usual_s: the delay after which the recent jobs would have waited least for their polls.
     """
-    return max(jittered(poll_s), min(quick_s - poll_s, MOST_FIRST_POLL_S))
+    return max(jittered(poll_s), min(usual_s, MOST_FIRST_POLL_S))

@@ -1,6 +1,7 @@
 """A job of the lane, from its lease to its outcome, and what happens to it next."""
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from adapters.catalogue import Lease
 from manifests.hosted.job import ResultFile
 from manifests.hosted.provider_job import ProviderJob
 from tasks.plan.shard import Job
+from tasks.render.hosted.provider import Submission
 
 
 class Step(Enum):
@@ -16,6 +18,7 @@ class Step(Enum):
 
     BEGIN = "begin"
     SUBMIT = "submit"
+    POST = "post"
     POLL = "poll"
     RECONCILE = "reconcile"
 
@@ -33,10 +36,11 @@ class Flight:
         waits: whether the account has no room for it yet.
         word: the last status word that was recorded.
         recorded_at: when, by the monotonic clock.
-        polls: number of polls by this process.
         accepted_at: when the provider accepted it from this process, by the monotonic clock.
+        polled_at: when it was polled last by this process.
         unsent_id: id of a job that was reserved but surely not sent; it is used again.
         is_cancelling: whether the provider was asked to cancel it.
+        submission: the request of a job that was reserved together with the end of another one.
     """
 
     job: Job
@@ -50,10 +54,11 @@ class Flight:
     waits: bool = False
     word: str = ""
     recorded_at: float = field(default_factory=time.monotonic)
-    polls: int = 0
     accepted_at: float | None = None
+    polled_at: float | None = None
     unsent_id: str = ""
     is_cancelling: bool = False
+    submission: Submission | None = None
 
     @property
     def known_job(self) -> ProviderJob:
@@ -69,10 +74,49 @@ class Later(NamedTuple):
     after_s: float = 0.0
 
 
+class ReadyFlights:
+    """Leased variants that wait for a place at the provider; threads may share it.
+
+    Attributes:
+        may_follow: whether a job that is done gives its place to the next one here at once.
+    """
+
+    def __init__(self) -> None:
+        self._flights: deque[Flight] = deque()
+        self.may_follow = False
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def add(self, flight: Flight) -> None:
+        """Add a variant."""
+        self._flights.append(flight)
+
+    def put_back(self, flight: Flight) -> None:
+        """Put a variant back that was taken, as the next one."""
+        self._flights.appendleft(flight)
+
+    def take(self) -> Flight | None:
+        """Remove and return the next variant; None if there is none."""
+        try:
+            return self._flights.popleft()
+        except IndexError:
+            return None
+
+    def take_for_place(self) -> Flight | None:
+        """Remove and return the next variant, if it may have the place of a job that is done."""
+        return self.take() if self.may_follow else None
+
+
 class ToFetch(NamedTuple):
-    """Download the file, then check and score the clip."""
+    """Download the file, then check and score the clip.
+
+    Attributes:
+        successor: the job that has its place at the provider now, and that the same thread submits next.
+    """
 
     file: ResultFile
+    successor: Flight | None = None
 
 
 class Staged(NamedTuple):

@@ -6,7 +6,6 @@ fetch and judge clips, and the writer records outcomes in batches, as it does fo
 
 import queue
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -31,6 +30,7 @@ from tasks.render.hosted.flight import (
     Problem,
     ProblemKind,
     PutBack,
+    ReadyFlights,
     Staged,
     Step,
     ToFetch,
@@ -56,10 +56,12 @@ WAKE_S = 1.0
 LOOK_S = 1.0
 """Seconds until other jobs are searched again after none could be chosen."""
 MAX_FLIGHTS = 256
-SPARE = 4
+SPARE = 12
 """Variants that are leased before there is a place for them, so that a free place does not wait for a lease."""
 STUCK_S = 20.0
 """Seconds at the account's limit after which its jobs are checked."""
+LINGER_S = 0.25
+"""Seconds for which verdicts are collected for one transaction. Clips arrive one by one, and nothing waits for them."""
 BUDGET = "budget"
 
 
@@ -143,11 +145,12 @@ class Lane:
         self._adoptable = len(adoptable)
         self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self._selection = JobSelection(catalogue, shard, self._ended, paid=adoptable)
-        self._writer = ResultWriter(catalogue, self._ended)
+        self._writer = ResultWriter(catalogue, self._ended, LINGER_S)
         self._following = following
         self._control = LaneControl(cancels=following is not None and following.cancels)
         self._schedule: Schedule = Schedule(self._step)
-        self._steps = JobSteps(resources, catalogue, shard, provider, self._control)
+        self._ready = ReadyFlights()
+        self._steps = JobSteps(resources, catalogue, shard, provider, self._control, self._ready)
         self._fetching = FetchPool(
             catalogue,
             provider,
@@ -158,7 +161,6 @@ class Lane:
         )
         self._flights: set[Flight] = set()
         self._at_provider: set[Flight] = set()
-        self._ready: deque[Flight] = deque()
         self._problems: list[Problem] = []
         self._failure: BaseException | None = None
         self._turn = GO
@@ -200,6 +202,8 @@ class Lane:
         """Lease, start what is due, and process results; return False when the lane ends."""
         if self._must_stop():
             return False
+        self._start_ready()
+        self._schedule.start_due()
         has_leased = self._lease_more()
         self._start_ready()
         wait_s = self._schedule.start_due()
@@ -247,25 +251,37 @@ class Lane:
 
     def _wanted(self) -> int:
         """Return how many variants to lease now: for the free places, and a few more."""
-        missing = self._places() - len(self._ready)
+        places, ready = self._places(), len(self._ready)
         spare = 0 if self._provider.limits.per_minute else min(SPARE, self._concurrency)
-        return missing + spare if missing >= 0 and self._places() > 0 else 0
+        is_enough = places < 0 or self._is_blocked or ready > places + spare // 2
+        return 0 if is_enough else places + spare - ready
 
     def _start_ready(self) -> None:
         """Begin with as many leased variants as there are places; release them if jobs are not submitted any longer."""
-        if not self._may_submit():
-            self._flights.difference_update(self._ready)
-            self._release(self._ready)
-            self._ready.clear()
-        for _ in range(min(self._places(), len(self._ready))):
-            self._continue(self._ready.popleft(), Later(Step.BEGIN))
+        may_submit, places = self._may_submit(), self._places()
+        self._ready.may_follow = may_submit and not self._is_blocked and places >= 0
+        if not may_submit:
+            self._release_ready()
+        while places > 0 and (flight := self._ready.take()) is not None:
+            self._continue(flight, Later(Step.BEGIN))
+            places -= 1
+
+    def _release_ready(self) -> None:
+        released = list(iter(self._ready.take, None))
+        self._flights.difference_update(released)
+        self._release(released)
 
     def _places(self) -> int:
         """Return how many more jobs the account may allow this lane now; the catalogue decides."""
-        if self._fetching.is_full or any(flight.waits for flight in self._flights):
+        if self._is_blocked:
             return 0
         free = min(self._concurrency, MAX_FLIGHTS) - len(self._at_provider)
         return min(free, self._provider.limits.per_minute or free)
+
+    @property
+    def _is_blocked(self) -> bool:
+        """Whether no place is to be taken now: files or jobs wait already."""
+        return self._fetching.is_full or any(flight.waits for flight in self._flights)
 
     def _lease(self, number: int) -> tuple[list[Job], list[Lease]]:
         campaign_id = self._shard.campaign_id
@@ -303,7 +319,7 @@ class Lane:
             elif flight.provider_job is not None:
                 self._continue(flight, Later(Step.BEGIN))
             else:
-                self._ready.append(flight)
+                self._ready.add(flight)
 
     def _is_staged(self, lease: Lease) -> bool:
         clip = lease.row.clip
@@ -327,7 +343,7 @@ class Lane:
             self._at_provider.add(flight)
             self._schedule.add(flight, result.step, result.after_s)
             return
-        self._leave_provider(flight)
+        self._leave_provider(flight, result.successor if isinstance(result, ToFetch) else None)
         if isinstance(result, ToFetch):
             self._fetching.fetch(flight, result.file)
         elif isinstance(result, Staged):
@@ -335,9 +351,12 @@ class Lane:
         else:
             self._finish(flight, result)
 
-    def _leave_provider(self, flight: Flight) -> None:
-        if flight in self._at_provider:
-            self._at_provider.discard(flight)
+    def _leave_provider(self, flight: Flight, successor: Flight | None) -> None:
+        was_there = flight in self._at_provider
+        self._at_provider.discard(flight)
+        if successor is not None:
+            self._at_provider.add(successor)
+        elif was_there:
             self._schedule.hurry()
 
     def _finish(self, flight: Flight, result: Judged | Failed | Unprocessed | FailedFor | PutBack) -> None:
@@ -386,6 +405,7 @@ class Lane:
 
     def _close(self) -> None:
         """Wait for requests and clips in progress, write their outcomes, and release everything else."""
+        self._ready.may_follow = False
         self._schedule.drop_waiting()
         self._schedule.close()
         self._fetching.close()

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import threading
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from manifests.variant import Variant
 from models.hosted import format_of
 from models.hosted.wire_format import JobRef, JobRequest, Picture
 from models.hosted_card import HostedCard
+from tasks.render.hosted.pace import Pace
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.files.first_frames import MEDIA_TYPES
 from tasks.runtime.providers.provider_accounts import ProviderAccount, account_for
@@ -46,25 +45,6 @@ class Submission(NamedTuple):
         return hashlib.sha256(f"{self.wire.method} {self.wire.url} {sent}".encode() + parts).hexdigest()
 
 
-@dataclass(slots=True)
-class Pace:
-    """Durations of a card's jobs, so that jobs are not polled before they can be done."""
-
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _recent: list[float] = field(default_factory=list)
-
-    def add(self, seconds: float) -> None:
-        """Add the duration of a job."""
-        with self._lock:
-            self._recent = [*self._recent, seconds][-20:]
-
-    @property
-    def quick_s(self) -> float:
-        """The lower quartile of the durations of the last jobs; 0 if there is none."""
-        with self._lock:
-            return sorted(self._recent)[len(self._recent) // 4] if self._recent else 0.0
-
-
 class Provider:
     """One card with its account; threads may share it."""
 
@@ -73,7 +53,7 @@ class Provider:
         self.account = account
         self.format = format_of(card)
         self.base_url = account.base_url(card)
-        self.pace = Pace()
+        self.pace = Pace(card.poll_s)
         self.key_digest = hashlib.sha256(f"{account.provider}\0{account.key}".encode()).hexdigest()[:KEY_DIGITS]
         self._key = AccountKey(self.format.key_rule, account.key, account.values)
         self._transport = Transport(self.base_url, plain_http=card.plain_http, timeouts=timeouts)

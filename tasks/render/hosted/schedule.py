@@ -11,10 +11,10 @@ from contextvars import copy_context
 from typing import NamedTuple
 
 from tasks.render.hosted.fetching import Result
-from tasks.render.hosted.flight import Flight, Step
+from tasks.render.hosted.flight import Flight, Step, ToFetch
 
-THREADS = 8
-"""Concurrent requests. Each takes milliseconds to seconds, and each job needs one occasionally."""
+THREADS = 16
+"""Concurrent steps. Each takes milliseconds to seconds, because it sends a request or waits for a commit."""
 
 
 class Finished(NamedTuple):
@@ -76,8 +76,13 @@ class Schedule:
         self._pool.shutdown()
 
     def _work(self, flight: Flight) -> None:
-        try:
-            result: Result | BaseException = self._do(flight)
-        except BaseException as error:  # noqa: BLE001 - raised again in the lane's thread
-            result = error
-        self._finished.put(Finished(flight, result))
+        """Do a step, and then that of the job that gets its place at the provider: no place waits for a turn."""
+        following: Flight | None = flight
+        while following is not None:
+            flight = following
+            try:
+                result: Result | BaseException = self._do(flight)
+            except BaseException as error:  # noqa: BLE001 - raised again in the lane's thread
+                result = error
+            following = result.successor if isinstance(result, ToFetch) else None
+            self._finished.put(Finished(flight, result))

@@ -7,7 +7,8 @@ or sent. It adopts the job, and never submits a second one.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
@@ -28,7 +29,7 @@ from manifests.hosted.job_errors import (
     OpenJobError,
     TakenReferenceError,
 )
-from manifests.hosted.provider_job import NewJob, ProviderJob, new_job_id
+from manifests.hosted.provider_job import DoneJob, NewJob, ProviderJob, new_job_id
 from tasks.plan.shard import Shard
 from tasks.render.hosted.delays import asked_delay, backoff, first_poll, jittered
 from tasks.render.hosted.flight import (
@@ -40,6 +41,7 @@ from tasks.render.hosted.flight import (
     Problem,
     ProblemKind,
     PutBack,
+    ReadyFlights,
     Step,
     ToFetch,
 )
@@ -57,7 +59,6 @@ RECORD_S = 30.0
 """Seconds between two records of an unchanged status."""
 CHANGED_S = 5.0
 """Seconds between two records of a changed status, so that fast jobs need few transactions."""
-SOONER = 0.97
 MOST_WAIT_S = 900.0
 """Longest wait for room in the account; it is more than the longest one that a provider may ask for."""
 MAX_NOT_SENT = 5
@@ -75,7 +76,13 @@ class JobSteps:
     """The steps for the jobs of one shard; threads may share it, each with another job."""
 
     def __init__(
-        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, control: LaneControl
+        self,
+        resources: Resources,
+        catalogue: Catalogue,
+        shard: Shard,
+        provider: Provider,
+        control: LaneControl,
+        ready: ReadyFlights,
     ) -> None:
         self._resources = resources
         self._catalogue = catalogue
@@ -83,12 +90,14 @@ class JobSteps:
         self._shard = shard
         self._provider = provider
         self._control = control
+        self._ready = ready
 
     def __call__(self, flight: Flight) -> Next:
         """Run the step that is due, and return the next one; only errors of the catalogue and the disk are raised."""
         steps = {
             Step.BEGIN: self._begin,
             Step.SUBMIT: self._submit,
+            Step.POST: self._post_reserved,
             Step.POLL: self._poll,
             Step.RECONCILE: self._reconcile,
         }
@@ -184,11 +193,16 @@ class JobSteps:
             key_digest=self._provider.key_digest,
         )
 
+    def _post_reserved(self, flight: Flight) -> Next:
+        submission, flight.submission = flight.submission, None
+        return self._post(flight, submission) if submission else self._submit(flight)
+
     def _post(self, flight: Flight, submission: Submission) -> Next:
         """Send the request once, and commit the result."""
         job, flight.unsent_id = flight.known_job, ""
         try:
             answer = self._provider.submit(submission)
+            flight.accepted_at = time.monotonic()
         except NotSentError as error:
             self._jobs.not_sent(job.job_id, str(error))
             flight.provider_job, flight.unsent_id = None, job.job_id
@@ -222,10 +236,11 @@ class JobSteps:
     def _accepted(self, flight: Flight, accepted: Accepted) -> Next:
         flight.provider_job = self._stored(flight.known_job.job_id, accepted)
         flight.delays = self._control.invalid = 0
-        flight.accepted_at, flight.polls = time.monotonic(), 0
+        flight.polled_at = None
         if flight.known_job.state is not JobState.SUBMITTED:  # closed by a person meanwhile
             return PutBack()
-        return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.quick_s))
+        since_s = time.monotonic() - (flight.accepted_at or 0.0)
+        return Later(Step.POLL, first_poll(self._provider.card.poll_s, self._provider.pace.first_s - since_s))
 
     def _stored(self, job_id: str, accepted: Accepted) -> ProviderJob:
         """Store the provider's reference; a catalogue that is briefly unreachable must not lose it."""
@@ -265,7 +280,7 @@ class JobSteps:
 
     def _poll(self, flight: Flight) -> Next:
         """Ask for the status. A failure of this request is not one of the job."""
-        flight.polls += 1
+        before, flight.polled_at = flight.polled_at, time.monotonic()
         try:
             status = self._provider.poll(flight.known_job, flight.lease.variant)
         except NotSentError as error:
@@ -273,13 +288,17 @@ class JobSteps:
         except (UnclearError, TokenError) as error:
             return self._poll_later(flight, JobStatus(Progress.UNKNOWN), str(error))
         self._control.silent_since = None
+        if status.progress is not Progress.GONE:
+            flight.gone = 0
         if status.progress not in (Progress.GONE, Progress.UNKNOWN):
             self._seen(flight)
+        if status.progress is Progress.DONE:
+            self._learn(flight, before)
         return self._by_progress(flight, status)
 
     def _seen(self, flight: Flight) -> None:
         """Note that the provider knows the job: one that an earlier key did not show is submitted again."""
-        flight.gone, job = 0, flight.known_job
+        job = flight.known_job
         if job.state is JobState.UNCERTAIN:
             flight.provider_job = self._jobs.submitted(job.job_id, Accepted(job.vendor_ref, job.links))
 
@@ -311,7 +330,7 @@ class JobSteps:
         return self._poll_later(flight, status)
 
     def _cancel(self, flight: Flight, status: JobStatus) -> None:
-        """Ask once for the cancellation of a job that is no longer wanted; its next polls return the result."""
+        """Ask for the cancellation of a job that is no longer wanted; its next polls return the result."""
         if not self._control.cancels or flight.is_cancelling:
             return
         try:
@@ -342,17 +361,48 @@ class JobSteps:
             self._jobs.polled(flight.known_job.job_id, word)
             flight.word, flight.recorded_at = word, now
 
+    def _learn(self, flight: Flight, before: float | None) -> None:
+        """Learn how long a job took that is done at this poll; ``before`` is when it was polled before."""
+        began, flight.accepted_at = flight.accepted_at, None
+        if began is not None and flight.polled_at is not None:
+            self._provider.pace.add(flight.polled_at - began, None if before is None else before - began)
+
     def _done(self, flight: Flight, status: JobStatus) -> Next:
         """Store cost and facts first: the file can be fetched again, but they may be reported only once."""
         assert status.file is not None
-        job = flight.known_job
-        flight.provider_job = self._jobs.done(job.job_id, status.cost, _facts(status), status.file.expires_in_s)
-        if flight.accepted_at is not None:
-            seconds = time.monotonic() - flight.accepted_at
-            # A job that was done at its first poll may have been done much earlier.
-            self._provider.pace.add(seconds if flight.polls > 1 else seconds * SOONER)
-            flight.accepted_at = None
-        return ToFetch(status.file)
+        done = DoneJob(flight.known_job.job_id, status.cost, _facts(status), status.file.expires_in_s)
+        with self._successor(flight) as following:
+            if following is None or following.submission is None:
+                flight.provider_job = self._jobs.done(*done)
+                return ToFetch(status.file, following)
+            flight.provider_job, following.provider_job = self._jobs.done_and_reserve(
+                done, self._new_job(following, following.submission), following.lease, self._provider.limits
+            )
+            if following.provider_job is None:  # the next step tries to reserve it, and handles the reason
+                following.submission = None
+            return ToFetch(status.file, following)
+
+    @contextmanager
+    def _successor(self, flight: Flight) -> Iterator[Flight | None]:
+        """Yield the job that is submitted at the place of one that is done, if one is ready; keep it after an error."""
+        is_first = flight.known_job.state is not JobState.DONE
+        following = self._ready.take_for_place() if is_first and self._control.halt is None else None
+        try:
+            if following is not None:
+                following.step, following.submission = Step.POST, self._prepared(following)
+            yield following
+        except BaseException:
+            if following is not None:
+                self._ready.put_back(following)
+            raise
+
+    def _prepared(self, flight: Flight) -> Submission | None:
+        """Return the request for a job; None if the job's own step has to handle an error."""
+        try:
+            reference = flight.unsent_id or new_job_id()
+            return self._provider.prepare(flight.lease.variant, reference, self._resources)
+        except (TokenError, GenerationError, CardRuleError):
+            return None
 
     def _failed(self, flight: Flight, status: JobStatus) -> Next:
         failure = status.failure or Refused(Cause.VENDOR, message=status.word)
