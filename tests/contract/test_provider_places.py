@@ -1,4 +1,4 @@
-"""A job that is done gives its place at the provider to the next one at once, and nothing is submitted twice by this."""
+"""A job that is done gives its place at the provider to the next one at once, and nothing is submitted twice."""
 
 from collections import Counter
 
