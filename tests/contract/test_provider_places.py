@@ -1,4 +1,4 @@
-"""A job that is done gives its place at the provider to the next one at once, and nothing is submitted twice."""
+"""A job that is done gives its place at the provider to the next one at once; nothing is submitted twice by this."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def quick(monkeypatch):
 
 
 def before_the_first_follows(monkeypatch, act):
-    """Call ``act`` before the first job that is done gives its place to another one; return the ids of those jobs."""
+    """Call ``act`` before the first job gives its place to another one; return the ids of all that do."""
     ended: list[str] = []
     original = ProviderJobs.done_and_reserve
 

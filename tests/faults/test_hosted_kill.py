@@ -27,6 +27,7 @@ POINTS = [
     *((ProviderJobs, "done", is_before) for is_before in (True, False)),
     *((Provider, "fetch", is_before) for is_before in (True, False)),
     (ProviderJobs, "fetched", False),
+    *((ProviderJobs, "done_and_reserve", is_before) for is_before in (True, False)),
 ]
 """A call of the engine, and whether the process is killed before it or after it."""
 CARDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,7 +37,7 @@ CARDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-QUICK = (1, 3, 5)
+QUICK = (1, 3, 5, 10)
 """Points that are not left to ``make test-slow``: each process takes seconds to start."""
 
 
@@ -56,7 +57,7 @@ def world_of(folder: Path, base_url: str, card: str) -> World:
 
 
 def run(folder: Path, base_url: str, card: str, point: tuple[type, str, bool] | None) -> None:
-    """Run the lane in this process, and kill it at the third call of the point."""
+    """Run the lane in this process, and kill it at the third call of the point, or the first one if there are few."""
     patch = pytest.MonkeyPatch()
     accept_every_clip(patch)
     hurry(patch)
@@ -64,20 +65,20 @@ def run(folder: Path, base_url: str, card: str, point: tuple[type, str, bool] | 
     world = world_of(folder, base_url, card)
     if point:
         owner, name, is_before = point
-        patch.setattr(owner, name, killing(getattr(owner, name), is_before))
+        patch.setattr(owner, name, killing(getattr(owner, name), is_before, 1 if name == "done_and_reserve" else 3))
     world.run()
 
 
-def killing(call: Callable[..., Any], is_before: bool) -> Callable[..., Any]:
-    """Return a call that kills the process at its third use."""
+def killing(call: Callable[..., Any], is_before: bool, last: int) -> Callable[..., Any]:
+    """Return a call that kills the process at its use of this number."""
     calls = itertools.count(1)
 
     def killed(*args: Any, **kwargs: Any) -> Any:
         number = next(calls)
-        if is_before and number == 3:
+        if is_before and number == last:
             os.kill(os.getpid(), signal.SIGKILL)
         result = call(*args, **kwargs)
-        if number == 3:
+        if number == last:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

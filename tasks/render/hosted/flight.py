@@ -1,5 +1,6 @@
 """A job of the lane, from its lease to its outcome, and what happens to it next."""
 
+import itertools
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -74,6 +75,10 @@ class Later(NamedTuple):
     after_s: float = 0.0
 
 
+SHARED = 5
+"""One of this number of places is not given to the next job directly."""
+
+
 class ReadyFlights:
     """Leased variants that wait for a place at the provider; threads may share it.
 
@@ -83,6 +88,7 @@ class ReadyFlights:
 
     def __init__(self) -> None:
         self._flights: deque[Flight] = deque()
+        self._places = itertools.count(1)
         self.may_follow = False
 
     def __len__(self) -> int:
@@ -104,8 +110,11 @@ class ReadyFlights:
             return None
 
     def take_for_place(self) -> Flight | None:
-        """Remove and return the next variant, if it may have the place of a job that is done."""
-        return self.take() if self.may_follow else None
+        """Remove and return the next variant, if it may have the place of a job that is done.
+
+        Every SHARED-th place becomes free instead, so that other campaigns and hosts that wait for the account get it.
+        """
+        return self.take() if self.may_follow and next(self._places) % SHARED else None
 
 
 class ToFetch(NamedTuple):
