@@ -9,7 +9,7 @@ AUDIO = {"none": "without sound", "switch": "with or without sound", "always": "
 RECONCILE = {
     "external_id": "is found by Reelmill's own reference",
     "list": "is found in the provider's list of jobs",
-    "list_by_time": "is looked up in the provider's list by its time; a person decides if the result is not clear",
+    "list_by_time": "is looked up in the list by its time; a person decides unless the list shows its prompt",
     "place": "is found by its file, which has a path that Reelmill chose",
     "none": "cannot be found at the provider, so a person decides",
     "free": "is submitted again, because it costs nothing",

@@ -40,7 +40,9 @@ def sweep(
     report = sweep_all(
         resources,
         sweep_targets(resources, **overrides),
-        SweepOptions(dry_run=dry_run, sample=sample, review_url=loaded.review_url),
+        SweepOptions(
+            dry_run=dry_run, sample=sample, review_url=loaded.review_url, max_rank_share=loaded.max_rank_share
+        ),
     )
     publish_report(report)
     return report.as_json()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class World:
     Args:
         folder: holds everything.
         account: further fields of the account.
+        catalogue_url: of the database; empty for a new SQLite file.
         attempts: leases of a variant that may end without an outcome.
         changes: of the card, see ``card_body``.
     """
@@ -105,12 +107,13 @@ class World:
         key: str = "secret-key",
         account: tuple[tuple[str, str], ...] = (),
         attempts: int = 5,
+        catalogue_url: str = "",
         **changes: Any,
     ) -> None:
         self.card = make_card("hosted", base_url, protocol, **changes)
         self.account = ProviderAccount("vendor", key, fields=account)
         self.resources = Resources(
-            f"sqlite:///{folder}/catalogue.sqlite",
+            catalogue_url or f"sqlite:///{folder}/catalogue.sqlite",
             BucketConfig(str(folder / "bucket")),
             SignerConfig("development", folder / "signer"),
             folder / "staging",
@@ -127,9 +130,9 @@ class World:
         """The catalogue of this process."""
         return catalogue_of(self.resources)
 
-    def _register(self) -> str:
+    def _register(self, name: str = "Spring", digest: str = "ab") -> str:
         briefs = tuple(Brief(row, f"b{row}", (prompt,)) for row, prompt in enumerate(self.prompts, 2))
-        registered = Campaign("Spring", "ab" * 32, briefs)
+        registered = Campaign(name, digest * 32, briefs)
         self.catalogue.campaigns.add(registered, {})
         items = [self._variant(prompt) for prompt in self.prompts]
         planned = [
@@ -138,6 +141,13 @@ class World:
         ]
         self.catalogue.campaigns.add_variants(registered.campaign_id, planned)
         return registered.campaign_id
+
+    def second(self, prompt: str) -> "World":
+        """Return a world of another campaign in the same catalogue."""
+        other = copy(self)
+        other.prompts = (prompt,)
+        other.campaign_id = other._register("Autumn", "cd")
+        return other
 
     def _variant(self, prompt: str) -> Variant:
         return Variant("hosted", self.card.revision, prompt, "", 0, 64, 64, 8, 8, 0, 0.0)

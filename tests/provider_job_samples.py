@@ -24,6 +24,7 @@ CHANGES: dict[str, Callable[[Catalogue, str], ProviderJob]] = {
     "not_sent": lambda c, key: c.provider_jobs.not_sent(key, "no connection"),
     "not_taken": lambda c, key: c.provider_jobs.not_taken(key, "not in the list"),
     "uncertain": lambda c, key: c.provider_jobs.uncertain(key, "no answer"),
+    "hidden": lambda c, key: c.provider_jobs.hidden(key, "not seen with this key"),
     "done": lambda c, key: c.provider_jobs.done(key),
     "failed": lambda c, key: c.provider_jobs.failed(key, Refused(Cause.VENDOR), is_billed=False),
     "cancelled": lambda c, key: c.provider_jobs.cancelled(key),
@@ -49,8 +50,8 @@ WAYS: dict[JobState, tuple[str, ...]] = {
 
 ALLOWED = {
     "submitting": "submitted refused not_sent not_taken uncertain adopt discard",
-    "uncertain": "submitted refused not_sent not_taken uncertain lost adopt discard",
-    "submitted": "submitted done failed cancelled lost request_cancel",
+    "uncertain": "submitted refused not_sent not_taken uncertain hidden lost adopt discard",
+    "submitted": "submitted hidden done failed cancelled lost request_cancel",
     "done": "done lost fetched fetch_again discard",
     "lost": "lost adopt discard",
     "failed": "failed",

@@ -23,6 +23,7 @@ HOSTS = (
     "accounts.google.com",
     "drive.google.com",
     "www.dropbox.com",
+    "api.provider.test",
 )
 TIMEOUT_S = 20
 
@@ -79,7 +80,7 @@ def redirect(location: str, status: int = 302) -> Respond:
 @contextmanager
 def tls_server(folder: Path) -> Iterator[TlsServer]:
     """Run a server; ``context`` of the result trusts its certificate for HOSTS."""
-    authority, chain = _certificates(folder)
+    authority, chain = certificates(folder)
     client = ssl.create_default_context(cafile=str(authority))
     own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     own.load_cert_chain(chain)
@@ -118,7 +119,7 @@ def tls_server(folder: Path) -> Iterator[TlsServer]:
             thread.join(TIMEOUT_S)
 
 
-def _certificates(folder: Path) -> tuple[Path, Path]:
+def certificates(folder: Path) -> tuple[Path, Path]:
     """Write a new authority and a certificate for HOSTS; return the authority's file, and the chain with its key."""
     now = datetime.datetime.now(datetime.UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

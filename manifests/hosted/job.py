@@ -32,7 +32,9 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
         {JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.UNCERTAIN},
     ),
     JobState.UNCERTAIN: frozenset({JobState.SUBMITTED, JobState.REFUSED, JobState.CANCELLED, JobState.LOST}),
-    JobState.SUBMITTED: frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.LOST}),
+    JobState.SUBMITTED: frozenset(
+        {JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.LOST, JobState.UNCERTAIN},
+    ),
     JobState.DONE: frozenset({JobState.LOST}),
     JobState.LOST: frozenset({JobState.CANCELLED}),
     JobState.CANCELLED: frozenset(),
@@ -157,8 +159,10 @@ class Finding(NamedTuple):
         accepted: the job, if it was found.
         is_absent: the provider certainly has no such job; False if this is not known.
         look_again_s: look a second time after this many seconds before the job counts as absent; 0 for at once.
+        candidates: references of jobs that may be ours, if the list does not show which one is; for a person.
     """
 
     accepted: Accepted | None = None
     is_absent: bool = False
     look_again_s: float = 0.0
+    candidates: tuple[str, ...] = ()

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from manifests.costs.money import Money
 from manifests.hosted.job import BUSY, OPEN, JobState
 
+KEY = "key"
+"""Name in a job's links of the digest of the key with which it was submitted."""
+
 
 def new_job_id() -> str:
     """Return our reference for a new job, 32 hex digits.
@@ -46,6 +49,7 @@ class NewJob:
         deadline_s: seconds from now after which the job is overdue.
         job_id: our reference, see ``new_job_id``.
         was_unsent: a job with this reference was reserved before, and its request could not be sent.
+        key_digest: digest of the key that is used; empty if it is not known.
     """
 
     variant_id: str
@@ -60,6 +64,7 @@ class NewJob:
     deadline_s: float
     job_id: str = field(default_factory=new_job_id)
     was_unsent: bool = False
+    key_digest: str = ""
 
 
 class DoneJob(NamedTuple):
@@ -85,7 +90,7 @@ class ProviderJob:
         attempt: number of the job among those of its variant, from 1.
         run_id: the run that submitted it; empty for none.
         vendor_ref: the provider's reference; empty while it is not known.
-        links: addresses that the provider returned with it.
+        links: addresses that the provider returned with it, and under ``KEY`` a digest of the key that submitted it.
         word: the provider's last status word.
         reserved_micros: expected cost; 0 if it was not known.
         cost_micros: cost once the job has ended; None while it is open, or if neither price nor cost is known.

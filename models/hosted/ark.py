@@ -46,6 +46,7 @@ class Ark(TableFormat):
         ),
         poll_path=TASKS + "/{ref}",
         cancel_path=TASKS + "/{ref}",
+        free_to_cancel=frozenset({Progress.WAITING}),
         key_path=f"{TASKS}?page_num=1&page_size=1",
         url_at="content.video_url",
         ttl_s=86400,

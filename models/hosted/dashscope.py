@@ -28,6 +28,8 @@ BEFORE_S, AFTER_S = 60.0, 240.0
 """The window of a search, around the time at which the job was submitted. It is shorter than the time for which the
 engine checks that no other job of ours was submitted (tasks/render/hosted/reconcile.py), so that clocks may differ."""
 PAGE = 50
+MILLISECONDS = 1e11
+"""Larger times are in milliseconds: as seconds, this is the year 5138."""
 
 
 class DashScope(TableFormat):
@@ -60,6 +62,7 @@ class DashScope(TableFormat):
         poll_path="/api/v1/tasks/{ref}",
         cancel_path="/api/v1/tasks/{ref}/cancel",
         cancel_method="POST",
+        free_to_cancel=frozenset({Progress.WAITING}),
         key_path="/api/v1/tasks?page_no=1&page_size=1",
         state_at="output.task_status",
         url_at="output.video_url",
@@ -120,17 +123,53 @@ class DashScope(TableFormat):
         return self.get(job.base_url, "/api/v1/tasks?" + urlencode({**words, **pages}))
 
     def read_find(self, job: JobRef, answer: Answer) -> Finding:
-        """Return the only job of the window, or nothing: the list has no field of ours.
+        """Return the only job of the window that agrees with ours in everything that the list contains.
 
-        The caller must not have submitted another job of this model in the window.
+        The list has no field of ours, and others may use the same key. A job is therefore ours only if the list
+        contains its prompt, and no other job agrees. DashScope's list is not known to contain prompts, so that the
+        jobs that agree in the rest are usually left to a person. The caller must not have submitted another job of
+        this model in the window.
         """
         body = parse(answer.body)
         jobs, total = at(body, "data"), number(at(body, "total"))
-        if answer.status != 200 or not isinstance(jobs, list) or len(jobs) != 1 or total not in (None, 1):
+        if answer.status != 200 or not isinstance(jobs, list):
             return Finding()
-        vendor_ref = reference(at(jobs[0], "task_id"))
-        is_same_model = at(jobs[0], "model_name") in (None, job.card.model)
-        return Finding(Accepted(vendor_ref)) if vendor_ref and is_same_model else Finding()
+        similar = [each for each in jobs if _agrees(job, each) and reference(at(each, "task_id"))]
+        refs = tuple(reference(at(each, "task_id")) for each in similar)
+        is_whole = total is None or total <= len(jobs)
+        if is_whole and len(similar) == 1 and _prompts(similar[0]):
+            return Finding(Accepted(refs[0]))
+        return Finding(candidates=refs)
+
+
+def _agrees(job: JobRef, row: Any) -> bool:
+    """Return whether a listed job may be ours: everything that the list contains of it is as it was submitted."""
+    variant, times = job.variant, [_time(at(row, name)) for name in ("gmt_create", "submit_time")]
+    expected = {
+        "model_name": job.card.model,
+        "resolution": job.card.hosted_size(variant).resolution,
+        "size": f"{variant.width}*{variant.height}",
+        "duration": str(seconds_of(variant)),
+    }
+    told = {name: at(row, name) for name in expected}
+    is_same = all(value is None or str(value).lower() == expected[name].lower() for name, value in told.items())
+    is_then = all(-BEFORE_S <= time - job.submitted_at <= AFTER_S for time in times if time is not None)
+    return is_same and is_then and set(_prompts(row)) <= {job.variant.prompt}
+
+
+def _prompts(row: Any) -> list[str]:
+    found = [at(row, name) for name in ("prompt", "orig_prompt", "input.prompt")]
+    return [each for each in found if isinstance(each, str) and each]
+
+
+def _time(value: Any) -> float | None:
+    """Return a time of the list in seconds since 1970: DashScope writes milliseconds, or China's time."""
+    if (stamp := number(value)) is not None:
+        return float(stamp) / (1000 if stamp > MILLISECONDS else 1)
+    try:
+        return datetime.fromisoformat(str(value)).replace(tzinfo=CHINA).timestamp()
+    except ValueError:
+        return None
 
 
 def _count(item: Any) -> Decimal:

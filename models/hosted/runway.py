@@ -52,6 +52,7 @@ class Runway(TableFormat):
         headers={"X-Runway-Version": "2024-11-06"},
         poll_path="/v1/tasks/{ref}",
         cancel_path="/v1/tasks/{ref}",
+        free_to_cancel=frozenset({Progress.WAITING}),
         key_path="/v1/organization",
         share_at="progress",
         share_most=1,

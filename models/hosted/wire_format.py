@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from manifests.hosted.job import Accepted, Finding, JobStatus, Refused, Unclear
+from manifests.hosted.job import Accepted, Finding, JobStatus, Progress, Refused, Unclear
 from manifests.hosted.wire import Answer, KeyRule, Wire
 from manifests.variant import Variant
 from models.hosted_card import HostedCard
@@ -92,6 +92,10 @@ class WireFormat(Protocol):
 
     def cancel(self, job: JobRef) -> Wire | None:
         """Return the request that cancels a job; None if the provider has no way to do it."""
+        ...
+
+    def free_cancel(self, job: JobRef, progress: Progress) -> Wire | None:
+        """Return the request that cancels a job with this progress, if the provider does not bill it then."""
         ...
 
     def check_key(self, card: HostedCard, base_url: str, account: Mapping[str, str]) -> Wire | None:

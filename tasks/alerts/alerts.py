@@ -18,13 +18,14 @@ from adapters.catalogue import Catalogue
 from adapters.catalogue.work.runs import LOST as LOST_RUN
 from adapters.catalogue.work.runs import RunRow
 from manifests.errors import ReelmillError
+from manifests.hosted.provider_job import ProviderJob
 from manifests.pluralize import count_of, counted
 from manifests.scoring.gate import reason_label
 from manifests.states import UNDELIVERED, unfinished_in
 from tasks.alerts.pass_rate_drop import pass_rate_drop_of
 from tasks.runtime.logs.redaction import redact
 
-FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN, ACCOUNT = (
+FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN, ACCOUNT, HIDDEN, EXPIRING = (
     "finished",
     "failed",
     "budget",
@@ -35,6 +36,8 @@ FINISHED, FAILED, BUDGET, COLLAPSED, LOST, STAGING, SWEEP, CLOCK, UNPROVEN, ACCO
     "clock",
     "approval-unproven",
     "provider-account",
+    "provider-jobs-hidden",
+    "provider-results-expiring",
 )
 MAX_NAME_LENGTH = 80
 SHOWN = 5
@@ -216,6 +219,45 @@ def account_paused(catalogue: Catalogue, provider: str, why: str) -> bool:
         f"`reelmill providers resume {provider}`.",
         None,
         {"provider": provider},
+    )
+
+
+@_never_raising
+def jobs_hidden(catalogue: Catalogue, provider: str, key: str, why: str) -> bool:
+    """Alert, once a day for each key, that the key of an account does not show jobs of an earlier key.
+
+    Args:
+        key: a digest of the key.
+    """
+    return _add(
+        catalogue,
+        f"{HIDDEN}:{provider}:{key}:{_today()}",
+        HIDDEN,
+        f"{why}. Its clip may be ready and paid. Set the earlier key or one of the same organisation, then resume the "
+        "campaign. Find such jobs with `reelmill jobs list --state uncertain`.",
+        None,
+        {"provider": provider},
+    )
+
+
+@_never_raising
+def results_expiring(catalogue: Catalogue, jobs: Sequence[ProviderJob], hours: float) -> bool:
+    """Alert, once for each job, that a paid result will be deleted at its provider and nobody follows the job.
+
+    Args:
+        jobs: of one campaign and one provider.
+        hours: after which the provider deletes results.
+    """
+    first = jobs[0]
+    return _add(
+        catalogue,
+        f"{EXPIRING}:{min(job.job_id for job in jobs)}",
+        EXPIRING,
+        f"{_name(catalogue, first.campaign_id)}: no process follows {count_of(len(jobs), 'provider job')} of "
+        f"{first.provider}, which deletes results after {hours:g} hours. Paid clips will be lost soon. Run "
+        f"`reelmill resume {first.campaign_id}` on a machine that has the key of {first.provider}.",
+        first.campaign_id,
+        {"provider": first.provider, "jobs": [job.job_id for job in jobs[:100]]},
     )
 
 

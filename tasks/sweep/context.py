@@ -42,6 +42,7 @@ class SweepOptions:
         grace_s, keep_s: see GRACE_S and KEEP_S.
         many: remove unknown files regardless of their number.
         review_url: URL of the dashboard for links in alerts; empty if there is none.
+        max_rank_share: see Gate; for clips that are fetched.
     """
 
     dry_run: bool = False
@@ -50,6 +51,7 @@ class SweepOptions:
     keep_s: float = KEEP_S
     many: bool = False
     review_url: str = ""
+    max_rank_share: float = 0.25
 
     def allows(self, unknown: int, known: int) -> bool:
         """Return whether this number of unknown files may be removed.

@@ -38,6 +38,7 @@ KINDS: Mapping[str, Kind] = {
     "expired-lease": Kind("expired lease{s}", "ended"),
     "dead-worker": Kind("dead worker{s} on this machine", "removed together with {their} leases"),
     "lost-run": Kind("run{s} without a heartbeat", "marked as lost"),
+    "left-job": Kind("provider job{s} that no process followed", "followed to {their} end"),
     "uncertain-job": Kind(
         "provider job{s} of which it is not known whether the provider has taken {them}",
         "",

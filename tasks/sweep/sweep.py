@@ -16,7 +16,7 @@ from tasks.sweep.leases import end_abandoned
 from tasks.sweep.prune import prune_staging
 from tasks.sweep.report import KINDS, SweepReport, names_text
 from tasks.sweep.shared import prune_shared
-from tasks.sweep.unsettled_jobs import report_unsettled
+from tasks.sweep.unsettled_jobs import follow_unfollowed, report_unsettled
 
 
 def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: SweepOptions) -> SweepReport:
@@ -29,6 +29,7 @@ def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: Swe
     """
     sweep = Sweep(resources, targets, options)
     end_abandoned(sweep)
+    follow_unfollowed(sweep)
     report_unsettled(sweep)
     for target in targets:
         if not _run_step(sweep, f"compare {target.resources.bucket.location}", partial(compare, sweep, target)):

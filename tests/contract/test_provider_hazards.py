@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hosted_world import World, paid
-from vendor_server import Fault, VendorServer, always, scripted
+from vendor_server import Fault, VendorServer, always, scripted, unavailable
 
 from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ProviderError
@@ -12,7 +12,7 @@ from manifests.hosted.job import JobState
 from manifests.hosted.job_errors import JobStateError, TakenReferenceError
 from manifests.states import State
 from models.hosted.runway import Runway
-from tasks.render.hosted import lane, steps
+from tasks.render.hosted import lane, reconcile, steps
 from tasks.review.retry_failed import retry_failed
 
 ONE_AT_A_TIME = {"limits_of_account": {"concurrency": 1}}
@@ -194,3 +194,73 @@ def test_a_paid_job_that_seems_to_be_gone_is_asked_for_during_a_minute(tmp_path,
         assert world.run().passed == 1
     assert vendor.count("submit") == 1
     assert sum(asked) >= 60 if changes else sum(asked) <= 10
+
+
+def with_key(world, key):
+    world.resources = replace(world.resources, providers=(replace(world.account, key=key),))
+
+
+def test_jobs_that_a_new_key_does_not_show_are_kept_for_a_person_and_fetched_with_the_old_one(tmp_path):
+    gone = Fault(status=404, body=b'{"error": "no such task"}')
+    with VendorServer("runway", always(poll=Fault(word="RUNNING"))) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", prompts=("a",), **paid("none", deadline_s=0.2))
+        world.run()
+        with_key(world, "key-of-others")
+        vendor.behaviour = always(poll=gone)
+        report = world.run()
+        [job] = world.jobs
+        assert (job.state, job.cost_micros, world.states) == (JobState.UNCERTAIN, None, [State.PLANNED])
+        assert "REELMILL_PROVIDER_VENDOR_KEY" in job.error
+        assert "Set the earlier key" in report.problems[0]
+        assert [alert.kind for alert in world.catalogue.alerts.all(10)] == ["provider-jobs-hidden"]
+        assert "key-of-others" not in str((job, report, world.catalogue.alerts.all(10)))
+        world.run()
+        assert len(world.catalogue.alerts.all(10)) == 1
+        with_key(world, "secret-key")
+        vendor.behaviour = scripted()
+        assert world.run().passed == 1
+    assert vendor.billed == {"a": 1}
+    assert [(job.state, job.cost_micros) for job in world.jobs] == [(JobState.DONE, 250_000)]
+
+
+def test_a_new_key_of_the_same_organisation_continues_jobs(tmp_path):
+    with VendorServer("runway", always(poll=Fault(word="RUNNING"))) as vendor:
+        world = World(tmp_path, vendor.base_url, "runway", **paid("none", deadline_s=0.2))
+        world.run()
+        with_key(world, "rotated-key")
+        vendor.behaviour = scripted()
+        assert world.run().passed == 1
+    assert vendor.count("submit") == 1
+
+
+def test_a_search_with_another_key_does_not_prove_that_a_job_is_absent(tmp_path, monkeypatch):
+    monkeypatch.setattr(reconcile, "MAX_LOOKS", 1)
+    hidden = always(unknown=Fault(status=503), poll=unavailable(), list=unavailable())
+    with VendorServer("kling") as vendor:
+        vendor.behaviour = lambda operation, job: Fault("close") if operation == "submit" else hidden(operation, job)
+        world = World(tmp_path, vendor.base_url, "kling", **paid("external_id"))
+        world.run()
+        assert [job.state for job in world.jobs] == [JobState.UNCERTAIN]
+        with_key(world, "key-of-others")
+        nothing = Fault(body=b'{"code": 0, "message": "SUCCEED", "data": []}')
+        vendor.behaviour = always(unknown=nothing, poll=nothing, list=nothing)
+        report = world.run()
+        assert [job.state for job in world.jobs] == [JobState.UNCERTAIN]
+        assert "Set the earlier key" in report.problems[0]
+        with_key(world, "secret-key")
+        vendor.behaviour = scripted()
+        assert world.run().passed == 1
+    assert vendor.billed == {"a red ball": 1}
+
+
+def test_a_job_of_a_list_without_prompts_is_left_to_a_person_who_is_told_the_candidates(tmp_path):
+    with VendorServer("dashscope", scripted(submit=[Fault("close", takes=True)])) as vendor:
+        world = World(tmp_path, vendor.base_url, "dashscope", **paid("list_by_time"))
+        report = world.run()
+        [job], [ref] = world.jobs, vendor.jobs
+        assert (job.state, vendor.count("submit"), world.states) == (JobState.UNCERTAIN, 1, [State.PLANNED])
+        assert vendor.count("list") > 0
+        assert f"of this model and time it has {ref}" in report.problems[0]
+        world.catalogue.provider_jobs.adopt(job.job_id, ref, "person:ann")
+        assert world.run().passed == 1
+    assert vendor.billed == {"a red ball": 1}

@@ -201,7 +201,10 @@ def test_a_list_contains_the_job(protocol):
         job = submitted(card_of(protocol, vendor))
         lost = job._replace(vendor_ref="")
         found = format_of(job.card).read_find(lost, send(format_of(job.card).find(lost)))
-        assert found.accepted == Accepted(job.vendor_ref)
+        if protocol == "dashscope":  # its list has nothing of ours, so that a person decides
+            assert (found.accepted, found.candidates) == (None, (job.vendor_ref,))
+        else:
+            assert found.accepted == Accepted(job.vendor_ref)
 
 
 def test_an_unknown_word_and_a_redirect_are_no_status():

@@ -4,6 +4,7 @@ killed, the campaign ends with nothing missing, corrupt, orphaned, doubled or un
 The tests print the times from the kill to the next clip and to the end (``pytest -rP``); docs/operations.md lists them.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -21,12 +22,16 @@ import ray_cluster
 import ray_stub
 import s3_server
 from audit import Findings, audit, collect
+from hosted_world import paid, write_card
 from psycopg.rows import dict_row
 from ray_cluster import NODES, Cluster
 from review_program import PROGRAM, environment
 from services import missing_service
+from vendor_server import VendorServer
 
+from adapters.catalogue import open_catalogue
 from benchmarks.harness import postgres
+from manifests.hosted.job import JobState
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENCE_S = 240.0
@@ -318,3 +323,50 @@ def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
         audit(evidence, dict.fromkeys(evidence.rows, "published"), (home / "signer" / "root.pem").read_text()).counts
         == {}
     )
+
+
+def test_a_hosted_card_runs_in_the_driver_while_ray_generates_the_clips_of_a_local_one(
+    prefect_url: str, tmp_path: Path
+):
+    home, key = tmp_path / "home", "secret-key-of-the-account"
+    ray_stub.Board(tmp_path).plan()
+    (tmp_path / "sheet.csv").write_text(
+        "brief_id,prompt,placements,variants,duration_s,model,min_adherence\n"
+        "a,a cup,1:1,3,1,hosted,-1\nb,a red ball,1:1,3,,starter,\n"
+    )
+    with VendorServer("runway", polls_until_done=2, key=key) as vendor:
+        cards = write_card(tmp_path / "cards", "hosted", vendor.base_url, "runway", **paid("none"))
+        variables = {
+            "REELMILL_RUNNER": "ray",
+            "REELMILL_MODEL_FOLDERS": json.dumps([str(cards)]),
+            "REELMILL_PROVIDER_VENDOR_KEY": key,
+            "REELMILL_BUDGET": "5 USD",
+            "REELMILL_CURRENCY": "USD",
+            "REELMILL_DEVICE_PRICES": json.dumps({"cpu": 0.5}),
+            "PREFECT_API_URL": prefect_url,
+            "PYTHONPATH": ray_cluster.PATHS,
+            **ray_stub.variables(tmp_path, "here"),
+        }
+        done = subprocess.run(
+            [*PROGRAM, "run", "sheet.csv"],
+            cwd=tmp_path,
+            env={**environment(home), **variables},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert vendor.billed == {"a cup": 3}
+    with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:
+        [campaign] = catalogue.campaigns.all()
+        rows = catalogue.variants.of_campaign(campaign.campaign_id)
+        jobs = catalogue.provider_jobs.list()
+    assert Counter(row.state for row in rows if row.variant.card == "starter") == {"published": 3}
+    hosted = [row for row in rows if row.variant.card == "hosted"]
+    assert all(row.score and row.error is None and row.state in ("published", "failed") for row in hosted), hosted
+    assert all(job.fetched_at for job in jobs)
+    assert [job.state for job in jobs] == [JobState.DONE] * 3
+    drivers = {job.owner.rsplit(":", 2)[1] for job in jobs}
+    assert not drivers & {str(load.pid) for load in ray_stub.Board(tmp_path).loads}, "Ray's workers have no keys"
+    assert ray_stub.Board(tmp_path).loads
+    assert key not in done.stdout + done.stderr

@@ -13,6 +13,7 @@ CARD = hosted_card("dashscope-wan3.0")
 FROM_PICTURE = hosted_card("dashscope-wan3.0-i2v")
 DASHSCOPE = format_of(CARD)
 ROW = {"task_id": "t1", "model_name": "wan3.0-video"}
+OURS = {"prompt": "a red ball"}
 
 
 def test_text_to_video_is_exactly_this_request():
@@ -88,13 +89,39 @@ def test_the_search_covers_the_minutes_around_the_submission_in_the_time_of_chin
     assert query["model_name"] == ["wan3.0-video"]
 
 
-def test_only_a_single_job_of_the_window_is_ours():
-    job = job_of(CARD, "")
-    assert DASHSCOPE.read_find(job, answer({"total": 1, "data": [ROW]})) == Finding(Accepted("t1"))
-    for rows in ([], [ROW, ROW], [{**ROW, "model_name": "wan2.7-t2v"}], [{"model_name": "wan3.0-video"}]):
-        assert DASHSCOPE.read_find(job, answer({"total": len(rows), "data": rows})) == Finding()
-    assert DASHSCOPE.read_find(job, answer({"total": 7, "data": [ROW]})) == Finding()
-    assert DASHSCOPE.read_find(job, answer({"data": [ROW]}, 503)) == Finding()
+def found(*rows, total=None, status=200):
+    body = {"total": len(rows) if total is None else total, "data": list(rows)}
+    return DASHSCOPE.read_find(job_of(CARD, ""), answer(body, status))
+
+
+def test_a_listed_job_is_ours_only_with_our_prompt_and_without_a_second_one():
+    assert found(ROW) == Finding(candidates=("t1",))  # others may use the same key
+    assert found({**ROW, **OURS}) == Finding(Accepted("t1"))
+    assert found({**ROW, **OURS}, {**ROW, "task_id": "t2", "prompt": "a cup"}) == Finding(Accepted("t1"))
+    assert found({**ROW, **OURS}, {**ROW, "task_id": "t2"}) == Finding(candidates=("t1", "t2"))
+    assert found({**ROW, **OURS}, {**ROW, **OURS, "task_id": "t2"}) == Finding(candidates=("t1", "t2"))
+    assert found({**ROW, **OURS}, total=7) == Finding(candidates=("t1",))
+    assert found({**ROW, **OURS}, status=503) == found() == Finding()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model_name": "wan2.7-t2v"},
+        {"prompt": "a cup"},
+        {"resolution": "1080P"},
+        {"duration": 10},
+        {"size": "1080*1920"},
+        {"gmt_create": 4600.0},
+        {"submit_time": "1970-01-01 10:00:00.000"},
+        {"task_id": None},
+    ],
+    ids=str,
+)
+def test_a_listed_job_that_differs_in_anything_is_not_ours(other):
+    same = {"resolution": "720p", "duration": 5, "gmt_create": 1010.0, "submit_time": "1970-01-01 08:17:00"}
+    assert found({**ROW, **OURS, **same}) == Finding(Accepted("t1"))
+    assert found({**ROW, **OURS, **other}) == Finding()
 
 
 def test_a_waiting_job_is_cancelled_with_a_post():

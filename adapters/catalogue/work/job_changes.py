@@ -77,7 +77,7 @@ def accept(connection: Connection, job: ProviderJob, accepted: Accepted) -> Prov
     Raises:
         TakenReferenceError: another job has this reference.
     """
-    values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text(dict(accepted.links))}
+    values = {"vendor_ref": clean(accepted.vendor_ref), "links": to_text({**job.links, **accepted.links})}
     _check_reference(connection, job, values["vendor_ref"])
     if job.state == JobState.SUBMITTED and job.vendor_ref in ("", values["vendor_ref"]):
         return write(connection, job, **values)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from adapters.catalogue.core.rows import Lease, clean
+from adapters.catalogue.core.rows import Lease, clean, to_text
 from adapters.catalogue.core.tables import IS_OPEN, IS_UNSENT, provider_jobs, variants
 from adapters.catalogue.work.job_money import check_room, lock_money, priced_columns
 from adapters.catalogue.work.job_rows import job_from
@@ -10,7 +10,7 @@ from adapters.catalogue.work.provider_accounts import check_account, lock_accoun
 from manifests.errors import LostLeaseError
 from manifests.hosted.job import JobState
 from manifests.hosted.job_errors import OpenJobError
-from manifests.hosted.provider_job import JobLimits, NewJob, ProviderJob
+from manifests.hosted.provider_job import KEY, JobLimits, NewJob, ProviderJob
 from manifests.states import State
 
 _HELD = (
@@ -76,6 +76,7 @@ def _inserted(connection: Connection, new: NewJob, owner: str, now: float) -> Pr
         "protocol": new.protocol,
         "base_url": clean(new.base_url),
         "request_digest": new.request_digest,
+        "links": to_text({KEY: new.key_digest} if new.key_digest else {}),
         "state": JobState.SUBMITTING,
         "created_at": now,
         "submitted_at": now,

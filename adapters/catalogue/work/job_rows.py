@@ -11,16 +11,17 @@ from manifests.errors import NotFoundError
 from manifests.hosted.job import JobState
 from manifests.hosted.provider_job import ProviderJob
 
-_IS_ADOPTABLE = and_(
+IS_ADOPTABLE = and_(
     IS_OPEN, or_(IS_BUSY, and_(provider_jobs.c.state == literal_column("'done'"), provider_jobs.c.fetched_at.is_(None)))
 )
+"""Open jobs whose file has not been fetched: a lease of their variant adopts them."""
 _LOCKED = select(provider_jobs).where(provider_jobs.c.job_id == bindparam("job_id")).with_for_update()
 _TIMES = ("submitted_at", "polled_at", "look_at", "url_expires_at", "fetched_at", "ended_at")
 
 
 def adoptable(connection: Connection, variant_ids: Collection[str]) -> frozenset[str]:
     """Return the variants with an open job whose file has not been fetched yet."""
-    query = select(provider_jobs.c.variant_id).where(provider_jobs.c.variant_id.in_(list(variant_ids)), _IS_ADOPTABLE)
+    query = select(provider_jobs.c.variant_id).where(provider_jobs.c.variant_id.in_(list(variant_ids)), IS_ADOPTABLE)
     return frozenset(connection.execute(query).scalars())
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.rows import Lease
-from adapters.catalogue.core.tables import IS_BUSY, IS_OPEN, database_now, provider_jobs
+from adapters.catalogue.core.tables import IS_BUSY, IS_OPEN, database_now, provider_jobs, variants
 from adapters.catalogue.log.entries import append
 from adapters.catalogue.work.job_changes import (
     UNSETTLED,
@@ -25,7 +25,7 @@ from adapters.catalogue.work.job_changes import (
 )
 from adapters.catalogue.work.job_money import job_totals, job_totals_by
 from adapters.catalogue.work.job_reservations import reserve_job
-from adapters.catalogue.work.job_rows import job_from, lock_job, unknown_job
+from adapters.catalogue.work.job_rows import IS_ADOPTABLE, job_from, lock_job, unknown_job
 from adapters.catalogue.work.provider_accounts import lock_account
 from manifests.costs.money import Money
 from manifests.errors import CatalogueError, LostLeaseError
@@ -33,6 +33,7 @@ from manifests.hosted.job import Accepted, JobState, Refused
 from manifests.hosted.job_decisions import Decision
 from manifests.hosted.job_errors import AccountBusyError, AccountPausedError, JobMoneyError, OpenJobError
 from manifests.hosted.provider_job import DoneJob, JobLimits, JobTotal, NewJob, ProviderJob
+from manifests.states import UNFINISHED
 
 ADOPTED, DISCARDED, CANCELLATION = "provider job adopted", "provider job discarded", "provider job cancellation"
 """Actions of the audit entries about people's decisions."""
@@ -85,7 +86,21 @@ class ProviderJobs(CataloguePart):
         def change(connection: Connection, job: ProviderJob) -> ProviderJob:
             if job.state == JobState.UNCERTAIN:
                 return job
+            if job.state == JobState.SUBMITTED:
+                raise refused(job, JobState.UNCERTAIN)
             return move(connection, job, JobState.UNCERTAIN, error=why, look_at=after(look_after_s))
+
+        return self._change(job_id, change)
+
+    def hidden(self, job_id: str, why: str) -> ProviderJob:
+        """Mark a submitted job as uncertain, because the key in use does not show it; it keeps its reference."""
+
+        def change(connection: Connection, job: ProviderJob) -> ProviderJob:
+            if job.state == JobState.UNCERTAIN:
+                return write(connection, job, error=why)
+            if job.state != JobState.SUBMITTED:
+                raise refused(job, JobState.UNCERTAIN)
+            return move(connection, job, JobState.UNCERTAIN, error=why)
 
         return self._change(job_id, change)
 
@@ -274,6 +289,20 @@ class ProviderJobs(CataloguePart):
             (provider is not None, _job.provider == provider),
         )
         return self._jobs(*(condition for applies, condition in filters if applies), limit=limit)
+
+    def unfollowed(self, provider: str | None = None, campaign_id: str | None = None, limit: int = 1000) -> _Jobs:
+        """Return the open jobs whose variant nobody has leased, newest first: their process has died or stopped."""
+        is_free = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
+        is_left = select(variants.c.variant_id).where(
+            variants.c.variant_id == _job.variant_id, is_free, variants.c.state.in_(UNFINISHED)
+        )
+        return self._jobs(
+            IS_ADOPTABLE,
+            is_left.exists(),
+            *([_job.provider == provider] if provider is not None else []),
+            *([_job.campaign_id == campaign_id] if campaign_id is not None else []),
+            limit=limit,
+        )
 
     def overdue(self, limit: int = 1000) -> _Jobs:
         """Return the jobs that have not ended by their deadline, newest first."""

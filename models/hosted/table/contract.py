@@ -41,6 +41,7 @@ class Contract:
         ok_code: code of a success, if answers with status 200 may be refusals.
         code_decides: the code alone decides which row applies, whatever the status.
         poll_path, cancel_path: after the base address, with ``{ref}`` for the reference.
+        free_to_cancel: progress of jobs that are not billed if they are cancelled then; empty if this is not known.
         key_path: a free request that needs the key; empty if there is none.
         item_at: the job inside a poll's answer; the paths below start there.
         state_at: the status word; if nothing is there, the word is ``absent``.
@@ -61,6 +62,7 @@ class Contract:
     poll_path: str = ""
     cancel_path: str = ""
     cancel_method: Literal["POST", "PUT", "DELETE"] = "DELETE"
+    free_to_cancel: frozenset[Progress] = frozenset()
     key_path: str = ""
     item_at: str = ""
     state_at: str = "status"

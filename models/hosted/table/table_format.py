@@ -129,6 +129,10 @@ class TableFormat(ABC):
         path = self.contract.cancel_path.format(ref=quote(job.vendor_ref, safe=""))
         return Wire(self.contract.cancel_method, join(job.base_url, path), self.contract.headers)
 
+    def free_cancel(self, job: JobRef, progress: Progress) -> Wire | None:
+        """Return the request that cancels a job with this progress, if the provider does not bill it then."""
+        return self.cancel(job) if progress in self.contract.free_to_cancel else None
+
     def check_key(self, card: HostedCard, base_url: str, account: Mapping[str, str]) -> Wire | None:
         """Return a free request that succeeds only with a valid key; None if there is none."""
         return self.get(base_url, self.contract.key_path) if self.contract.key_path else None

@@ -41,6 +41,7 @@ class Flight:
         accepted_at: when the provider accepted it from this process, by the monotonic clock.
         polled_at: when it was polled last by this process.
         unsent_id: id of a job that was reserved but surely not sent; it is used again.
+        is_cancelling: whether the provider was asked to cancel it.
         submission: the request of a job that was reserved together with the end of another one.
     """
 
@@ -59,6 +60,7 @@ class Flight:
     accepted_at: float | None = None
     polled_at: float | None = None
     unsent_id: str = ""
+    is_cancelling: bool = False
     submission: Submission | None = None
 
     @property
@@ -155,6 +157,7 @@ class ProblemKind(Enum):
     BUDGET = "budget"
     FULL = "full"
     MOVED = "moved"
+    HIDDEN = "hidden"
     LIMIT = "limit"
 
 
@@ -194,12 +197,14 @@ class LaneControl:
         invalid: submissions in a row that the provider has refused as invalid.
         not_taken: uncertain jobs in a row that the provider has certainly not accepted.
         silent_since: when the provider could not be reached first since its last answer, by the monotonic clock.
+        cancels: whether the provider is asked to cancel jobs, because a person has cancelled their campaign.
     """
 
     halt: Halt | None = None
     invalid: int = 0
     not_taken: int = 0
     silent_since: float | None = None
+    cancels: bool = False
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
         """Stop submitting jobs."""

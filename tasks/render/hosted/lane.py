@@ -6,9 +6,10 @@ fetch and judge clips, and the writer records outcomes in batches, as it does fo
 
 import queue
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import NamedTuple
 
 from adapters.catalogue import GO, Catalogue, Lease
 from adapters.catalogue.work.steering import CANCELLED, PAUSED
@@ -91,15 +92,51 @@ def render_hosted_shard(resources: Resources, shard: Shard) -> ShardReport:
         return lane.report(time.monotonic() - started)
 
 
+class Following(NamedTuple):
+    """How a lane follows open jobs, without submitting any.
+
+    Attributes:
+        cancels: their campaign is cancelled, so the provider is asked to cancel them.
+        is_ended: whether to stop; open jobs stay as they are.
+    """
+
+    cancels: bool
+    is_ended: Callable[[], bool]
+
+
+def follow_shard(resources: Resources, shard: Shard, following: Following) -> ShardReport:
+    """Poll and fetch the open jobs of a shard, all at the same time; none is submitted.
+
+    The campaign may be paused or cancelled. Jobs whose variant another worker has leased are left to it.
+
+    Raises:
+        ReelmillError: as ``render_hosted_shard``.
+    """
+    catalogue = catalogue_of(resources)
+    provider = provider_of(resources, hosted_card_of(resources, shard.card))
+    with heartbeat(catalogue, resources.lease_s):
+        started = time.monotonic()
+        lane = Lane(resources, catalogue, shard, provider, [job.variant_id for job in shard.jobs], following)
+        lane.run()
+        return lane.report(time.monotonic() - started)
+
+
 class Lane:
     """Submits and polls the jobs of one shard.
 
     Args:
         adoptable: the shard's variants whose provider job is open at the beginning.
+        following: set if open jobs are only followed.
     """
 
     def __init__(
-        self, resources: Resources, catalogue: Catalogue, shard: Shard, provider: Provider, adoptable: Collection[str]
+        self,
+        resources: Resources,
+        catalogue: Catalogue,
+        shard: Shard,
+        provider: Provider,
+        adoptable: Collection[str],
+        following: Following | None = None,
     ) -> None:
         self._resources = resources
         self._catalogue = catalogue
@@ -109,7 +146,8 @@ class Lane:
         self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self._selection = JobSelection(catalogue, shard, self._ended, paid=adoptable)
         self._writer = ResultWriter(catalogue, self._ended, LINGER_S)
-        self._control = LaneControl()
+        self._following = following
+        self._control = LaneControl(cancels=following is not None and following.cancels)
         self._schedule: Schedule = Schedule(self._step)
         self._ready = ReadyFlights()
         self._steps = JobSteps(resources, catalogue, shard, provider, self._control, self._ready)
@@ -184,6 +222,7 @@ class Lane:
         halt = self._control.halt
         return (
             stopping.is_set()
+            or (self._following is not None and self._following.is_ended())
             or self._failure is not None
             or self._fetching.failure is not None
             or self._writer.failure is not None
@@ -259,7 +298,7 @@ class Lane:
             self._resources.lease_s,
             states=(State.PLANNED, State.RENDERED),
             attempts_cap=self._resources.attempts,
-            campaign_id=self._shard.campaign_id,
+            campaign_id=None if self._following else self._shard.campaign_id,
             limit=len(jobs),
         )
 
@@ -342,7 +381,9 @@ class Lane:
             self._ended.put(NotLeased(flight.job))
 
     def _look_at_account(self) -> None:
-        """Read the limit of jobs at a time, and whether the account is paused: then jobs are only adopted."""
+        """Read whether jobs are only adopted: the account is paused, or the lane only follows jobs."""
+        if self._following:
+            self._control.stop()
         account = self._catalogue.provider_accounts.get(self._provider.card.provider)
         self._concurrency = self._provider.limits.concurrency or MAX_FLIGHTS
         if account.is_paused:

@@ -12,7 +12,7 @@ from adapters.hosted.result_address import ResultAddresses
 from adapters.hosted.tokens import AccountKey
 from adapters.hosted.transport import MAX_BODY, TIMEOUTS, Timeouts, Transport
 from manifests.hosted.job import Accepted, Finding, JobStatus, Progress, Refused, ResultFile, Unclear
-from manifests.hosted.provider_job import JobLimits, ProviderJob
+from manifests.hosted.provider_job import KEY, JobLimits, ProviderJob
 from manifests.hosted.wire import Answer, Wire
 from manifests.variant import Variant
 from models.hosted import format_of
@@ -25,6 +25,8 @@ from tasks.runtime.providers.provider_accounts import ProviderAccount, account_f
 from tasks.runtime.resources import Resources, first_frames_of
 
 MEGABYTE = 1_000_000
+KEY_DIGITS = 12
+"""Digits of a key's digest: they identify a key and say nothing about it."""
 MAX_HOPS = 3
 """Requests in one poll: for the status and the result."""
 
@@ -52,6 +54,7 @@ class Provider:
         self.format = format_of(card)
         self.base_url = account.base_url(card)
         self.pace = Pace(card.poll_s)
+        self.key_digest = hashlib.sha256(f"{account.provider}\0{account.key}".encode()).hexdigest()[:KEY_DIGITS]
         self._key = AccountKey(self.format.key_rule, account.key, account.values)
         self._transport = Transport(self.base_url, plain_http=card.plain_http, timeouts=timeouts)
         self._max_file = round(card.max_mb * MEGABYTE)
@@ -67,6 +70,10 @@ class Provider:
             own.per_minute or of_card.per_minute,
             own.per_day or of_card.per_day,
         )
+
+    def may_see(self, job: ProviderJob) -> bool:
+        """Return whether the key is the one that submitted a job; another one may be of another organisation."""
+        return job.links.get(KEY, self.key_digest) == self.key_digest
 
     def is_at(self, job: ProviderJob) -> bool:
         """Return whether a job is at the server for which the key is meant."""
@@ -98,6 +105,16 @@ class Provider:
                 return found
             wire, ref = found, ref._replace(links={**ref.links, **found.keeps})
         return JobStatus(Progress.UNKNOWN, "too many requests for one status")
+
+    def cancel(self, job: ProviderJob, variant: Variant, status: JobStatus) -> bool:
+        """Ask for the cancellation of a job that was polled just now, if it is not billed then; return whether it was.
+
+        Raises as ``Transport.send`` does.
+        """
+        ref = self.ref_of(job, variant)._replace(word=status.word)
+        is_free = not self.card.costs_money
+        wire = self.format.cancel(ref) if is_free else self.format.free_cancel(ref, status.progress)
+        return wire is not None and 200 <= self._send(wire).status < 300
 
     def find(self, job: ProviderJob, variant: Variant) -> Finding | None:
         """Search for a job that may have been submitted; None if the provider has no way to do it.

@@ -5,6 +5,7 @@ with the delay of its list between. All other cases are left to a person, becaus
 """
 
 import time
+from collections.abc import Sequence
 
 from adapters.catalogue import Catalogue
 from adapters.hosted.errors import NotSentError, TokenError, UnclearError
@@ -15,11 +16,14 @@ from manifests.hosted.provider_job import ProviderJob
 from tasks.render.hosted.delays import backoff
 from tasks.render.hosted.flight import Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
 from tasks.render.hosted.provider import Provider
+from tasks.render.hosted.refusals import hide_job
 from tasks.render.hosted.sentences import unreachable_text
 
 NEARBY_S = 300.0
 """In a list without our reference, a job is ours only if nothing else was submitted in this time before and after."""
 MAX_LOOKS = 4
+SHOWN = 3
+"""Candidates that the sentence for a person names."""
 MAX_FREE = 6
 """Consecutive submissions of a free job with unclear answers, after which the provider counts as unusable."""
 MAX_NOT_TAKEN = 3
@@ -60,13 +64,15 @@ def _settle(catalogue: Catalogue, provider: Provider, flight: Flight, finding: F
         except TakenReferenceError as error:
             return _look_later(flight, str(error))
         return Later(Step.POLL)
+    if finding.is_absent and not provider.may_see(job):
+        return hide_job(catalogue, provider, flight)
     if finding.is_absent and provider.card.reconcile in ("external_id", "list"):
         if job.looks:
             catalogue.provider_jobs.not_taken(job.job_id, ABSENT)
             return submit_again(provider, flight, control, MAX_NOT_TAKEN)
         flight.provider_job = catalogue.provider_jobs.looked(job.job_id, finding.look_again_s)
         return Later(Step.RECONCILE, finding.look_again_s)
-    return _look_later(flight, job.error)
+    return _look_later(flight, _candidates_text(finding.candidates) or job.error)
 
 
 def _is_ours(catalogue: Catalogue, provider: Provider, job: ProviderJob, finding: Finding) -> bool:
@@ -90,7 +96,18 @@ def _look_later(flight: Flight, why: str) -> Next:
 
 
 def _left(job: ProviderJob, why: str = "") -> PutBack:
-    return PutBack(Problem(ProblemKind.UNCERTAIN, job.error or why))
+    return PutBack(Problem(ProblemKind.UNCERTAIN, why or job.error))
+
+
+def _candidates_text(candidates: Sequence[str]) -> str:
+    """Return which listed jobs may be the uncertain one, for a person."""
+    if not candidates:
+        return ""
+    more = f" and {len(candidates) - SHOWN} more" if len(candidates) > SHOWN else ""
+    return (
+        f"the provider's list does not show which job is ours; of this model and time it has "
+        f"{', '.join(candidates[:SHOWN])}{more}"
+    )
 
 
 def submit_again(provider: Provider, flight: Flight, control: LaneControl, most: int) -> Next:

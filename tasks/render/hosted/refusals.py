@@ -2,12 +2,12 @@
 
 from adapters.catalogue import Catalogue
 from manifests.errors import ProviderError
-from manifests.hosted.job import Cause, Refused
+from manifests.hosted.job import Cause, JobState, Refused
 from tasks.alerts import alerts
 from tasks.render.hosted.delays import asked_delay
 from tasks.render.hosted.flight import FailedFor, Flight, LaneControl, Later, Next, Problem, ProblemKind, PutBack, Step
 from tasks.render.hosted.provider import Provider
-from tasks.render.hosted.sentences import gone_text, invalid_text, paused_text, refused_text
+from tasks.render.hosted.sentences import gone_text, hidden_text, invalid_text, paused_text, refused_text
 
 MAX_INVALID = 3
 """Consecutive invalid requests after which the lane stops: the card is probably wrong, not the prompts."""
@@ -27,6 +27,15 @@ def pause_account(catalogue: Catalogue, provider: Provider, cause: Cause, why: s
         alerts.account_paused(catalogue, provider.card.provider, why)
     control.stop(Problem(ProblemKind.PAUSED, why))
     return PutBack()
+
+
+def hide_job(catalogue: Catalogue, provider: Provider, flight: Flight) -> PutBack:
+    """Keep a job that the new key of the account does not show, with one alert; the variant is released."""
+    job, why = flight.known_job, hidden_text(provider.card)
+    if job.state is not JobState.DONE:
+        flight.provider_job = catalogue.provider_jobs.hidden(job.job_id, why)
+    alerts.jobs_hidden(catalogue, provider.card.provider, provider.key_digest, why)
+    return PutBack(Problem(ProblemKind.HIDDEN, why))
 
 
 def after_refusal(

@@ -37,6 +37,14 @@ def no_token_text(card: HostedCard, why: str) -> str:
     return f"The key of the account at {card.provider} cannot be used: {why.rstrip('.')}"
 
 
+def hidden_text(card: HostedCard) -> str:
+    """Return that the key does not show a job that another key has submitted."""
+    return (
+        f"{card.provider} does not show the job with REELMILL_PROVIDER_{card.provider.upper()}_KEY, which is not the "
+        "key that submitted it and may belong to another organisation"
+    )
+
+
 def lost_text(job: ProviderJob, why: str) -> str:
     """Return that the clip of a paid job is lost."""
     name = job.job_id[:12]
@@ -99,6 +107,11 @@ def _sentence(provider: str, kind: ProblemKind, details: Counter[str]) -> str:
             f"{jobs} at another address than that in the settings{why}, to which the key is not sent. Set "
             f"REELMILL_PROVIDER_{provider.upper()}_URL to that address until their clips are downloaded, or give them "
             "up with `reelmill jobs discard JOB --billed`"
+        )
+    if kind is ProblemKind.HIDDEN:
+        return (
+            f"{jobs} kept, because {detail}. Set the earlier key or one of the same organisation, then run the same "
+            "command again"
         )
     if kind is ProblemKind.LIMIT:
         return f"the account {provider} has reached its limit of submissions{why}. Run the same command again later"

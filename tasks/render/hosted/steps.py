@@ -47,7 +47,7 @@ from tasks.render.hosted.flight import (
 )
 from tasks.render.hosted.provider import Provider, Submission
 from tasks.render.hosted.reconcile import reconcile, unusable
-from tasks.render.hosted.refusals import after_failure, after_refusal, pause_account
+from tasks.render.hosted.refusals import after_failure, after_refusal, hide_job, pause_account
 from tasks.render.hosted.sentences import lost_text, no_token_text, paused_text, refused_text
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.resources import Resources
@@ -120,7 +120,7 @@ class JobSteps:
             flight.provider_job = self._jobs.uncertain(job.job_id, INTERRUPTED)
         if job.is_open and not self._provider.is_at(job):
             return self._elsewhere(flight, f"submitted to {job.base_url}")
-        if flight.known_job.state is JobState.UNCERTAIN:
+        if flight.known_job.state is JobState.UNCERTAIN and not job.vendor_ref:
             return Later(Step.RECONCILE)
         if job.state is JobState.DONE and job.fetched_at is not None:
             flight.provider_job = self._jobs.fetch_again(job.job_id)
@@ -190,6 +190,7 @@ class JobSteps:
             card.deadline_s,
             submission.request.reference,
             was_unsent=bool(flight.unsent_id),
+            key_digest=self._provider.key_digest,
         )
 
     def _post_reserved(self, flight: Flight) -> Next:
@@ -287,9 +288,17 @@ class JobSteps:
         self._control.silent_since = None
         if status.progress is not Progress.GONE:
             flight.gone = 0
+        if status.progress not in (Progress.GONE, Progress.UNKNOWN):
+            self._seen(flight)
         if status.progress is Progress.DONE:
             self._learn(flight, before)
         return self._by_progress(flight, status)
+
+    def _seen(self, flight: Flight) -> None:
+        """Note that the provider knows the job: one that an earlier key did not show is submitted again."""
+        job = flight.known_job
+        if job.state is JobState.UNCERTAIN:
+            flight.provider_job = self._jobs.submitted(job.job_id, Accepted(job.vendor_ref, job.links))
 
     def _poll_silent(self, flight: Flight, why: str) -> Next:
         """Poll again after a request that could not be sent; MAX_SILENT_S after the first one, end the lane."""
@@ -301,6 +310,7 @@ class JobSteps:
 
     def _by_progress(self, flight: Flight, status: JobStatus) -> Next:
         if status.progress in (Progress.WAITING, Progress.RUNNING):
+            self._cancel(flight, status)
             if flight.known_job.state is not JobState.DONE:
                 flight.delays = 0
             return self._poll_later(flight, status)
@@ -317,6 +327,15 @@ class JobSteps:
             return pause_account(self._catalogue, self._provider, Cause.AUTH, why, self._control)
         flight.delays += 1
         return self._poll_later(flight, status)
+
+    def _cancel(self, flight: Flight, status: JobStatus) -> None:
+        """Ask for the cancellation of a job that is no longer wanted; its next polls return the result."""
+        if not self._control.cancels or flight.is_cancelling:
+            return
+        try:
+            flight.is_cancelling = self._provider.cancel(flight.known_job, flight.lease.variant, status)
+        except (NotSentError, UnclearError, TokenError) as error:
+            log.warning("A job could not be cancelled: %s", error)
 
     def _poll_later(self, flight: Flight, status: JobStatus, why: str = "") -> Next:
         """Poll again, unless the job is overdue."""
@@ -401,6 +420,8 @@ class JobSteps:
             return self._lost(flight, f"it was done, but the provider now reports {status.word}")
         self._jobs.cancelled(job.job_id, failure.message, status.cost, is_billed=card.billed_on_failure == "yes")
         flight.provider_job = None
+        if self._control.cancels:  # the variant is planned, so that the campaign can be reopened
+            return PutBack()
         return FailedFor(refused_text(card, failure._replace(cause=Cause.CANCELLED)))
 
     def _gone(self, flight: Flight, status: JobStatus) -> Next:
@@ -409,8 +430,12 @@ class JobSteps:
             return Later(Step.POLL, backoff(flight.gone, self._patience))
         said = status.failure.message if status.failure else ""
         why = f"{self._provider.card.provider} no longer has the job{f' ({said})' if said else ''}"
+        if self._provider.card.costs_money and not self._provider.may_see(flight.known_job):
+            return hide_job(self._catalogue, self._provider, flight)
         if self._provider.card.costs_money:
             return self._lost(flight, why)
+        if flight.is_cancelling:  # servers delete cancelled jobs
+            return self._cancelled(flight, status)
         return self._submit_again(flight, why)
 
     @property

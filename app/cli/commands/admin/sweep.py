@@ -36,7 +36,13 @@ def sweep(
     report = sweep_all(
         session.resources,
         sweep_targets(session.resources),
-        SweepOptions(dry_run=dry_run, sample=sample, many=many, review_url=session.settings.review_url),
+        SweepOptions(
+            dry_run=dry_run,
+            sample=sample,
+            many=many,
+            review_url=session.settings.review_url,
+            max_rank_share=session.settings.max_rank_share,
+        ),
     )
     say_json(report.as_json()) if as_json else _show(report)
     if report.needs_person:
