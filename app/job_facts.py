@@ -12,7 +12,7 @@ from tasks.runtime.providers.provider_jobs import is_overdue, money_text, state_
 
 Facts = list[tuple[str, str]]
 ADDRESS = ("http://", "https://", "gs://", "s3://", "data:")
-"""Values that begin like this are left out: addresses of providers may be signed, and then give access to the file."""
+"""Values with these prefixes are omitted, because a signed URL gives access to the file."""
 
 
 class Moment(NamedTuple):
@@ -92,7 +92,7 @@ def advice_of(job: ProviderJob) -> str:
         )
     if job.state == JobState.LOST and not job.closed_by:
         return (
-            f"The clip is lost. If {job.provider} has it nevertheless, run `reelmill jobs adopt {short} "
+            f"The clip is lost. If {job.provider} still has it, run `reelmill jobs adopt {short} "
             f"{job.vendor_ref or 'REFERENCE'}`. To generate it again, which is billed again, run `reelmill retry "
             f"{job.campaign_id} --failed`. To close this job, run `reelmill jobs discard {short} --billed`."
         )

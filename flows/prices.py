@@ -53,7 +53,7 @@ def check_budget(budget: Money | None, plan: Plan, advice: str = RAISE) -> None:
 
 
 def fallback_note(budget: Money | None, plan: Plan) -> str:
-    """Return what happens if fallbacks cost more than the budget; empty if they cannot, or if this is not known."""
+    """Return a warning if fallbacks may cost more than the budget; otherwise, or if it is not known, an empty text."""
     if budget is None:
         return ""
     most = next((each for each in plan.with_fallbacks or () if each.currency == budget.currency), None)

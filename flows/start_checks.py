@@ -1,4 +1,4 @@
-"""Checks and notices about a sheet that are due before its campaign is registered."""
+"""Checks and warnings about a sheet before its campaign is registered."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -25,7 +25,7 @@ def check_start(settings: Settings, resources: Resources, intake: Intake, sample
         ModelError: names the model, the reason and how to fix it.
     """
     if registered(resources, intake) is not None:
-        return  # its run is checked as well, and knows which clips are left
+        return  # the run checks its models itself, and knows which clips are left
     briefs = intake.checked.briefs
     try:
         _check_models(settings, resources, _models_of(briefs, settings), briefs)

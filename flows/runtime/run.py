@@ -62,7 +62,7 @@ class Run:
         """Raise the first failure of a provider, if there is one.
 
         Raises:
-            ProviderError: says what to check; clips of this provider are left.
+            ProviderError: clips still need this provider; the message names what to check.
         """
         for failure in self.provider_failures.values():
             raise failure

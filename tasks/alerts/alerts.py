@@ -233,8 +233,8 @@ def jobs_hidden(catalogue: Catalogue, provider: str, key: str, why: str) -> bool
         catalogue,
         f"{HIDDEN}:{provider}:{key}:{_today()}",
         HIDDEN,
-        f"{why}. Its clip may be ready and paid. Set the earlier key or one of the same organisation, then resume the "
-        "campaign. Find such jobs with `reelmill jobs list --state uncertain`.",
+        f"{why}. Its clip may be finished and billed. Set the earlier key or one of the same organisation, then resume "
+        "the campaign. List such jobs with `reelmill jobs list --state uncertain`.",
         None,
         {"provider": provider},
     )
@@ -242,7 +242,7 @@ def jobs_hidden(catalogue: Catalogue, provider: str, key: str, why: str) -> bool
 
 @_never_raising
 def results_expiring(catalogue: Catalogue, jobs: Sequence[ProviderJob], hours: float) -> bool:
-    """Alert, once for each job, that a paid result will be deleted at its provider and nobody follows the job.
+    """Alert, once for each job, that a provider will soon delete a paid result that no process downloads.
 
     Args:
         jobs: of one campaign and one provider.
@@ -253,8 +253,8 @@ def results_expiring(catalogue: Catalogue, jobs: Sequence[ProviderJob], hours: f
         catalogue,
         f"{EXPIRING}:{min(job.job_id for job in jobs)}",
         EXPIRING,
-        f"{_name(catalogue, first.campaign_id)}: no process follows {count_of(len(jobs), 'provider job')} of "
-        f"{first.provider}, which deletes results after {hours:g} hours. Paid clips will be lost soon. Run "
+        f"{_name(catalogue, first.campaign_id)}: the results of {count_of(len(jobs), 'provider job')} of "
+        f"{first.provider} are not being downloaded, and the provider deletes them after {hours:g} hours. Run "
         f"`reelmill resume {first.campaign_id}` on a machine that has the key of {first.provider}.",
         first.campaign_id,
         {"provider": first.provider, "jobs": [job.job_id for job in jobs[:100]]},

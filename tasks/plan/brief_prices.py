@@ -151,7 +151,7 @@ def _with_fallbacks(counts: Mapping[Shape, int], price_of: Callable[[Shape], Mon
 
 
 def _highest(shape: Shape, price_of: Callable[[Shape], Money | None]) -> Sums | None:
-    """Return the highest price of one clip in each currency, whichever of its models generates it.
+    """Return the highest price of one clip in each currency, over the model and its fallbacks.
 
     Models that have failed before are added if their providers bill failed jobs, and device time always.
     """

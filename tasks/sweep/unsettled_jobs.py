@@ -1,4 +1,4 @@
-"""Follow provider jobs that nobody follows, and report those that need a person."""
+"""Follow provider jobs that no process follows, and report those that need a person."""
 
 import time
 
@@ -17,7 +17,7 @@ FOLLOW_S = 900.0
 def follow_unfollowed(sweep: Sweep) -> None:
     """Fetch the results of jobs whose process has ended, and alert about those that are deleted soon.
 
-    Jobs whose account or card this machine does not have are left to other machines.
+    Jobs are skipped if this machine does not have their account or card.
     """
     jobs, until = sweep.catalogue.provider_jobs, time.monotonic() + FOLLOW_S
     before = left_jobs(sweep.catalogue, is_dry=sweep.options.dry_run)

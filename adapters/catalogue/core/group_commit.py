@@ -39,7 +39,7 @@ class _Waiting(Generic[T]):
         return partial(self._finish, result, error)
 
     def run_alone(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
-        """Do the work in a transaction of its own, which needs no savepoint."""
+        """Do the work in a separate transaction, which needs no savepoint."""
         try:
             with writing() as connection:
                 result = self.work(connection)

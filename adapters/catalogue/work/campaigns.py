@@ -370,7 +370,7 @@ class Campaigns(CataloguePart):
 
 
 def _choices(known: Any, settings: str) -> dict[str, str]:
-    """Return how the model and the profile of a campaign's later run differ: its clips are mixed from then on."""
+    """Return changes of model and profile in a later run of a campaign, which then contains clips of both."""
     before, now = json.loads(known.settings), json.loads(settings)
     names = [name for name in ("model", "profile") if name in before and before[name] != now.get(name)]
     return {name: f"{now.get(name)}, before {before[name]}" for name in names}

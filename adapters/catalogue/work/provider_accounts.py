@@ -35,7 +35,7 @@ class ProviderAccounts(CataloguePart):
             return [_account(row) for row in connection.execute(select(provider_accounts).order_by(_table.provider))]
 
     def get(self, provider: str) -> ProviderAccount:
-        """Return one account, also if it was never used."""
+        """Return one account, even if it was never used."""
         with self._db.reading() as connection:
             row = connection.execute(select(provider_accounts).where(_table.provider == provider)).first()
         return _account(row) if row else ProviderAccount(provider)

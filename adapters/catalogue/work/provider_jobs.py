@@ -291,7 +291,7 @@ class ProviderJobs(CataloguePart):
         return self._jobs(*(condition for applies, condition in filters if applies), limit=limit)
 
     def unfollowed(self, provider: str | None = None, campaign_id: str | None = None, limit: int = 1000) -> _Jobs:
-        """Return the open jobs whose variant nobody has leased, newest first: their process has died or stopped."""
+        """Return the open jobs whose variant is not leased, newest first: their process has ended."""
         is_free = or_(variants.c.lease_owner.is_(None), variants.c.lease_expires < database_now())
         is_left = select(variants.c.variant_id).where(
             variants.c.variant_id == _job.variant_id, is_free, variants.c.state.in_(UNFINISHED)

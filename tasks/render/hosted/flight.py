@@ -78,7 +78,7 @@ class Later(NamedTuple):
 
 
 SHARED = 5
-"""One of this number of places is not given to the next job directly."""
+"""Of this number of places, one is not given to the next job directly."""
 
 
 class ReadyFlights:

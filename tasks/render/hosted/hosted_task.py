@@ -22,8 +22,8 @@ from tasks.runtime.retry import TASK_OPTIONS
 def render_hosted(resources: Resources, card: str, shards: tuple[Shard, ...]) -> list[ShardReport]:
     """Generate and score the shards of one card, one after the other: each uses the whole account.
 
-    Jobs of the account that nobody follows are followed at the same time. If the campaign is cancelled, the jobs that
-    were submitted are cancelled at the provider, or followed to their end because they are paid.
+    Jobs of the account that no process follows are followed at the same time. If the campaign is cancelled, its
+    submitted jobs are cancelled if this is free of charge; otherwise they are followed to their end.
 
     Args:
         card: name of the card.

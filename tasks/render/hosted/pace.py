@@ -3,19 +3,19 @@
 import threading
 
 RECENT = 20
-"""Jobs from which the time of the first poll follows."""
+"""Number of recent jobs from which the time of the first poll is computed."""
 ALIKE = 0.6
 """Jobs whose durations differ by less than this share of the time between two polls count as equally long."""
 SOONER = 0.05
-"""How much sooner a job may have ended that was done at its first poll, as a share of the time between two polls."""
+"""A job that is done at its first poll is assumed to have ended this share of the poll interval earlier."""
 DOUBLES = 20
-"""Jobs in a row that were done at their first poll, after which this share doubles: all may be much faster by now."""
+"""After this number of such jobs in a row, the share doubles, because all jobs may have become faster."""
 
 
 class Pace:
     """Learns the time of the first poll; threads may share it.
 
-    A job that ends between two polls waits for the second one, and its place at the provider stays empty so long. If
+    A job that ends between two polls waits for the second one, and its place at the provider stays empty until then. If
     all jobs take equally long, the first poll is sent just after their end. Otherwise it is sent before the fast ones
     are done. Polls of a job are never closer to each other than the card allows.
 
@@ -40,7 +40,7 @@ class Pace:
 
         Args:
             done_s: seconds from the provider's answer to the poll that found it done.
-            not_done_s: those to the poll before; None if it was done at its first poll.
+            not_done_s: seconds to the previous poll; None if it was done at its first poll.
         """
         with self._lock:
             self._hits = 0 if not_done_s is not None else self._hits + 1

@@ -76,7 +76,7 @@ class Schedule:
         self._pool.shutdown()
 
     def _work(self, flight: Flight) -> None:
-        """Do a step, and then that of the job that gets its place at the provider: no place waits for a turn."""
+        """Do a step, and then directly that of the job that gets the freed place at the provider."""
         following: Flight | None = flight
         while following is not None:
             flight = following

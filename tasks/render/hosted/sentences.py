@@ -40,8 +40,8 @@ def no_token_text(card: HostedCard, why: str) -> str:
 def hidden_text(card: HostedCard) -> str:
     """Return that the key does not show a job that another key has submitted."""
     return (
-        f"{card.provider} does not show the job with REELMILL_PROVIDER_{card.provider.upper()}_KEY, which is not the "
-        "key that submitted it and may belong to another organisation"
+        f"{card.provider} does not show the job with the current REELMILL_PROVIDER_{card.provider.upper()}_KEY; it was "
+        "submitted with a different key, which may belong to another organisation"
     )
 
 
@@ -58,8 +58,9 @@ def lost_text(job: ProviderJob, why: str) -> str:
 def gone_text(card: HostedCard, refusal: Refused) -> str:
     """Return that the provider does not offer the model, or that its address is wrong."""
     return (
-        f"{card.provider} does not offer the model {card.model}, or the address in the card {card.name} is wrong"
-        f"{_said(refusal)}. If the model was retired, choose another one from `reelmill models`."
+        f"{card.provider} does not offer the model {card.model}, or its address is wrong{_said(refusal)}. Check "
+        f"REELMILL_PROVIDER_{card.provider.upper()}_URL, if it is set, and the card {card.name}. If the model was "
+        "retired, choose another one from `reelmill models`."
     )
 
 

@@ -1,7 +1,7 @@
-"""Follow provider jobs that nobody follows: of hosts that have died, and of campaigns that a person has cancelled.
+"""Take over provider jobs that no process follows: jobs of failed hosts and of cancelled campaigns.
 
-Jobs are polled and fetched here, and none is submitted. The lease of a variant decides who follows its job, so that any
-number of lanes and sweeps may try. The jobs of campaigns with a live run are left to that run.
+Jobs are polled and fetched here, but not submitted. The lease of a variant decides which process follows its job, so
+any number of lanes and sweeps can try. Jobs of a campaign with a live run are left to that run.
 """
 
 import logging
@@ -29,11 +29,11 @@ from tasks.runtime.resources import Resources, catalogue_of, hosted_card_of
 
 log = logging.getLogger(__name__)
 LOOK_S = 60.0
-"""Seconds between two looks of a lane for jobs of others."""
+"""Seconds between two searches of a lane for jobs that no process follows."""
 YIELD_S = 5.0
-"""Seconds between two checks whether a run of the campaign has begun, to which its jobs are left."""
+"""Seconds between two checks whether a run of the campaign has started, which then follows its jobs."""
 WARN_S = 86_400.0
-"""An alert is sent this long before a result is deleted, or after half of the time for which it is kept."""
+"""An alert is sent this long before a result is deleted, but not before half of its retention time has passed."""
 THREADS = 8
 """Groups of jobs that are followed at the same time."""
 PLACE = ("bucket", "bucket_endpoint", "bucket_region")
@@ -41,7 +41,7 @@ PLACE = ("bucket", "bucket_endpoint", "bucket_region")
 
 
 class LeftJobs(NamedTuple):
-    """Open jobs of one campaign and one card that nobody follows.
+    """Open jobs of one campaign and one card that no process follows.
 
     Attributes:
         cancels: the campaign is cancelled, and no other campaign needs the variants.
@@ -54,10 +54,11 @@ class LeftJobs(NamedTuple):
 
 
 def left_jobs(catalogue: Catalogue, provider: str | None = None, *, is_dry: bool = False) -> list[LeftJobs]:
-    """Return the open jobs of an account, or of all, that nobody follows, without those of campaigns with a live run.
+    """Return the open jobs that no process follows, except those of campaigns with a live run.
 
     Args:
-        is_dry: do not release the leases of dead processes before.
+        provider: only jobs of this account; None for all accounts.
+        is_dry: do not release the leases of dead processes first.
     """
     if not is_dry:
         release_dead_leases(catalogue)
@@ -102,10 +103,10 @@ def _grouped(catalogue: Catalogue, jobs: Iterable[ProviderJob], live: set[str]) 
 def follow_left(
     resources: Resources, left: LeftJobs, max_rank_share: float, is_ended: Callable[[], bool]
 ) -> ShardReport | None:
-    """Follow jobs to their end; None if their variants are not to be generated any longer.
+    """Follow jobs to their end; return None if none of their variants is still needed.
 
     Args:
-        is_ended: whether to stop; what is left open is released.
+        is_ended: returns whether to stop; the leases of jobs that are still open are released.
 
     Raises:
         ReelmillError: this machine cannot use the card or its account, or as ``render_hosted_shard``.
@@ -134,7 +135,7 @@ def follow_all(
             ends = _until_a_run(catalogue_of(resources), left, is_ended)
             return follow_left(resources, left, max_rank_share, ends)
         except ReelmillError as error:
-            log.warning("Jobs of the campaign %s could not be followed: %s", left.campaign_id, error)
+            log.warning("Provider jobs of the campaign %s could not be followed: %s", left.campaign_id, error)
             return error
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="takeover") as pool:
@@ -143,7 +144,7 @@ def follow_all(
 
 
 def _until_a_run(catalogue: Catalogue, left: LeftJobs, is_ended: Callable[[], bool]) -> Callable[[], bool]:
-    """Return whether to stop: a run of the campaign, which began meanwhile, adopts its jobs itself."""
+    """Return a function that returns whether to stop, also because a run of the campaign has started meanwhile."""
     looked_at, has_run = time.monotonic(), False
 
     def ends() -> bool:
@@ -157,7 +158,7 @@ def _until_a_run(catalogue: Catalogue, left: LeftJobs, is_ended: Callable[[], bo
 
 
 def alert_expiring(resources: Resources, jobs: Iterable[ProviderJob]) -> list[ProviderJob]:
-    """Alert about jobs that nobody follows and whose results their provider deletes soon; return these jobs."""
+    """Alert about jobs whose results the provider will delete soon; return these jobs."""
     soon: defaultdict[tuple[str, str], list[ProviderJob]] = defaultdict(list)
     keeps: dict[tuple[str, str], float] = {}
     for job in jobs:
@@ -180,7 +181,7 @@ def _retention_of(resources: Resources, card: str) -> float | None:
 
 @contextmanager
 def taking_over(resources: Resources, card: str, campaign_id: str, max_rank_share: float) -> Iterator[None]:
-    """During the block, look every minute for jobs of the card's account that nobody follows, and follow them."""
+    """During the block, search every minute for jobs of the card's account that no process follows; follow them."""
     ended = threading.Event()
     watch = _Watch(resources, card, campaign_id, max_rank_share, ended)
     thread = threading.Thread(target=copy_context().run, args=(watch.run,), name="takeover", daemon=True)
@@ -193,7 +194,7 @@ def taking_over(resources: Resources, card: str, campaign_id: str, max_rank_shar
 
 
 class _Watch:
-    """Follows the jobs that others have left, next to the lane of a campaign."""
+    """Follows jobs of ended processes while the lane of a campaign runs."""
 
     def __init__(
         self, resources: Resources, card: str, campaign_id: str, max_rank_share: float, ended: threading.Event
@@ -207,7 +208,7 @@ class _Watch:
         self._tried: set[str] = set()
 
     def run(self) -> None:
-        """Look until the block has ended; an error ends one look only."""
+        """Search until the block ends; an error ends only the current search."""
         while not self._ended.wait(LOOK_S):
             try:
                 groups = [left for left in left_jobs(self._catalogue, self._provider) if self._may_follow(left)]
@@ -215,10 +216,10 @@ class _Watch:
                 self._tried.update(job.job_id for left in groups for job in left.jobs)
                 alert_expiring(self._resources, self._catalogue.provider_jobs.unfollowed(self._provider))
             except ReelmillError as error:
-                log.warning("Jobs that nobody follows could not be looked for: %s", error)
+                log.warning("The search for provider jobs that no process follows failed: %s", error)
 
     def _may_follow(self, left: LeftJobs) -> bool:
-        """Whether some job was not tried without a result, and masters are staged where this lane stages its own."""
+        """Return whether following may change a job, and the campaign stages its masters in the same bucket."""
         if not any(job.job_id not in self._tried or not needs_person(job) for job in left.jobs):
             return False
         if not self._resources.shared:
@@ -228,5 +229,5 @@ class _Watch:
 
 
 def needs_person(job: ProviderJob) -> bool:
-    """Return whether following a job again will hardly change anything."""
+    """Return whether a job is uncertain or overdue, so that following it again is unlikely to change it."""
     return job.state is JobState.UNCERTAIN or time.time() > job.due_at
