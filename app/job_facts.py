@@ -45,7 +45,7 @@ def answer_facts(job: ProviderJob) -> Facts:
         ("The provider's status", job.word),
         ("Cause", ", ".join(part for part in (job.cause, job.code) if part)),
         ("Searched", f"{job.looks} times" if job.looks else ""),
-        *((f"The provider's {name.replace('_', ' ')}", text) for name, text in _plain(job.facts)),
+        *((f"The provider's {_spelled(name)}", text) for name, text in _plain(job.facts)),
     )
 
 
@@ -110,3 +110,9 @@ def _plain(facts: Any) -> Iterator[tuple[str, str]]:
     for name, value in facts.items():
         if isinstance(value, str | int | float) and not str(value).lower().startswith(ADDRESS):
             yield name, redact(str(value))
+
+
+def _spelled(name: str) -> str:
+    """Return the name of a fact as words: ``duration_s`` is "duration in seconds"."""
+    words = name.removesuffix("_s").replace("_", " ")
+    return f"{words} in seconds" if name.endswith("_s") else words

@@ -106,7 +106,7 @@ def test_the_page_of_a_failed_job_shows_the_answer_and_of_an_uncertain_one_what_
 def test_the_page_of_a_job_shows_decisions_and_is_for_reviewers(session):
     job = job_in(session.catalogue, JobState.UNCERTAIN)
     path = f"/jobs/{job.job_id}"
-    assert "No person has decided about this job." in client_of(session, "reviewer").get(path).text
+    assert "Nobody has made a decision about this job." in client_of(session, "reviewer").get(path).text
     press(client_of(session, "admin"), f"{path}/adopt", reference="task-17")
     shown = client_of(session, "reviewer").get(path).text
     assert "provider job adopted by admin (vendor_ref: task-17; was: uncertain)" in shown

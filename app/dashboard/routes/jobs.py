@@ -68,7 +68,7 @@ def job(job_id: str, request: Request, deps: PageDeps, person: Reviewer) -> HTML
         sections=[
             ("Job", job_facts(found)),
             ("Request", request_facts(found, variant)),
-            ("Answer of the provider", answer_facts(found)),
+            ("The provider's answer", answer_facts(found)),
         ],
         times=job_times(found),
         decisions=deps.catalogue.audit.about(found.job_id),
