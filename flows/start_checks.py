@@ -101,7 +101,8 @@ def _check_models(settings: Settings, resources: Resources, names: Collection[st
     refuse_unsupported(resources, names)
     pauses = pauses_of(catalogue_of(resources))
     rigid = set(names) & set(_models_of([brief for brief in briefs if not brief.fallbacks], settings))
-    refuse_unready(resources, sorted(rigid), pauses, has_others=len(rigid) < len(names))
+    has_others = len(rigid) < len(names) or any(brief.fallbacks for brief in briefs)
+    refuse_unready(resources, sorted(rigid), pauses, has_others=has_others)
     refuse_unattested_use(resources, names)
     if settings.runner == "threads":  # the workers of a cluster have their own weights
         unready = dict(problems_of(resources, names, pauses))

@@ -1,16 +1,17 @@
 """A job that is done gives its place at the provider to the next one at once; nothing is submitted twice by this."""
 
+import threading
 from collections import Counter
 
 import pytest
 from hosted_world import World, accept_every_clip, hurry, paid
-from vendor_server import VendorServer
+from vendor_server import Fault, VendorServer
 
 from adapters.catalogue.work.provider_jobs import ProviderJobs
 from manifests.errors import CatalogueUnreachableError
 from manifests.hosted.job import Cause, JobState
 from manifests.states import State
-from tasks.render.hosted import lane
+from tasks.render.hosted import lane, schedule
 from tasks.runtime import resources as resources_module
 
 PROMPTS = ("a", "b", "c", "d", "e")
@@ -96,3 +97,27 @@ def test_a_catalogue_that_fails_while_a_job_follows_loses_no_job(tmp_path, monke
         world.run()
     assert vendor.billed == Counter(PROMPTS)
     assert world.states == [State.PASSED] * 5
+
+
+def test_steps_that_wait_for_a_thread_submit_nothing_after_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule, "THREADS", 2)
+    monkeypatch.setattr(lane, "WAKE_S", 0.02)
+    closing = threading.Event()
+    close = schedule.Schedule.close
+
+    def observed(self):
+        closing.set()
+        close(self)
+
+    def stop_at_submit(operation, _):
+        if operation == "submit":
+            lane.stopping.set()
+            assert closing.wait(20)
+        return Fault()
+
+    monkeypatch.setattr(schedule.Schedule, "close", observed)
+    with VendorServer("openai_videos", stop_at_submit) as vendor:
+        world = World(tmp_path, vendor.base_url, prompts=tuple("abcdefgh"), **paid())
+        world.run()
+    assert vendor.count("submit") == 2
+    assert set(world.states) == {State.PLANNED}

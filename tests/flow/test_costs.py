@@ -227,7 +227,8 @@ def hosted_folder(tmp_path: Path, monkeypatch) -> Path:
     return folder
 
 
-def test_hosted_clips_are_priced_and_refused_before_anything_is_registered(ten, capsys, hosted_folder):
+def test_hosted_clips_are_priced_and_refused_before_anything_is_registered(ten, capsys, hosted_folder, monkeypatch):
+    monkeypatch.setenv("REELMILL_PROVIDER_VENDOR_KEY", "secret-of-a-test")
     ten.write_text(ten.read_text().replace("variants\n", "variants,model\n").replace(",10\n", ",10,hosted\n"))
     shown = " ".join(reelmill(capsys, "plan", ten).out.split())
     assert "circle │ hosted │ 10 │ 0.25 USD │ 2.50 USD" in shown

@@ -105,7 +105,7 @@ def test_a_paused_account_only_holds_back_rows_without_a_fallback(capsys, tmp_pa
 
 
 @pytest.mark.usefixtures("fake_models")
-def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_generated(capsys, tmp_path):
+def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_registered(capsys, tmp_path):
     path = tmp_path / "balls.csv"
     path.write_text(
         "brief_id,prompt,model,fallback\na,a red ball,runway-gen4.5,starter\nb,a blue ball,runway-gen4.5,\n"
@@ -113,7 +113,7 @@ def test_without_a_fallback_a_missing_key_ends_the_run_before_anything_is_genera
     answer = reelmill(capsys, "run", path)
     assert answer.code == 1
     assert "Set REELMILL_PROVIDER_RUNWAY_KEY" in answer.err
-    assert {row.state for row in by_model()["runway-gen4.5"]} == {"planned"}
+    assert catalogue_of(resources_of(load_settings())).campaigns.all() == []
 
 
 def test_a_plan_shows_the_price_with_fallbacks_and_what_the_budget_does(capsys, tmp_path):

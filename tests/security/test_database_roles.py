@@ -23,6 +23,7 @@ from fake_scorer import FakeScorer
 from infra_files import INFRA, REPO, drill_commands
 from s3_server import S3_KEYS
 
+import tasks.runtime.devices
 import tasks.runtime.resources
 from adapters.catalogue import open_catalogue
 from adapters.catalogue.core.rows import record_text
@@ -79,7 +80,7 @@ def settings(
 ) -> Iterator[Settings]:
     """The settings of a driver whose Ray cluster spans hosts."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tasks.runtime.resources, "open_generator", lambda *_, **__: Model())
+    monkeypatch.setattr(tasks.runtime.devices, "open_generator", lambda *_, **__: Model())
     monkeypatch.setattr(tasks.runtime.resources, "open_scorer", lambda *_, **__: FakeScorer())
     yield load_settings(
         home=home,

@@ -198,6 +198,7 @@ class LaneControl:
         not_taken: uncertain jobs in a row that the provider has certainly not accepted.
         silent_since: when the provider could not be reached first since its last answer, by the monotonic clock.
         cancels: whether the provider is asked to cancel jobs, because a person has cancelled their campaign.
+        is_closing: whether the lane ends, for whatever reason: steps that wait for a thread submit nothing.
     """
 
     halt: Halt | None = None
@@ -205,6 +206,12 @@ class LaneControl:
     not_taken: int = 0
     silent_since: float | None = None
     cancels: bool = False
+    is_closing: bool = False
+
+    @property
+    def may_submit(self) -> bool:
+        """Whether further jobs may be submitted."""
+        return self.halt is None and not self.is_closing
 
     def stop(self, problem: Problem | None = None, error: Exception | None = None, *, abandon: bool = False) -> None:
         """Stop submitting jobs."""

@@ -405,7 +405,7 @@ class Lane:
 
     def _close(self) -> None:
         """Wait for requests and clips in progress, write their outcomes, and release everything else."""
-        self._ready.may_follow = False
+        self._ready.may_follow, self._control.is_closing = False, True
         self._schedule.drop_waiting()
         self._schedule.close()
         self._fetching.close()

@@ -133,7 +133,7 @@ class JobSteps:
         return self._submit_again(flight, f"It was {where}, which is no longer used")
 
     def _submit(self, flight: Flight) -> Next:
-        if self._control.halt is not None:
+        if not self._control.may_submit:
             return PutBack()
         try:
             reference = flight.unsent_id or new_job_id()
@@ -385,7 +385,7 @@ class JobSteps:
     def _successor(self, flight: Flight) -> Iterator[Flight | None]:
         """Yield the job that is submitted at the place of one that is done, if one is ready; keep it after an error."""
         is_first = flight.known_job.state is not JobState.DONE
-        following = self._ready.take_for_place() if is_first and self._control.halt is None else None
+        following = self._ready.take_for_place() if is_first and self._control.may_submit else None
         try:
             if following is not None:
                 following.step, following.submission = Step.POST, self._prepared(following)
