@@ -292,24 +292,24 @@ def test_only_the_poison_variant_is_quarantined_and_its_error_is_stored(place: P
     assert len(deaths) <= 3 + 3 * len(NODES), "Ray retried it too often"
 
 
-def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
-    home = tmp_path / "home"
-    ray_stub.Board(tmp_path).plan()
-    (tmp_path / "sheet.csv").write_text("brief_id,prompt,placements,variants\nball,a red ball,1:1,4\n")
-    variables = {
-        "REELMILL_RUNNER": "ray",
-        "PREFECT_API_URL": prefect_url,
-        "PYTHONPATH": ray_cluster.PATHS,
-        **ray_stub.variables(tmp_path, "here"),
-    }
-    done = subprocess.run(
+def run_sheet(folder: Path, home: Path, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run ``sheet.csv`` of a folder with a Ray cluster of its own, in a new process."""
+    own = {"REELMILL_RUNNER": "ray", "PYTHONPATH": ray_cluster.PATHS, **ray_stub.variables(folder, "here")}
+    return subprocess.run(
         [*PROGRAM, "run", "sheet.csv"],
-        cwd=tmp_path,
-        env={**environment(home), **variables},
+        cwd=folder,
+        env={**environment(home), **own, **variables},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
     )
+
+
+def test_ray_on_one_machine_needs_no_services(prefect_url: str, tmp_path: Path):
+    home = tmp_path / "home"
+    ray_stub.Board(tmp_path).plan()
+    (tmp_path / "sheet.csv").write_text("brief_id,prompt,placements,variants\nball,a red ball,1:1,4\n")
+    done = run_sheet(tmp_path, home, {"PREFECT_API_URL": prefect_url})
     assert done.returncode == 0, done.stdout + done.stderr
     url, bucket = f"sqlite:///{home / 'catalogue.sqlite'}", home / "bucket"
     objects = {
@@ -337,24 +337,14 @@ def test_a_hosted_card_runs_in_the_driver_while_ray_generates_the_clips_of_a_loc
     with VendorServer("runway", polls_until_done=2, key=key) as vendor:
         cards = write_card(tmp_path / "cards", "hosted", vendor.base_url, "runway", **paid("none"))
         variables = {
-            "REELMILL_RUNNER": "ray",
             "REELMILL_MODEL_FOLDERS": json.dumps([str(cards)]),
             "REELMILL_PROVIDER_VENDOR_KEY": key,
             "REELMILL_BUDGET": "5 USD",
             "REELMILL_CURRENCY": "USD",
             "REELMILL_DEVICE_PRICES": json.dumps({"cpu": 0.5}),
             "PREFECT_API_URL": prefect_url,
-            "PYTHONPATH": ray_cluster.PATHS,
-            **ray_stub.variables(tmp_path, "here"),
         }
-        done = subprocess.run(
-            [*PROGRAM, "run", "sheet.csv"],
-            cwd=tmp_path,
-            env={**environment(home), **variables},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
+        done = run_sheet(tmp_path, home, variables)
     assert done.returncode == 0, done.stdout + done.stderr
     assert vendor.billed == {"a cup": 3}
     with open_catalogue(f"sqlite:///{home / 'catalogue.sqlite'}") as catalogue:

@@ -125,3 +125,11 @@ def sheet(tmp_path: Path) -> Path:
         "cup,a green cup,1:1,4,2,\n"
     )
     return path
+
+
+@pytest.fixture
+def ten(tmp_path: Path) -> Path:
+    """A sheet with ten clips of one brief."""
+    path = tmp_path / "ten.csv"
+    path.write_text("brief_id,prompt,placements,variants\ncircle,a red circle,16:9,10\n")
+    return path

@@ -34,14 +34,6 @@ def _priced(home, fake_models, reported_time, monkeypatch):
     monkeypatch.setenv("REELMILL_CURRENCY", "EUR")
 
 
-@pytest.fixture
-def ten(tmp_path: Path) -> Path:
-    """A sheet with ten clips."""
-    path = tmp_path / "ten.csv"
-    path.write_text("brief_id,prompt,placements,variants\ncircle,a red circle,16:9,10\n")
-    return path
-
-
 def catalogue():
     return catalogue_of(resources_of(load_settings()))
 

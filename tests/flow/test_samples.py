@@ -18,13 +18,6 @@ from tasks.runtime.resources import catalogue_of
 pytestmark = pytest.mark.usefixtures("prefect_server", "home", "fake_models")
 
 
-@pytest.fixture
-def ten(tmp_path: Path) -> Path:
-    path = tmp_path / "ten.csv"
-    path.write_text("brief_id,prompt,placements,variants\ncircle,a red circle,16:9,10\n")
-    return path
-
-
 def catalogue():
     return catalogue_of(resources_of(load_settings()))
 
