@@ -17,6 +17,7 @@ ReelmillError
 │   ├── GenerationError
 │   └── BrokenDeviceError
 ├── EncodingError
+├── FinishError             a deliverable cannot be made: its text, sound or footage does not fit the placement
 ├── CatalogueError
 │   ├── CatalogueUnreachableError
 │   ├── NewerCatalogueError
@@ -118,6 +119,10 @@ class BrokenDeviceError(ModelError):
 
 class EncodingError(ReelmillError):
     """The frames could not be encoded as a video."""
+
+
+class FinishError(ReelmillError):
+    """The deliverable cannot be made."""
 
 
 class CatalogueError(ReelmillError):

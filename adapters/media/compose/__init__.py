@@ -1,0 +1,1 @@
+"""Compose a deliverable: footage, drawn layers and sound in one encoding."""

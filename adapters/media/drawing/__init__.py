@@ -1,0 +1,1 @@
+"""Draw text, logos and layers with Skia; the only importer of ``skia``."""

@@ -1,0 +1,1 @@
+"""Follow the subject of a clip; the only importer of ``cv2``."""

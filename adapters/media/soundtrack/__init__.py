@@ -1,0 +1,1 @@
+"""Mix voice, music and native sound to a measured loudness."""

@@ -1,0 +1,1 @@
+"""Finishing: what turns an approved clip into deliverables, as pure records and rules."""

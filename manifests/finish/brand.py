@@ -1,0 +1,26 @@
+"""The brand kit: what all ads of a brand have in common. People write it as ``brand.yaml``."""
+
+from manifests.finish.asset import Asset
+from manifests.finish.record import FinishRecord
+
+
+class BrandKit(FinishRecord):
+    """Logos, colours, fonts, voice, music and legal lines.
+
+    Attributes:
+        name: of the brand.
+        logos: files by name; ``default`` is used unless a template names another one.
+        colours: ``#rrggbb`` by name: ``primary``, ``on_primary``, ``accent``, ``text``, ``background``, or any other.
+        fonts: files by role (``heading``, ``body``), in the order of preference; shipped fonts follow.
+        voices: ``engine`` or ``engine:voice`` by language; ``default`` for others.
+        music: files by name or mood; ``default`` is used unless the sheet names another one.
+        legal: legal lines by market or language, such as ``US`` or ``de``; ``default`` for others.
+    """
+
+    name: str = ""
+    logos: dict[str, Asset] = {}
+    colours: dict[str, str] = {}
+    fonts: dict[str, tuple[Asset, ...]] = {}
+    voices: dict[str, str] = {}
+    music: dict[str, Asset] = {}
+    legal: dict[str, str] = {}

@@ -1,0 +1,81 @@
+"""Requirements of a placement. They are data: ``adapters/presets/placements/*.yaml``, with source and date."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from manifests.finish.record import FinishRecord
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class SafeZone(FinishRecord):
+    """Margins of the frame that the platform covers with its own controls, as fractions of its height and width."""
+
+    top: Fraction = 0.0
+    right: Fraction = 0.0
+    bottom: Fraction = 0.0
+    left: Fraction = 0.0
+
+
+class FrameSize(FinishRecord):
+    """Sizes in one aspect ratio: what we make, and the least that the platform accepts, in pixels."""
+
+    width: int
+    height: int
+    min_width: int = 0
+    min_height: int = 0
+
+
+class PlacementPreset(FinishRecord):
+    """Requirements of one placement. None means that the platform gives no limit.
+
+    Attributes:
+        name: ``tiktok-auction``.
+        title: for people.
+        channels: channels of the sheet (``manifests.placement.CHANNELS``) that use this preset by default.
+        sizes: by aspect ratio; other ratios are violations.
+        min_s, max_s: length in seconds.
+        containers: ``mp4``, ``mov``, …; the first is made.
+        codecs: video codecs as FFmpeg names them; the first is made.
+        min_kbps, max_kbps: bitrate of the whole file in kbit/s.
+        min_bytes, max_bytes: file size.
+        min_fps, max_fps: frame rate.
+        needs_audio: whether a silent file is a violation.
+        loudness_lufs, loudness_tolerance, true_peak_dbtp: sound.
+        safe_zones: by aspect ratio; ``default`` for others.
+        captions: ``none``, ``recommended`` or ``required`` (burnt in, or as a file that the platform accepts).
+        caption_files: formats that the platform accepts: ``srt``, ``vtt``.
+        sources: URLs, and what each says, if they conflict.
+        read: date of reading, ISO 8601.
+        status: ``primary`` (the platform's own page), ``secondary`` or ``general`` (no platform).
+    """
+
+    name: str
+    title: str
+    channels: tuple[str, ...] = ()
+    sizes: dict[str, FrameSize]
+    min_s: float | None = None
+    max_s: float | None = None
+    containers: tuple[str, ...] = ("mp4",)
+    codecs: tuple[str, ...] = ("h264",)
+    min_kbps: float | None = None
+    max_kbps: float | None = None
+    min_bytes: int | None = None
+    max_bytes: int | None = None
+    min_fps: float | None = None
+    max_fps: float | None = None
+    needs_audio: bool = False
+    loudness_lufs: float = -14.0
+    loudness_tolerance: float = 0.5
+    true_peak_dbtp: float = -1.0
+    safe_zones: dict[str, SafeZone] = {}
+    captions: Literal["none", "recommended", "required"] = "none"
+    caption_files: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    read: str = ""
+    status: Literal["primary", "secondary", "general"] = "general"
+
+    def safe_zone(self, aspect_ratio: str) -> SafeZone:
+        """Return the safe zone of an aspect ratio."""
+        return self.safe_zones.get(aspect_ratio) or self.safe_zones.get("default") or SafeZone()

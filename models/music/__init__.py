@@ -1,0 +1,1 @@
+"""Background music: shipped tracks, music made by code, and music models."""

@@ -1,0 +1,1 @@
+"""Finish approved clips: from masters to deliverables."""
