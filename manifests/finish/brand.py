@@ -1,5 +1,7 @@
 """The brand kit: what all ads of a brand have in common. People write it as ``brand.yaml``."""
 
+from pydantic import Field
+
 from manifests.finish.asset import Asset
 from manifests.finish.record import FinishRecord
 
@@ -18,9 +20,9 @@ class BrandKit(FinishRecord):
     """
 
     name: str = ""
-    logos: dict[str, Asset] = {}
-    colours: dict[str, str] = {}
-    fonts: dict[str, tuple[Asset, ...]] = {}
-    voices: dict[str, str] = {}
-    music: dict[str, Asset] = {}
-    legal: dict[str, str] = {}
+    logos: dict[str, Asset] = Field(default_factory=dict)
+    colours: dict[str, str] = Field(default_factory=dict)
+    fonts: dict[str, tuple[Asset, ...]] = Field(default_factory=dict)
+    voices: dict[str, str] = Field(default_factory=dict)
+    music: dict[str, Asset] = Field(default_factory=dict)
+    legal: dict[str, str] = Field(default_factory=dict)

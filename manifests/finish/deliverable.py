@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from manifests.finish.record import FinishRecord
 
 
@@ -120,7 +122,7 @@ class FinishedFile(FinishRecord):
     duration_s: float
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
-    sidecars: dict[str, str] = {}
+    sidecars: dict[str, str] = Field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     components: tuple[Component, ...] = ()
     crop_paths: tuple[tuple[tuple[float, float, float], ...], ...] = ()

@@ -27,6 +27,9 @@ class Motion(FinishRecord):
     seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
 
 
+NO_MOTION = Motion()
+
+
 class Box(FinishRecord):
     """A rectangle inside the safe zone of the placement.
 
@@ -55,7 +58,7 @@ class _Layer(FinishRecord):
 
     name: str
     box: Box = Box()
-    boxes: dict[str, Box] = {}
+    boxes: dict[str, Box] = Field(default_factory=dict)
     start_s: float = 0.0
     end_s: float | None = None
     enter: Motion = Motion()
@@ -160,7 +163,7 @@ class FinishTemplate(FinishRecord):
     layers: tuple[Layer, ...] = ()
     intro: Card | None = None
     end_card: Card | None = None
-    captions: dict[str, CaptionStyle] = {"default": CaptionStyle()}
+    captions: dict[str, CaptionStyle] = Field(default_factory=lambda: {"default": CaptionStyle()})
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class PlacementPreset(FinishRecord):
     loudness_lufs: float = -14.0
     loudness_tolerance: float = 0.5
     true_peak_dbtp: float = -1.0
-    safe_zones: dict[str, SafeZone] = {}
+    safe_zones: dict[str, SafeZone] = Field(default_factory=dict)
     captions: Literal["none", "recommended", "required"] = "none"
     caption_files: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manifests.finish.template import Motion
+from manifests.finish.template import NO_MOTION, Motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,5 @@ class DrawnLayer:
     y: int
     start_s: float
     end_s: float
-    enter: Motion = Motion()
-    leave: Motion = Motion()
+    enter: Motion = NO_MOTION
+    leave: Motion = NO_MOTION
