@@ -9,7 +9,19 @@ from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
 from app.cli.bounds import with_whole_budgets
-from app.cli.commands import campaigns, jobs, nights, providers, review, serve_models, sheets, steering, stock, up
+from app.cli.commands import (
+    campaigns,
+    jobs,
+    nights,
+    providers,
+    review,
+    serve_models,
+    sheets,
+    steering,
+    stock,
+    templates,
+    up,
+)
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands.admin import accounts, alerts, audit, clock, credentials, doctor
@@ -63,6 +75,7 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+app.add_typer(templates.templates, name="templates", rich_help_panel=CAMPAIGNS)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)
