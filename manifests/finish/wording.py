@@ -17,13 +17,13 @@ class Wording(NamedTuple):
 
     Attributes:
         locale: canonical language tag; empty for none.
-        index: position of the locale in the row, from 0; the row's own columns are in the language of the first one.
+        position: position of the locale in the row, from 0; the row's own columns are in the language of the first one.
         cta: call to action; empty for none.
         number: position of the call to action among those of the row, from 0.
     """
 
     locale: str
-    index: int
+    position: int
     cta: str
     number: int
 
@@ -89,7 +89,7 @@ def _own_text(brief: Brief, name: str, wording: Wording, labels: Mapping[str, st
         return labels[column]
     values = brief.values(column)
     if len(values) > 1 and len(values) == len(brief.locales):
-        return values[wording.index]
+        return values[wording.position]
     return values[0] if values else ""
 
 
