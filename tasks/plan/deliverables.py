@@ -33,6 +33,10 @@ from manifests.placements.preset import FrameSize, PlacementPreset
 LEAST_SIDE = 720
 """Shorter side of deliverables without a platform, in pixels, unless the clip is larger."""
 DEFAULT = "default"
+SAME_LENGTH_S = 0.25
+"""Models generate certain numbers of frames only, so that a clip of 6 s may have 5.9 s."""
+SAME_RATIO = 0.03
+"""Sizes that are multiples of 16, such as 832 × 480 for 16:9, are up to 2.5 % off."""
 
 
 class PublishedClip(NamedTuple):
@@ -44,6 +48,7 @@ class PublishedClip(NamedTuple):
         labels: (column, value) pairs of its axes, as in the membership.
         sha256: SHA-256 of its signed file.
         width, height: in pixels.
+        seconds: its length.
     """
 
     variant_id: str
@@ -53,6 +58,7 @@ class PublishedClip(NamedTuple):
     sha256: str
     width: int
     height: int
+    seconds: float
 
 
 def specs_of(
@@ -91,10 +97,10 @@ def _specs(
     rows = rows_of_sequence(brief, briefs)
     if rows[0].brief_id != brief.brief_id:
         return  # the first row of a sequence stands for all
-    for placement in brief.placements:
-        shots = [_shot_for(placement.label, clips.get(row.brief_id, ())) for row in rows]
+    for label in dict.fromkeys(placement.label for placement in brief.placements):
+        shots = [_shot_for(label, clips.get(row.brief_id, ())) for row in rows]
         if all(shots):
-            yield from _worded(campaign_id, brief, placement.label, [shot for shot in shots if shot], kit)
+            yield from _worded(campaign_id, brief, label, [shot for shot in shots if shot], kit)
 
 
 def rows_of_sequence(brief: Brief, briefs: Iterable[Brief]) -> list[Brief]:
@@ -113,15 +119,21 @@ def _shot_for(label: str, clips: Sequence[PublishedClip]) -> PublishedClip | Non
 def _worded(
     campaign_id: str, brief: Brief, label: str, clips: Sequence[PublishedClip], kit: FinishKit
 ) -> Iterator[DeliverableSpec]:
-    labels = dict(clips[0].labels)
-    placement = placement_of(brief, label)
-    for wording in wordings(brief, labels):
-        yield _spec(campaign_id, brief, placement, wording, clips, kit)
+    seconds = clips[0].seconds if len(clips) == 1 else None
+    for placement in placements_of(brief, label, seconds):
+        for wording in wordings(brief, dict(clips[0].labels)):
+            yield _spec(campaign_id, brief, placement, wording, clips, kit)
 
 
-def placement_of(brief: Brief, label: str) -> Placement:
-    """Return the placement of a brief with a label, with its length."""
-    return next((each for each in brief.placements if each.label == label), None) or parse_placement(label)
+def placements_of(brief: Brief, label: str, seconds: float | None = None) -> list[Placement]:
+    """Return the placements of a brief with a label; several if they differ in length, as in ``tiktok 6s|tiktok 15s``.
+
+    Args:
+        seconds: length of a clip. If it was generated for one of the lengths, only that one is returned.
+    """
+    found = [each for each in brief.placements if each.label == label]
+    same = [each for each in found if each.duration_s and seconds and abs(each.duration_s - seconds) < SAME_LENGTH_S]
+    return same or found or [parse_placement(label)]
 
 
 def _spec(
@@ -158,16 +170,17 @@ def _spec(
 
 
 def fit_of(brief: Brief, placement: Placement, clip: PublishedClip) -> Fit:
-    """Return how a clip is fitted to a placement; one that has its ratio is only scaled."""
+    """Return how a clip is fitted to a placement; one that has its ratio is only scaled.
+
+    A clip with another ratio in a row that is generated natively is one of a sequence, whose row lacks the placement:
+    it is cropped.
+    """
     width, _, height = placement.aspect_ratio.partition(":")
+    wanted = int(width) / int(height)
+    if abs(clip.width / clip.height / wanted - 1) <= SAME_RATIO:
+        return Fit.NATIVE
     fit = Fit(brief.fit_of(placement))
-    if fit == Fit.NATIVE and len(brief.placements) and abs(_ratio(clip) / (int(width) / int(height)) - 1) > 0.04:
-        return Fit.CROP  # a row of a sequence without this placement
-    return Fit.NATIVE if abs(_ratio(clip) / (int(width) / int(height)) - 1) <= 0.03 else fit
-
-
-def _ratio(clip: PublishedClip) -> float:
-    return clip.width / clip.height
+    return Fit.CROP if fit == Fit.NATIVE else fit
 
 
 def size_of(preset: PlacementPreset, aspect_ratio: str, width: int, height: int) -> FrameSize:
