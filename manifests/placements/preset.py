@@ -43,6 +43,7 @@ class PlacementPreset(FinishRecord):
         min_s, max_s: length in seconds.
         lengths_s: the only lengths that are accepted, in seconds and in ascending order; empty for any length.
         containers: ``mp4``, ``mov``, …; the first is made.
+        square_pixels: whether a sample aspect ratio other than 1:1 is a violation.
         codecs: video codecs as FFmpeg names them; the first is made.
         pixel_formats: as FFmpeg names them; empty for any.
         min_kbps, max_kbps: bitrate of the whole file in kbit/s.
@@ -73,6 +74,7 @@ class PlacementPreset(FinishRecord):
     containers: tuple[str, ...] = ("mp4",)
     codecs: tuple[str, ...] = ("h264",)
     pixel_formats: tuple[str, ...] = ()
+    square_pixels: bool = False
     min_kbps: float | None = None
     max_kbps: float | None = None
     min_bytes: int | None = None
