@@ -13,11 +13,11 @@ def caption_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Viol
     readable = [name for name in facts.caption_files if name in preset.caption_files]
     if preset.captions == "required" and not (readable or facts.burnt_captions or facts.caption_tracks):
         how = f" or as a file in {format_names(preset.caption_files)}" if preset.caption_files else ""
-        message = f"There are no captions; {preset.title} requires them. Add them to the picture{how}."
+        message = f"There are no captions; {preset.name} requires them. Add them to the picture{how}."
         yield Violation(rule="captions", message=message)
     elif facts.caption_files and preset.caption_files and not readable:
         message = (
-            f"The captions are in {format_names(facts.caption_files)}; {preset.title} reads "
+            f"The captions are in {format_names(facts.caption_files)}; {preset.name} reads "
             f"{format_names(preset.caption_files)}. Convert the caption file."
         )
         yield Violation(rule="captions", message=message)

@@ -28,7 +28,6 @@ class FileFacts(NamedTuple):
         duration_s: length of the picture in seconds.
         size_bytes: file size.
         audio_codec: empty if there is no sound.
-        audio_kbps: bitrate of the sound in kbit/s; None without sound.
         loudness_lufs, true_peak_dbtp: None if there is no sound, if it is silent or if it was not measured.
         caption_tracks: languages of the caption tracks inside the file; ``und`` if it is not known.
         caption_files: formats of the caption files beside the file: ``srt``, ``vtt``.
@@ -47,7 +46,6 @@ class FileFacts(NamedTuple):
     sample_aspect: Fraction = Fraction(1)
     constant_fps: bool = True
     audio_codec: str = ""
-    audio_kbps: float | None = None
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
     caption_tracks: tuple[str, ...] = ()

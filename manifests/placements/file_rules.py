@@ -20,12 +20,12 @@ def length_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Viola
     length = facts.duration_s
     tolerance = LENGTHS_TOLERANCE_S if preset.lengths_s else LENGTH_TOLERANCE_S
     if preset.min_s is not None and length < preset.min_s - tolerance:
-        yield _length(facts, f"{preset.title} needs at least {seconds(preset.min_s)}", "extend")
+        yield _length(facts, f"{preset.name} needs at least {seconds(preset.min_s)}", "extend")
     elif preset.max_s is not None and length > preset.max_s + tolerance:
-        yield _length(facts, f"{preset.title} accepts at most {seconds(preset.max_s)}", "trim")
+        yield _length(facts, f"{preset.name} accepts at most {seconds(preset.max_s)}", "trim")
     elif preset.lengths_s and all(abs(length - wanted) > tolerance for wanted in preset.lengths_s):
         wanted = any_of(f"{wanted:g}" for wanted in preset.lengths_s)
-        yield _length(facts, f"{preset.title} accepts only {wanted} s", "trim")
+        yield _length(facts, f"{preset.name} accepts only {wanted} s", "trim")
 
 
 def container_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violation]:
@@ -34,7 +34,7 @@ def container_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Vi
         yield Violation(
             rule="container",
             message=f"The file is {format_name(facts.container) if facts.container else 'of an unknown format'}; "
-            f"{preset.title} needs {format_names(preset.containers)}. Write it as "
+            f"{preset.name} needs {format_names(preset.containers)}. Write it as "
             f"{format_name(preset.containers[0])}.",
             fix="container",
         )
@@ -63,5 +63,5 @@ def _length(facts: FileFacts, requirement: str, fix: Literal["extend", "trim"]) 
 
 
 def _encode(rule: str, measured: str, preset: PlacementPreset, limit: str) -> Violation:
-    message = f"{measured}; {preset.title} needs {limit}. Encode it again at another bitrate."
+    message = f"{measured}; {preset.name} needs {limit}. Encode it again at another bitrate."
     return Violation(rule=rule, message=message, fix="encode")

@@ -16,8 +16,8 @@ def ratio_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violat
         return
     yield Violation(
         rule="ratio",
-        message=f"The picture is displayed as {facts.display_ratio:.3f}:1 ({_size_text(facts)}); {preset.title} needs "
-        f"{any_of(preset.sizes)}. Pad it, crop it, or generate it in one of these ratios.",
+        message=f"The picture is {_size_text(facts)}, an aspect ratio of {facts.display_ratio:.3g}:1; {preset.name} "
+        f"needs {any_of(preset.sizes)}. Pad it, crop it, or generate it in one of these ratios.",
         fix="pad",
     )
 
@@ -27,12 +27,12 @@ def size_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violati
     ratio = ratio_of(facts.display_ratio, preset.sizes)
     if ratio and _too_small(facts, preset.sizes[ratio]):
         least = f"{preset.sizes[ratio].min_width}x{preset.sizes[ratio].min_height}"
-        yield _size(facts, f"{preset.title} needs at least {least} in {ratio}")
+        yield _size(facts, f"{preset.name} needs at least {least} in {ratio}")
     if ratio and _too_large(facts, preset.sizes[ratio]):
         most = f"{preset.sizes[ratio].max_width}x{preset.sizes[ratio].max_height}"
-        yield _size(facts, f"{preset.title} accepts at most {most} in {ratio}")
+        yield _size(facts, f"{preset.name} accepts at most {most} in {ratio}")
     if preset.square_pixels and facts.sample_aspect != 1:
-        yield _size(facts, f"{preset.title} needs square pixels")
+        yield _size(facts, f"{preset.name} needs square pixels")
 
 
 def codec_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violation]:
@@ -40,14 +40,14 @@ def codec_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violat
     if facts.codec not in preset.codecs:
         yield Violation(
             rule="codec",
-            message=f"The video codec is {format_name(facts.codec) if facts.codec else 'not known'}; {preset.title} "
+            message=f"The video codec is {format_name(facts.codec) if facts.codec else 'not known'}; {preset.name} "
             f"needs {format_names(preset.codecs)}. Encode it again.",
             fix="encode",
         )
     elif preset.pixel_formats and facts.pixel_format not in preset.pixel_formats:
         yield Violation(
             rule="codec",
-            message=f"The pixel format is {facts.pixel_format or 'not known'}; {preset.title} needs "
+            message=f"The pixel format is {facts.pixel_format or 'not known'}; {preset.name} needs "
             f"{any_of(preset.pixel_formats)}. Encode it again.",
             fix="encode",
         )
@@ -57,11 +57,11 @@ def frame_rate_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[V
     """Yield violations of the frame rate."""
     fps = float(facts.fps)
     if preset.min_fps is not None and fps < preset.min_fps:
-        yield _frame_rate(f"{fps:.5g} frames per second; {preset.title} needs at least {preset.min_fps:g}")
+        yield _frame_rate(f"{fps:.5g} frames per second; {preset.name} needs at least {preset.min_fps:g}")
     if preset.max_fps is not None and fps > preset.max_fps:
-        yield _frame_rate(f"{fps:.5g} frames per second; {preset.title} accepts at most {preset.max_fps:g}")
+        yield _frame_rate(f"{fps:.5g} frames per second; {preset.name} accepts at most {preset.max_fps:g}")
     if preset.constant_fps and not facts.constant_fps:
-        yield _frame_rate(f"variable, {fps:.5g} frames per second on average; {preset.title} needs a constant one")
+        yield _frame_rate(f"variable, {fps:.5g} frames per second on average; {preset.name} needs a constant one")
 
 
 def _too_small(facts: FileFacts, size: FrameSize) -> bool:

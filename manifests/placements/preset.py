@@ -52,7 +52,8 @@ class PlacementPreset(FinishRecord):
         constant_fps: whether a variable frame rate is a violation.
         needs_audio: whether a silent file is a violation.
         audio_codecs: as FFmpeg names them; empty for any.
-        min_audio_kbps: bitrate of the sound in kbit/s.
+        min_audio_kbps: bitrate in kbit/s that the sound is encoded with, at least. It is not checked in files, because
+            silence and calm passages need less.
         loudness_lufs, loudness_tolerance, true_peak_dbtp: sound.
         safe_zones: by aspect ratio; ``default`` for others.
         captions: ``none``, ``recommended`` or ``required`` (burnt in, or as a file that the platform accepts).

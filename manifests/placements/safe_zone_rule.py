@@ -19,7 +19,7 @@ def safe_zone_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Vi
         if sides := [f"{pixels:.0f} px at the {side}" for side, pixels in _covered(box, zone, facts) if pixels > 0]:
             yield Violation(
                 rule="safe zone",
-                message=f"{box.name} is covered by the controls of {preset.title}: {', '.join(sides)}. Move it to the "
+                message=f"{box.name} is covered by the controls of {preset.name}: {', '.join(sides)}. Move it to the "
                 "inside in the finish template, or make it smaller.",
             )
 

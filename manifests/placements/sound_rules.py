@@ -1,30 +1,29 @@
-"""Rules for the sound: presence, codec, bitrate, loudness and true peak."""
+"""Rules for the sound: presence, codec, loudness and true peak."""
 
 from collections.abc import Iterator
 
 from manifests.finish.deliverable import Violation
 from manifests.placements.facts import FileFacts
 from manifests.placements.preset import PlacementPreset
-from manifests.placements.wording import format_name, format_names, kbps
+from manifests.placements.wording import format_name, format_names
 
 ROUNDING_DB = 0.05
 """Messages show one digit after the point, so that a difference below is not visible."""
-AUDIO_KBPS_TOLERANCE = 0.95
-"""Platforms name the bitrate that an encoder is asked for; the average of AAC is some per cent below it."""
 
 
 def audio_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violation]:
-    """Yield violations of presence, codec and bitrate of the sound."""
+    """Yield violations of presence and codec of the sound."""
     if not facts.has_audio:
         if preset.needs_audio:
-            message = f"The file has no sound; {preset.title} needs sound. Add music, a voice, or a silent track."
+            message = f"The file has no sound; {preset.name} needs sound. Add music, a voice, or a silent track."
             yield Violation(rule="audio", message=message, fix="silence")
         return
     if preset.audio_codecs and facts.audio_codec not in preset.audio_codecs:
-        yield _encode(f"The audio codec is {format_name(facts.audio_codec)}", preset, format_names(preset.audio_codecs))
-    least = preset.min_audio_kbps
-    if least is not None and facts.audio_kbps is not None and facts.audio_kbps < least * AUDIO_KBPS_TOLERANCE:
-        yield _encode(f"The sound has {kbps(facts.audio_kbps)}", preset, f"at least {kbps(least)}")
+        message = (
+            f"The audio codec is {format_name(facts.audio_codec)}; {preset.name} needs "
+            f"{format_names(preset.audio_codecs)}. Encode the sound again."
+        )
+        yield Violation(rule="audio", message=message, fix="encode")
 
 
 def loudness_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violation]:
@@ -33,7 +32,7 @@ def loudness_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Vio
     if loudness is not None and abs(loudness - wanted) > tolerance + ROUNDING_DB:
         yield Violation(
             rule="loudness",
-            message=f"The loudness is {loudness:.1f} LUFS; {preset.title} needs {wanted:g} with a tolerance of "
+            message=f"The loudness is {loudness:.1f} LUFS; {preset.name} needs {wanted:g} with a tolerance of "
             f"{tolerance:g}. Change the volume by {wanted - loudness:+.1f} dB.",
             fix="loudness",
         )
@@ -41,12 +40,7 @@ def loudness_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Vio
     if peak is not None and peak > preset.true_peak_dbtp + ROUNDING_DB:
         yield Violation(
             rule="true peak",
-            message=f"The true peak is {peak:+.1f} dBTP; {preset.title} accepts at most {preset.true_peak_dbtp:g}. "
+            message=f"The true peak is {peak:+.1f} dBTP; {preset.name} accepts at most {preset.true_peak_dbtp:g}. "
             "Limit the sound.",
             fix="loudness",
         )
-
-
-def _encode(measured: str, preset: PlacementPreset, needed: str) -> Violation:
-    message = f"{measured}; {preset.title} needs {needed}. Encode the sound again."
-    return Violation(rule="audio", message=message, fix="encode")
