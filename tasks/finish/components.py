@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from adapters.media.compose.mux import RATE
 from adapters.media.sound import write_sound
+from adapters.media.soundtrack.samples import RATE
 from manifests.finish.deliverable import Component, Edit
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import PEOPLE
