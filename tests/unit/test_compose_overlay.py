@@ -131,24 +131,42 @@ def test_a_fade_rises_and_falls_evenly():
     assert levels[20:] == pytest.approx(steps[::-1], abs=2)
 
 
-SLIDES = {
-    "slide-up": (1, -1, 0),
-    "slide-down": (1, 1, 0),
-    "slide-left": (0, -1, 0),
-    "slide-right": (0, 1, 0),
-}
+SLIDES = {"slide-up": (1, -1), "slide-down": (1, 1), "slide-left": (0, -1), "slide-right": (0, 1)}
+"""The axis and the direction of each movement."""
 
 
 @pytest.mark.parametrize("kind", SLIDES)
-def test_a_slide_moves_in_its_direction_and_ends_in_place(kind):
-    axis, sign, _ = SLIDES[kind]
+def test_a_slide_moves_in_its_direction_while_it_fades(kind):
+    axis, sign = SLIDES[kind]
     slide = Motion(kind=kind, seconds=0.4)
     pictures = drawn([layer(box(), 76, 42, enter=slide, leave=slide)])
-    edges = [found[axis] if (found := covered(picture)) else None for picture in pictures]
+    edges = [place(picture)[axis] for picture in pictures]
     assert edges[10:15] == [(76, 42)[axis]] * 5
-    seen = [edge for edge in edges if edge is not None]
-    assert sorted(seen, reverse=sign < 0) == seen
-    assert len(set(seen)) > 8
+    assert sorted(edges, reverse=sign < 0) == edges
+    assert abs(edges[0] - edges[-1]) >= 8
+    levels = [int(planes_of(picture).y.max()) for picture in pictures]
+    assert levels == levels[::-1]
+    assert levels[:11] == sorted(set(levels))
+
+
+def place(picture: np.ndarray) -> tuple[int, int]:
+    """Left and top edge of a box that may be nearly transparent."""
+    rows, columns = np.nonzero(planes_of(picture).y > 18)
+    return int(columns.min()), int(rows.min())
+
+
+@pytest.mark.parametrize("kind", SLIDES)
+def test_a_card_slides_in_from_outside_without_a_fade(kind):
+    axis, sign = SLIDES[kind]
+    card = layer(box(width=192, height=108), 0, 0, enter=Motion(kind=kind, seconds=0.4))
+    pictures = drawn([card])
+    assert {int(planes_of(picture).y.max()) for picture in pictures} == {235}
+    shares = [(planes_of(picture).y == 235).mean() for picture in pictures]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.3
+    assert shares[10:] == [1.0] * 15
+    first = covered(pictures[2])
+    assert (first[axis] > 0) == (sign < 0)
 
 
 def test_a_wipe_uncovers_and_covers_from_left_to_right():
