@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.media.picture import Picture
 from adapters.sheets import read_table
-from manifests.brief import Brief
+from manifests.brief import NATIVE, Brief
 from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
 from manifests.placement import ASPECT_RATIOS, nearest_ratio
@@ -293,15 +293,16 @@ def _card_issues(
 ) -> Iterator[CellIssue]:
     other = f"choose another model in the column '{column}'"
     for placement in brief.placements:
-        if not _allows(card.size_for, placement.aspect_ratio):
+        if brief.fit_of(placement) == NATIVE and not _allows(card.size_for, placement.aspect_ratio):
             message = _unsupported_ratio(placement.aspect_ratio, card, cards, column)
             yield CellIssue("placements", placement.label, message)
-        if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
+        wanted_s = None if brief.is_finished else placement.duration_s  # finishing extends or trims a clip
+        if wanted_s and not _allows(card.frames_for, wanted_s):
             allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s
             yield CellIssue(
                 "placements",
                 placement.label,
-                f"has a length of {placement.duration_s:g} s, which {card.name} cannot generate. Use {allowed}, or "
+                f"has a length of {wanted_s:g} s, which {card.name} cannot generate. Use {allowed}, or "
                 f"leave out the length, or {other}.",
             )
     for seconds in brief.durations_s:
