@@ -75,3 +75,7 @@ class MusicCard(PipelineCard):
     guidance_scale: float = Field(ge=0)
     negative_prompt: str = ""
     moods: dict[str, str] = Field(default_factory=dict)
+
+
+SoundCard = SpeechCard | HostedSpeechCard | MusicCard
+"""Cards of voices and music."""

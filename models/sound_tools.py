@@ -25,17 +25,17 @@ class SoundTools(NamedTuple):
     Attributes:
         card_folders: folders with the user's own cards, besides the bundled ones.
         weights_root: folder with the weights of all models; None for the card's own folder and the hub's cache.
-        device: ``cpu``, ``cuda`` or ``cuda:0``, for models that run on this machine.
+        device: ``cpu``, ``cuda`` or ``cuda:0``, for models on this machine; empty for the first GPU, or the CPU.
         ask: sends requests of hosted voices; None if this process has no accounts.
         why_not: returns why a hosted voice cannot be used, one sentence; empty if it can.
     """
 
     card_folders: tuple[Path, ...] = ()
     weights_root: Path | None = None
-    device: str = "cpu"
+    device: str = ""
     ask: AskProvider | None = None
     why_not: Callable[[HostedSpeechCard], str] = _no_account
 
 
 NO_TOOLS = SoundTools()
-"""Bundled cards, on the CPU, without accounts."""
+"""Bundled cards, on the first device, without accounts."""

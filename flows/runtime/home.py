@@ -26,6 +26,7 @@ OURS = (
     "prefect",
     "prompt.key",
     "signer",
+    "speech",
     "staging",
     "up.lock",
     "uploads",

@@ -10,6 +10,7 @@ import numpy as np
 from manifests.errors import GenerationError, IncompleteWeightsError, ModelTooLargeError
 from models.memory import is_out_of_memory
 from models.music.result import MusicResult
+from models.registry import find_devices
 from models.sound_card import MusicCard
 from models.sound_tools import SoundTools
 from models.weights import forbid_network, weights_path, weights_problem
@@ -106,7 +107,7 @@ def _opened(card: MusicCard, weights_root: Path | None, device_name: str) -> Any
     from models.diffusers.loading import find_device, first_line, hush, precision_of, remove_templates
     from models.diffusers.parts import load_parts
 
-    device = find_device(device_name)
+    device = find_device(device_name or find_devices()[0])
     if problem := weights_problem(card, weights_root):
         raise IncompleteWeightsError(problem)
     hush()

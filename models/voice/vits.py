@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from manifests.errors import IncompleteWeightsError, ModelError
+from models.registry import find_devices
 from models.sound_card import SpeechCard
 from models.sound_tools import SoundTools
 from models.voice.clauses import clauses_of
@@ -94,7 +95,7 @@ def _opened(folder: str, device: str) -> tuple[Any, Any]:
         raise ModelError(
             f"The voice in {Path(folder)} needs the program {needed}, which is not supported. Use another."
         )
-    return model.eval().to(device), tokenizer
+    return model.eval().to(device or find_devices()[0]), tokenizer
 
 
 def _check_letters(card: SpeechCard, tokenizer: Any, words: str) -> None:
