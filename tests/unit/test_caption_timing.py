@@ -49,7 +49,9 @@ def test_captions_keep_the_text_and_fit_the_lines_of_the_language(language: str)
     assert bare("".join(cue.text for cue in cues)) == bare(SCRIPTS[language])
     lines = [line for cue in cues for line in cue.text.split("\n")]
     too_long = [line for line in lines if width_of(line, language) > limits_of(language).chars_per_line]
-    assert too_long == ([] if language != "de" else [line for line in lines if "Donaudampf" in line and " " not in line])
+    assert too_long == (
+        [] if language != "de" else [line for line in lines if "Donaudampf" in line and " " not in line]
+    )
     assert max(cue.text.count("\n") for cue in cues) < MAX_LINES
 
 
@@ -155,7 +157,8 @@ def test_captions_after_the_end_and_with_three_lines_are_named():
 
 
 @pytest.mark.parametrize(
-    ("text", "language", "width"), [("日本語abc", "ja", 4.5), ("abc", "en", 3), ("नमस्ते", "hi", 4), ("a\u200db", "en", 2)]
+    ("text", "language", "width"),
+    [("日本語abc", "ja", 4.5), ("abc", "en", 3), ("नमस्ते", "hi", 4), ("a\u200db", "en", 2)],
 )
 def test_the_width_counts_what_a_reader_sees(text: str, language: str, width: float):
     assert width_of(text, language) == width
