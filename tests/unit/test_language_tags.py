@@ -45,7 +45,7 @@ def test_words_instead_of_tags_get_the_tag(text: str, meant: str):
 
 @pytest.mark.parametrize("text", ["Klingon", "xx", "DACH", "", "en-", "en US east"])
 def test_other_words_get_an_example(text: str):
-    with pytest.raises(ValueError, match="Use a tag such as en, de-AT or pt-BR|Did you mean en"):
+    with pytest.raises(ValueError, match=r"Use a tag such as en, de-AT or pt-BR|Did you mean en"):
         canonical(text)
 
 
