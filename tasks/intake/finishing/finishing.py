@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from manifests.brief import NO_FINISH, Brief
 from manifests.finish.kit import FinishKit
@@ -17,9 +18,11 @@ from tasks.intake.finishing.checks import (
     template_issues,
     text_issues,
 )
-from tasks.intake.finishing.drawing import Drawing
 from tasks.intake.finishing.sounds import Voices, music_issues, voice_issues, voices_of
 from tasks.intake.finishing.sources import FinishSources
+
+if TYPE_CHECKING:
+    from tasks.intake.finishing.drawing import Drawing
 
 Check = Callable[[Brief], Iterator[CellIssue]]
 
@@ -84,7 +87,9 @@ class Finishing:
         return Voices(self._sources.brand)
 
     @cached_property
-    def _drawing(self) -> Drawing:
+    def _drawing(self) -> "Drawing":
+        from tasks.intake.finishing.drawing import Drawing  # Skia, which only finished rows need
+
         return Drawing.of(self._sources)
 
     def warnings(self, table: Table, briefs: Sequence[Brief]) -> Iterator[CellProblem]:

@@ -85,12 +85,12 @@ class FinishSources:
         """
         if name in self.files:
             return self.files[name]
-        if problem := self._misplaced(name):
-            return problem
-        path = self.folder / name
-        if not path.exists() and (copy := self.earlier().get(name)):
+        problem, path = self._misplaced(name), self.folder / name
+        if (problem or not path.exists()) and (copy := self.earlier().get(name)):
             self.files[name] = copy
             return copy
+        if problem:
+            return problem
         try:
             self.files[name] = self.store.add(path, "music" if use == "music" else "voice")
         except InvalidAssetError as error:
