@@ -90,12 +90,14 @@ def check_table(
 def campaign_of(table: Table, checked: Checked) -> Campaign:
     """Return the campaign of a sheet's valid rows.
 
-    The same sheet with other pictures or lists, or read with other options, is another campaign.
+    The same sheet with other pictures or lists, with another finish template, or read with other options, is another
+    campaign.
     """
     other = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
     other += [f"\nlast_frame\t{sha256}" for brief in checked.briefs for sha256 in brief.last_frame_hashes]
     other += [f"\nreference_pictures\t{joined}" for brief in checked.briefs for joined in brief.reference_hashes]
     other += [f"\ncontinue_from\t{joined}" for brief in checked.briefs for joined in brief.continued_hashes]
+    other += [f"\nfinish\t{brief.finish}" for brief in checked.briefs if brief.is_finished]
     lists = {name: values for brief in checked.briefs for name, values in brief.metadata.items() if is_list(name)}
     other += [f"\n{name}\t{'|'.join(values)}" for name, values in sorted(lists.items())]
     other += [f"\n{choice}" for choice in table.reading.choices]

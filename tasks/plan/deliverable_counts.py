@@ -44,7 +44,8 @@ def deliverable_counts(
     fits: dict[tuple[str, str], dict[str, None]] = {}
     for brief, label, labels in _sources(by_id, planned):
         for placement in placements_of(brief, label):
-            fit = brief.fit_of(placement)
+            same = brief.master_of(placement).aspect_ratio == placement.aspect_ratio
+            fit = NATIVE if same else brief.fit_of(placement)
             for locale in _locales(brief, labels, templates):
                 numbers[label, locale] += 1
                 fits.setdefault((label, locale), {})[fit] = None
