@@ -13,6 +13,8 @@ from deliverables import COMPONENTS, EDITS, Made, made, master, spec_of
 from adapters.c2pa.master import read_master
 from adapters.c2pa.signer import DevelopmentCA, Signed, Signer, open_signer
 from adapters.c2pa.verifier import verify
+from adapters.media.video_facts import probe
+from adapters.media.xmp import Xmp, copy_with_xmp, read_xmp
 from manifests.credentials.definition import IPTC
 from manifests.credentials.finishing import Finishing, deliverable_definition
 from manifests.errors import CredentialError, InvalidDefinitionError, UntrustedCredentialError
@@ -53,6 +55,20 @@ def test_a_deliverable_is_trusted_by_both_validators(ours, tmp_path):
     assert opinion["validation_state"] == "Trusted"
     assert not failures(opinion)
     assert asset_faults(signed.path, ours.anchors_pem()) == []
+
+
+def test_metadata_written_before_signing_are_signed(ours, tmp_path):
+    given = made(ours, tmp_path)
+    video = given.folder / "deliverable.mp4"
+    copy_with_xmp(video, video, Xmp(title="Coffee", keywords=("coffee",)))
+    signed = sign_made(ours, given)
+    assert read_xmp(signed.path) == Xmp(title="Coffee", keywords=("coffee",))
+    assert probe(signed.path).faststart
+    assert verify(signed.path, ours.anchors_pem()).state == "trusted"
+    assert second_opinion(signed.path, ours.anchors_pem())["validation_state"] == "Trusted"
+    changed = signed.path.read_bytes().replace(b">Coffee<", b">Toffee<")
+    (tmp_path / "changed.mp4").write_bytes(changed)
+    assert verify(tmp_path / "changed.mp4", ours.anchors_pem()).state == "invalid"
 
 
 def test_the_edits_are_shown_in_words(ours, tmp_path):
