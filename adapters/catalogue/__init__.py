@@ -1,6 +1,7 @@
 """The catalogue: campaigns, variants, their states, leases and events."""
 
 from adapters.catalogue.catalogue import Catalogue, open_catalogue
+from adapters.catalogue.core.deliverable_rows import DeliverableLease, DeliverableRow, PendingDeliverable
 from adapters.catalogue.core.engine import catalogue_name, sqlite_path, sqlite_url
 from adapters.catalogue.core.rows import CampaignRow, Event, Lease, Membership, PendingVariant, SignedFacts, VariantRow
 from adapters.catalogue.core.seals import KEY_BYTES, AuditKey
@@ -25,12 +26,15 @@ __all__ = [
     "Catalogue",
     "Comment",
     "DecisionResult",
+    "DeliverableLease",
+    "DeliverableRow",
     "Event",
     "Filter",
     "GalleryPage",
     "GalleryRow",
     "Lease",
     "Membership",
+    "PendingDeliverable",
     "PendingVariant",
     "ReviewRow",
     "RunRow",
