@@ -10,6 +10,7 @@ from adapters.catalogue.messages.alerts import Alert
 from adapters.catalogue.messages.sheet_imports import SheetImport
 from adapters.catalogue.review.reviews import REVIEW_CODES, Comment, DecisionResult, ReviewRow
 from adapters.catalogue.views.gallery import Filter, GalleryPage, GalleryRow
+from adapters.catalogue.views.published import PublishedFile
 from adapters.catalogue.work.runs import GO, RunRow, Turn
 from manifests.states import STATES, TRANSITIONS
 
@@ -36,6 +37,7 @@ __all__ = [
     "Membership",
     "PendingDeliverable",
     "PendingVariant",
+    "PublishedFile",
     "ReviewRow",
     "RunRow",
     "SheetImport",

@@ -34,6 +34,7 @@ from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
 from adapters.catalogue.views.metrics import Metrics
 from adapters.catalogue.views.progress import Progress
+from adapters.catalogue.views.published import Published
 from adapters.catalogue.views.variants import Variants
 from adapters.catalogue.work.campaigns import Campaigns
 from adapters.catalogue.work.deliverable_leases import DeliverableLeases
@@ -81,6 +82,7 @@ class Catalogue:
         self.progress = Progress(database)
         self.provider_accounts = ProviderAccounts(database)
         self.provider_jobs = ProviderJobs(database)
+        self.published = Published(database)
         self.removal_proofs = RemovalProofs(database)
         self.restores = Restores(database)
         self.results = Results(database)

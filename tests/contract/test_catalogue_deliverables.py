@@ -1,5 +1,6 @@
 """Deliverables are planned once, change their state only as they may, and are published once."""
 
+import itertools
 import json
 
 import deliverable_samples as ours
@@ -51,7 +52,7 @@ def test_events_tell_every_change(catalogue: Catalogue, state: str):
     row = catalogue.deliverables.get(deliverable_id)
     events = catalogue.deliverables.events(deliverable_id)
     assert events[-1]["to_state"] == row.state == state
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in itertools.pairwise(events):
         assert after["from_state"] == before["to_state"]
         assert after["to_state"] in DELIVERABLE_TRANSITIONS[DeliverableState(before["to_state"])]
 

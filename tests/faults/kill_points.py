@@ -66,7 +66,7 @@ LEASES = "adapters.catalogue.work.leases:Leases"
 RESULTS = "adapters.catalogue.work.results:Results"
 DECISIONS = "adapters.catalogue.review.decisions:Decisions"
 
-UPLOADS = [KillPoint("after", "tasks.deliver.publish:_put", nth) for nth in (1, 2, 3, 4)]
+UPLOADS = [KillPoint("after", "tasks.deliver.publish:put_upload", nth) for nth in (1, 2, 3, 4)]
 STATE_CHANGES = [
     KillPoint("inside", "adapters.catalogue.core.schema:_migrate"),
     KillPoint("inside", f"{CAMPAIGNS}.add"),

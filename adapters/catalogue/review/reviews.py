@@ -154,7 +154,8 @@ class Reviews(CataloguePart):
         """Approve, reject or withdraw clips in the state in which the reviewer saw them.
 
         Passed clips can be approved; failed clips only with a reason. Both can be rejected: rejecting a failed clip
-        confirms the gate. Published clips can be withdrawn, and their deliverables with them. A variant whose generation failed has no clip to decide.
+        confirms the gate. Published clips can be withdrawn, and their deliverables with them. A variant
+        whose generation failed has no clip to decide.
 
         Args:
             seen: by variant id, the last event that the reviewer saw. A clip that has changed since is refused, so

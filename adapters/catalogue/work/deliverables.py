@@ -159,6 +159,15 @@ class Deliverables(CataloguePart):
             raise NotFoundError(f"The catalogue has no deliverable {deliverable_id!r}.")
         return deliverable_row(row)
 
+    def of_ids(self, deliverable_ids: Collection[str]) -> dict[str, DeliverableRow]:
+        """Return the deliverables that exist, by id."""
+        found: dict[str, DeliverableRow] = {}
+        with self._db.reading() as connection:
+            for batch in batches(deliverable_ids):
+                for row in connection.execute(select(deliverables).where(_row.deliverable_id.in_(batch))):
+                    found[row.deliverable_id] = deliverable_row(row)
+        return found
+
     def of_campaign(self, campaign_id: str, states: Collection[str] | None = None) -> list[DeliverableRow]:
         """Return the deliverables of a campaign by brief, clip, placement and locale."""
         query = select(deliverables).where(_row.campaign_id == campaign_id)
