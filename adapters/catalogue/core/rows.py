@@ -211,6 +211,11 @@ def brief_from(text: str) -> Brief:
         }
         body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
         body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
+        if "localised" in body:
+            body["localised"] = {
+                column: {locale: tuple(texts) for locale, texts in found.items()}
+                for column, found in body["localised"].items()
+            }
         return Brief(**body)
 
 
