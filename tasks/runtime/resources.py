@@ -25,6 +25,7 @@ from models.registry import (
     load_scorer_cards,
     open_scorer,
 )
+from tasks.runtime.files.assets import AssetStore
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
@@ -226,6 +227,12 @@ def _bucket(place: BucketConfig, patient: bool) -> Bucket:
 def first_frames_of(resources: Resources) -> FirstFrames:
     """Return the stored first frames; with shared staging, they are stored in the bucket as well."""
     return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
+
+
+def assets_of(resources: Resources) -> AssetStore:
+    """Return the stored logos, fonts, music and recordings; with shared staging, they are in the bucket as well."""
+    root = resources.staging.parent / "assets"
+    return AssetStore(root, bucket_of(resources) if resources.shared else None)
 
 
 def earlier_clips_of(resources: Resources) -> EarlierClips:
