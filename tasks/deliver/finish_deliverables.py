@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 from adapters.c2pa.signer import Signer

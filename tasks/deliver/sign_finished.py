@@ -13,8 +13,10 @@ from adapters.media.video_frames import frames_at
 from manifests.identity import canonical_json
 from tasks.deliver.deliverable_record import deliverable_record
 from tasks.deliver.keys import caption_key, keys_of
-from tasks.finish.folders import CLIP, finished_folder, staging_of
+from tasks.deliver.poster import is_poster
+from tasks.finish.folders import finished_folder, staging_of
 from tasks.finish.masters import fetch_masters
+from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import POSTER, disk_full_errors, sha256_of
 from tasks.runtime.resources import Resources, catalogue_of
 
@@ -35,8 +37,11 @@ def sign_finished(resources: Resources, signer: Signer, lease: DeliverableLease,
     source = finished_folder(resources, lease.deliverable_id, file.sha256)
     folder = staging_of(resources).signing_folder(lease.deliverable_id, lease.attempt)
     poster = folder / POSTER
-    [middle] = frames_at(source / CLIP, [file.num_frames // 2])
-    write_poster(middle, poster)
+    if is_poster(source / POSTER, file.height, file.width):
+        shutil.copyfile(source / POSTER, poster)
+    else:
+        [middle] = frames_at(source / VIDEO, [file.num_frames // 2])
+        write_poster(middle, poster)
     masters = fetch_masters(resources, lease.spec)
     signed = sign(resources, signer, lease, source, poster, masters, folder)
     facts = _facts(lease, signed, source, folder)

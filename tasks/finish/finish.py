@@ -16,20 +16,23 @@ from manifests.errors import (
     LostLeaseError,
     ReelmillError,
 )
+from manifests.finish.asset import Asset
 from manifests.finish.deliverable import UNDELIVERED, DeliverableState, FinishedFile
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.folders import CLIP, finished_folder, keep, new_folder
+from tasks.finish.folders import finished_folder, keep, new_folder
 from tasks.finish.makers import Made, Makers
 from tasks.finish.masters import fetch_masters
+from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import is_intact
 from tasks.runtime.lease_owner import current_owner, is_dead
-from tasks.runtime.resources import Resources
+from tasks.runtime.resources import Resources, assets_of
 
 log = logging.getLogger(__name__)
 NOT_OF_ONE = (BucketError, CatalogueUnreachableError, DiskFullError, DiskUnusableError)
 """Errors that concern more than one deliverable: they end the step, and a later run resumes."""
 
-Make = Callable[[Resources, DeliverableSpec, Sequence[Path], Path], FinishedFile]
+FindAsset = Callable[[Asset], Path]
+Make = Callable[[DeliverableSpec, Sequence[Path], FindAsset, Path], FinishedFile]
 """Makes the file of a deliverable from its masters in an empty folder; see ``tasks.finish.make``."""
 
 
@@ -156,7 +159,7 @@ class Finishing:
         if file is None:
             return False
         folder = finished_folder(self._resources, lease.deliverable_id, file.sha256)
-        return is_intact(folder / CLIP, file.sha256)
+        return is_intact(folder / VIDEO, file.sha256)
 
     def make_again(self, lease: DeliverableLease) -> None:
         """Make a finished or signing deliverable again, because its files are not on this machine."""
@@ -165,7 +168,7 @@ class Finishing:
     def _make_one(self, lease: DeliverableLease) -> FinishedFile:
         folder = new_folder(self._resources, lease.deliverable_id, lease.attempt)
         masters = fetch_masters(self._resources, lease.spec)
-        file = self._make(self._resources, lease.spec, masters, folder)
+        file = self._make(lease.spec, masters, assets_of(self._resources).path, folder)
         keep(self._resources, lease.deliverable_id, folder, file.sha256)
         return file.model_copy(update={"machine": self._resources.machine})
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from adapters.files.durable import sync_folder
+from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import Staging, disk_full_errors, is_intact
 from tasks.runtime.resources import Resources
 
@@ -11,7 +12,6 @@ DELIVERABLES = "deliverables"
 """Folder of the staging folder; inside, deliverables have folders as variants do."""
 MASTERS = "masters"
 MAKING, FINISHED = "making-", "finished-"
-CLIP = "clip.mp4"
 DIGITS = 16
 
 
@@ -51,7 +51,7 @@ def keep(resources: Resources, deliverable_id: str, folder: Path, sha256: str) -
     If another attempt has made the same file, its folder stays, and this one is deleted.
     """
     target = finished_folder(resources, deliverable_id, sha256)
-    if is_intact(target / CLIP, sha256):
+    if is_intact(target / VIDEO, sha256):
         shutil.rmtree(folder, ignore_errors=True)
         return target
     shutil.rmtree(target, ignore_errors=True)

@@ -10,8 +10,8 @@ from manifests.finish.cue import Cue
 from manifests.finish.deliverable import Edit
 from manifests.finish.frame import Frame
 from manifests.finish.spec import DeliverableSpec
-from manifests.finish.template import LogoLayer, TextLayer
 from manifests.finish.template import Layer as TemplateLayer
+from manifests.finish.template import LogoLayer, TextLayer
 from tasks.finish.footage import PEOPLE
 from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from adapters.catalogue import Catalogue, Membership, PublishedFile
 from manifests.brief import Brief
 from manifests.finish.kit import FinishKit
+from manifests.pluralize import counted, one_or_more
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.lease_owner import current_owner
 
@@ -73,3 +74,26 @@ def _clip(file: PublishedFile, brief_id: str, members: list[Membership]) -> Publ
         file.width,
         file.height,
     )
+
+
+def needs_finishing(catalogue: Catalogue, campaign_id: str) -> bool:
+    """Return whether a campaign has briefs whose clips are finished, or deliverables that are left."""
+    is_finished = any(brief.is_finished for brief in catalogue.campaigns.briefs(campaign_id))
+    return is_finished or bool(catalogue.deliverables.waiting(campaign_id))
+
+
+def left_to_finish(catalogue: Catalogue, campaign_id: str) -> str:
+    """Return that deliverables are left, and what to do, without a full stop; empty if none are."""
+    number = len(catalogue.deliverables.waiting(campaign_id))
+    if not number:
+        return ""
+    them = one_or_more(number, "it", "them")
+    return f"{counted(number, 'deliverable{s} {are}')} not published yet. Re-run the same command to finish {them}"
+
+
+def is_finishing_done(catalogue: Catalogue, campaign_id: str) -> bool:
+    """Return whether a run would make no deliverables, after planning those of all published clips."""
+    if not needs_finishing(catalogue, campaign_id):
+        return True
+    Planning(catalogue, campaign_id).plan(at_once=True)
+    return not catalogue.deliverables.waiting(campaign_id)

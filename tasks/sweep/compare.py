@@ -14,8 +14,8 @@ from adapters.catalogue import VariantRow
 from manifests.states import State
 from tasks.deliver.keys import NOT_OF_CLIPS, is_of_a_clip
 from tasks.runtime.files.shared_staging import is_reachable
-from tasks.sweep.deliverables import compare_deliverables
 from tasks.sweep.context import Sweep, SweepTarget
+from tasks.sweep.deliverables import compare_deliverables
 from tasks.sweep.orphans import quarantine
 from tasks.sweep.withdrawn import remove_leftovers
 

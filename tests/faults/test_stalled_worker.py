@@ -51,7 +51,10 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
             KillPoint("after", f"{RESULTS}.mark_signing"),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("before", "tasks.deliver.sign:write_durably"), KillPoint("after", "tasks.deliver.publish:put_upload")),
+        (
+            KillPoint("before", "tasks.deliver.sign:write_durably"),
+            KillPoint("after", "tasks.deliver.publish:put_upload"),
+        ),
         pytest.param(
             KillPoint("after", f"{RESULTS}.mark_signing"),
             KillPoint("after", "tasks.deliver.publish:put_upload", 3),

@@ -1,6 +1,6 @@
 """Published clips of a campaign, for the deliverables that are made of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -52,7 +52,7 @@ class Published(CataloguePart):
         """Return the file of one clip; None if it is not published."""
         return next(self._files([variant_id]), None)
 
-    def _files(self, variant_ids: list[str]) -> Iterator[PublishedFile]:
+    def _files(self, variant_ids: Iterable[str]) -> Iterator[PublishedFile]:
         for batch in batches(variant_ids):
             query = (
                 select(variants.c.variant_id, events.c.event_id, variants.c.signed, variants.c.clip)
