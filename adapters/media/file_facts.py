@@ -44,7 +44,7 @@ def measure(
     return FileFacts(
         container=_container(path, facts),
         codec=facts.codec,
-        pixel_format=facts.pix_fmt,
+        pixel_format=facts.pix_fmt or _pixel_format(path),
         width=facts.width,
         height=facts.height,
         fps=facts.fps,
@@ -82,6 +82,13 @@ def _streams(path: Path) -> _Streams:
             constant_fps=_is_constant(sorted(times)),
             caption_tracks=tuple(stream.language or "und" for stream in container.streams.subtitles),
         )
+
+
+def _pixel_format(path: Path) -> str:
+    """Return the pixel format of the first frame: in files with few frames per second, the header does not show it."""
+    with open_video(path) as container:
+        frame = next(container.decode(video=0), None)
+        return frame.format.name if frame else ""
 
 
 def _is_constant(times: list[float]) -> bool:
