@@ -32,6 +32,7 @@ from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.deliver.staged_elsewhere import staged_elsewhere
+from tasks.finish.planning import is_finishing_done
 from tasks.intake.intake import Intake
 from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
@@ -51,7 +52,7 @@ def run_campaign(
     """
     settings, catalogue = session.settings, session.catalogue
     remaining = Remaining(session.resources, campaign_id, settings.max_rank_share)
-    if remaining.is_done(settings.review):
+    if remaining.is_done(settings.review) and is_finishing_done(catalogue, campaign_id):
         return FINISHED
     if (standing := catalogue.steering.standing(campaign_id)) != ACTIVE:
         return standing

@@ -55,6 +55,7 @@ def resources_of(settings: Settings) -> Resources:
         staging=settings.home / "staging",
         first_frames=settings.home / "first-frames",
         master_crf=settings.master_crf,
+        finish_master_crf=settings.finish_master_crf,
         shared=shares_staging(settings),
         machine=machine_id(settings),
         devices=settings.device_names,

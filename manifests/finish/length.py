@@ -188,7 +188,7 @@ def _trimmed(natural: FramePlan, shots: Sequence[int], target: int, wanted: Want
             f"Intro and end card take {float((natural.intro + natural.end_card) / natural.fps):.1f} s of at most "
             f"{float(target / natural.fps):.1f} s. Use a template with shorter cards or raise duration_s."
         )
-    kept, notes = len(shots), ()
+    kept, notes = len(shots), tuple[str, ...]()
     transition = round(wanted.transition_s * natural.fps)
     while kept > 1 and _level(shots[:kept], footage, transition) < min(shortest, *shots[:kept]):
         kept -= 1

@@ -101,9 +101,8 @@ def patches_of(pixels: np.ndarray, x: int, y: int) -> list[Patch]:
     Rows and columns without content are left out.
     """
     even = _even(pixels, x, y)
-    visible = even[..., 3].any(axis=1)
     patches = []
-    for top, bottom in _bands(visible):
+    for top, bottom in _bands(np.flatnonzero(even[..., 3].any(axis=1))):
         band = even[top:bottom]
         columns = np.flatnonzero(band[..., 3].any(axis=0))
         left, right = columns[0] // 2 * 2, columns[-1] // 2 * 2 + 2
@@ -119,9 +118,9 @@ def _even(pixels: np.ndarray, x: int, y: int) -> np.ndarray:
 
 
 def _bands(visible: np.ndarray) -> list[tuple[int, int]]:
-    """Return the ranges of rows with content, as even numbers."""
+    """Return the ranges of the visible rows, as even numbers."""
     bands: list[tuple[int, int]] = []
-    for row in np.flatnonzero(visible):
+    for row in visible:
         top, bottom = int(row) // 2 * 2, int(row) // 2 * 2 + 2
         if bands and top - bands[-1][1] < GAP_ROWS:
             bands[-1] = (bands[-1][0], bottom)
@@ -144,4 +143,5 @@ def _patch(pixels: np.ndarray, x: int, y: int) -> Patch:
 def _quarters(plane: np.ndarray) -> np.ndarray:
     """Return the mean of each square of two by two."""
     height, width = plane.shape
-    return plane.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    means: np.ndarray = plane.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return means

@@ -45,7 +45,7 @@ def pictures_of(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.nda
     for _ in range(plan.intro):
         yield picture
     yield picture
-    for picture in footage:  # noqa: B007 - the last one is needed after the loop
+    for picture in footage:
         yield picture
     for _ in range(plan.end_card):
         yield picture

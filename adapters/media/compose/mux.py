@@ -129,7 +129,7 @@ def _encoded(samples: np.ndarray, stream: av.audio.stream.AudioStream) -> "Itera
 
 def _text_stream(made: av.container.OutputContainer, language: str) -> Any:
     stream = made.add_stream("mov_text")
-    stream.codec_context.subtitle_header = STYLES  # type: ignore[attr-defined]
+    stream.codec_context.subtitle_header = STYLES
     stream.codec_context.time_base = stream.time_base = CUE_CLOCK
     stream.metadata["language"] = language
     return stream

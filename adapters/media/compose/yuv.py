@@ -46,7 +46,7 @@ def planes_of_frame(frame: av.VideoFrame) -> Planes:
     views = []
     for number, plane in enumerate(frame.planes):
         rows, columns = (height, width) if number == 0 else (height // 2, width // 2)
-        whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        whole = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         views.append(whole[:rows, :columns])
     return Planes(*views)
 

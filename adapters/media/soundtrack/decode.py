@@ -1,5 +1,6 @@
 """Read the sound of any audio or video file. Files of customers are untrusted: only known formats, guarded sizes."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,8 +39,9 @@ def decode(path: Path, max_s: float = MAX_S) -> np.ndarray:
     """
     with _errors(path), av.open(str(path), options=OPTIONS, metadata_errors="replace") as container:
         _check(path, container)
+        length = _stated_length(container)
         parts = list(_parts(path, container, round(max_s * RATE)))
-    samples = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
+    samples = (np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32))[:, :length]
     if not samples.shape[1]:
         raise EncodingError(f"Cannot read the sound of {path}: it contains no samples. Export the file again.")
     return np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
@@ -70,6 +72,15 @@ def _check(path: Path, container: av.container.InputContainer) -> None:
         raise EncodingError(f"Cannot read the sound of {path}: its codec is not known. Convert it to WAV.")
     if context.channels > MAX_CHANNELS:
         raise EncodingError(f"Cannot read the sound of {path}: it has {context.channels} channels. Use stereo.")
+
+
+def _stated_length(container: av.container.InputContainer) -> int | None:
+    """Return the number of samples that an MP4 or MOV states, since its last AAC frame is padded; None for others."""
+    stream = container.streams.audio[0]
+    if "mp4" not in container.format.name.split(",") or not stream.duration or not stream.time_base:
+        return None
+    begins_us = max(0, round((stream.start_time or 0) * stream.time_base * 1_000_000) - (container.start_time or 0))
+    return math.ceil(stream.duration * stream.time_base * RATE + begins_us * RATE / 1_000_000)
 
 
 def _parts(path: Path, container: av.container.InputContainer, most: int) -> Iterator[np.ndarray]:
