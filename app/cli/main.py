@@ -13,6 +13,7 @@ from app.cli.commands import (
     campaigns,
     jobs,
     nights,
+    placements,
     providers,
     review,
     serve_models,
@@ -31,11 +32,12 @@ from app.cli.output import sentence_of, warn
 from flows.settings import prepare_proxies
 
 CAMPAIGNS = "Campaigns"
+FINISHING = "Finishing"
 REVIEW = "Review"
 UNATTENDED = "Nightly and unattended"
 MODELS = "Models"
 OPERATIONS = "Operations"
-PANELS = (CAMPAIGNS, REVIEW, UNATTENDED, MODELS, OPERATIONS)
+PANELS = (CAMPAIGNS, FINISHING, REVIEW, UNATTENDED, MODELS, OPERATIONS)
 
 
 class PanelGroup(TyperGroup):
@@ -75,6 +77,8 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+app.command(rich_help_panel=FINISHING)(placements.placements)
+app.command(rich_help_panel=FINISHING)(placements.lint)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)
