@@ -20,6 +20,7 @@ from app.cli.commands import (
     sheets,
     steering,
     stock,
+    templates,
     up,
     voices,
 )
@@ -77,6 +78,7 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+app.add_typer(templates.templates, name="templates", rich_help_panel=FINISHING)
 app.command(rich_help_panel=FINISHING)(placements.placements)
 app.command(rich_help_panel=FINISHING)(placements.lint)
 app.command(rich_help_panel=REVIEW)(serve.review)
