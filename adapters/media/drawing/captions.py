@@ -10,8 +10,8 @@ from manifests.errors import FinishError
 from manifests.finish.colour import colour_of
 from manifests.finish.cue import Cue
 from manifests.finish.frame import Frame
-from manifests.finish.geometry import Size, largest_size, place, safe_rect
-from manifests.finish.template import CaptionStyle
+from manifests.finish.geometry import Size, is_right_to_left, largest_size, mirrored, place, safe_rect
+from manifests.finish.template import Box, CaptionStyle
 
 
 def caption_layers(
@@ -58,12 +58,17 @@ class _Painter(NamedTuple):
             )
         pixels = draw_text(self._block(cue.text)).pixels
         height, width = pixels.shape[:2]
-        rect = place(self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame))
+        rect = place(self._box, Size(width, height), safe_rect(self.frame))
         return DrawnLayer(f"caption {number}", pixels, rect.x, rect.y, cue.start_s, end_s)
+
+    @property
+    def _box(self) -> Box:
+        box = self.style.box_for(self.frame.aspect_ratio)
+        return mirrored(box) if is_right_to_left(self.language) else box
 
     def _block(self, text: str) -> TextBlock:
         style, shortest = self.style, min(self.frame.width, self.frame.height)
-        room = largest_size(style.box_for(self.frame.aspect_ratio), self.frame, safe_rect(self.frame))
+        room = largest_size(self._box, safe_rect(self.frame))
         size = style.size * shortest
         return TextBlock(
             text=text,
