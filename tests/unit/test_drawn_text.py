@@ -10,11 +10,12 @@ from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.media.drawing import paragraph
-from adapters.media.drawing.fonts import Run, missing_glyphs
-from adapters.media.drawing.shipped_fonts import _coverage
+from adapters.media.drawing.fonts import missing_glyphs
 from adapters.media.drawing.skia_library import load_skia
 from adapters.media.drawing.text import DrawnText, TextBlock, draw_text
+from adapters.media.drawing.typesetting import paragraph
+from adapters.media.drawing.typesetting.font_choice import Run
+from adapters.media.drawing.typesetting.shipped_fonts import _coverage
 from manifests.errors import FinishError
 from tests.unit.test_fonts import SHIPPED, TEXTS
 

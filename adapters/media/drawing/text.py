@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adapters.media.drawing.fitting import Fitted, TextBlock, fit
-from adapters.media.drawing.fonts import plain_lines
 from adapters.media.drawing.skia_library import load_skia
+from adapters.media.drawing.typesetting.fitting import Fitted, TextBlock, fit
+from adapters.media.drawing.typesetting.font_choice import plain_lines
 from manifests.errors import FinishError
 
 __all__ = ["DrawnText", "TextBlock", "draw_text"]
