@@ -9,7 +9,19 @@ from typer.core import TyperGroup
 
 from adapters.readable_output import make_output_readable
 from app.cli.bounds import with_whole_budgets
-from app.cli.commands import campaigns, jobs, nights, providers, review, serve_models, sheets, steering, stock, up
+from app.cli.commands import (
+    campaigns,
+    jobs,
+    nights,
+    providers,
+    review,
+    serve_models,
+    sheets,
+    steering,
+    stock,
+    up,
+    voices,
+)
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
 from app.cli.commands.admin import accounts, alerts, audit, clock, credentials, doctor
@@ -73,6 +85,7 @@ app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=MODELS)(serve_models.serve_models)
+app.command(rich_help_panel=MODELS)(voices.voices)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
 app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)
