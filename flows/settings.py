@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     `reelmill models show CARD`, and a `statement` of who attests what."""
     master_crf: int = Field(23, ge=1, le=51)
     """x264 quality (CRF) of the encoded clips; lower is better. 18 looks lossless and needs twice the space of 23."""
+    finish_master_crf: int = Field(18, ge=1, le=51)
+    """The same for clips of which deliverables are made, since a deliverable is encoded again. If `master_crf` is
+    lower, it is used for these clips too."""
     max_variants: int = Field(5000, ge=1)
     """Sheets that expand to more variants are refused."""
     want_scope: Literal["combination", "brief"] = "combination"

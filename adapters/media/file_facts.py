@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.media.soundtrack.loudness import measure_file
+from adapters.media.soundtrack.samples import MAX_S
 from adapters.media.video_facts import QUICKTIME, VideoFacts, probe
 from adapters.media.video_input import open_video
 from manifests.placements.facts import DrawnBox, FileFacts
@@ -38,21 +40,23 @@ def measure(
         EncodingError: it is not a readable video.
     """
     facts, streams = probe(path, max_frames=None), _streams(path)
-    loudness, peak = _loudness(path, facts) if with_loudness else (None, None)
+    sound = _sound(path, facts) if with_loudness else _Sound()
     return FileFacts(
         container=_container(path, facts),
         codec=facts.codec,
-        pixel_format=facts.pix_fmt,
+        pixel_format=facts.pix_fmt or _pixel_format(path),
         width=facts.width,
         height=facts.height,
         fps=facts.fps,
         duration_s=facts.duration_s,
         size_bytes=path.stat().st_size,
         sample_aspect=1 / streams.sample_aspect if facts.rotation % 180 else streams.sample_aspect,
+        is_rotated=bool(facts.rotation),
         constant_fps=streams.constant_fps,
         audio_codec=facts.audio_codec,
-        loudness_lufs=loudness,
-        true_peak_dbtp=peak,
+        loudness_unmeasured=sound.unmeasured,
+        loudness_lufs=sound.lufs,
+        true_peak_dbtp=sound.true_peak_dbtp,
         caption_tracks=streams.caption_tracks,
         caption_files=tuple(_formats_beside(path) if caption_files is None else caption_files),
         burnt_captions=burnt_captions,
@@ -80,19 +84,34 @@ def _streams(path: Path) -> _Streams:
         )
 
 
+def _pixel_format(path: Path) -> str:
+    """Return the pixel format of the first frame: in files with few frames per second, the header does not show it."""
+    with open_video(path) as container:
+        frame = next(container.decode(video=0), None)
+        return frame.format.name if frame else ""
+
+
 def _is_constant(times: list[float]) -> bool:
     """Return whether the distances between frames are equal, apart from rounding."""
     steps = [after - before for before, after in pairwise(times)]
     return not steps or max(steps) - min(steps) <= 2 * CONSTANT_S
 
 
-def _loudness(path: Path, facts: VideoFacts) -> tuple[float | None, float | None]:
-    if not facts.audio_codec:
-        return None, None
-    from adapters.media.soundtrack.loudness import measure_file  # decoding sound is not needed for most callers
+class _Sound(NamedTuple):
+    """Loudness of the sound; ``unmeasured``: why it is not known."""
 
+    lufs: float | None = None
+    true_peak_dbtp: float | None = None
+    unmeasured: str = ""
+
+
+def _sound(path: Path, facts: VideoFacts) -> _Sound:
+    if not facts.audio_codec:
+        return _Sound()
+    if facts.duration_s > MAX_S:
+        return _Sound(unmeasured=f"The loudness was not measured, because the file is longer than {MAX_S:g} s.")
     found = measure_file(path)
-    return found.lufs, found.true_peak_dbtp
+    return _Sound(found.lufs, found.true_peak_dbtp)
 
 
 def _container(path: Path, facts: VideoFacts) -> str:

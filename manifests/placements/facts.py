@@ -22,12 +22,14 @@ class FileFacts(NamedTuple):
         codec: FFmpeg's name of the video codec; empty if it is not known.
         pixel_format: FFmpeg's name, such as ``yuv420p``.
         width, height: pixels as displayed, after the rotation.
+        is_rotated: whether players rotate the frames.
         sample_aspect: width of a pixel divided by its height.
         fps: average frames per second, exact; 0 if it is not known.
         constant_fps: whether all frames have the same length.
         duration_s: length of the picture in seconds.
         size_bytes: file size.
         audio_codec: empty if there is no sound.
+        loudness_unmeasured: why loudness and true peak were not measured, one sentence; empty otherwise.
         loudness_lufs, true_peak_dbtp: None if there is no sound, if it is silent or if it was not measured.
         caption_tracks: languages of the caption tracks inside the file; ``und`` if it is not known.
         caption_files: formats of the caption files beside the file: ``srt``, ``vtt``.
@@ -44,8 +46,10 @@ class FileFacts(NamedTuple):
     duration_s: float
     size_bytes: int
     sample_aspect: Fraction = Fraction(1)
+    is_rotated: bool = False
     constant_fps: bool = True
     audio_codec: str = ""
+    loudness_unmeasured: str = ""
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
     caption_tracks: tuple[str, ...] = ()

@@ -80,8 +80,8 @@ class Resources:
             that does the work, or its CPU.
         device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
             such processes already.
-        lease_s, attempts, master_crf, attestations: see Settings; attestations are pairs of a model card's
-            name and its attestation.
+        lease_s, attempts, master_crf, finish_master_crf, attestations: see Settings; attestations are pairs of a
+            model card's name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
         audit_key_problem: why there is no audit key, although this installation has sealed the catalogue.
@@ -100,6 +100,7 @@ class Resources:
     first_frames: Path = Path("first-frames")
     speech: Path = Path("speech")
     master_crf: int = 23
+    finish_master_crf: int = 18
     machine: str = ""
     shared: bool = False
     devices: tuple[str, ...] = ()

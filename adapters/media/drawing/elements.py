@@ -9,7 +9,7 @@ import numpy as np
 from adapters.media.drawing.fonts import FontSet
 from adapters.media.drawing.logo import draw_logo
 from adapters.media.drawing.panel import on_panel, rounded
-from adapters.media.drawing.pixels import gradient, paste, solid
+from adapters.media.drawing.pixels import gradient, paste, solid, with_shadow
 from adapters.media.drawing.text import DrawnText, TextBlock
 from adapters.media.drawing.text_fit import fitted_text
 from manifests.errors import FinishError
@@ -25,6 +25,22 @@ BAR_WIDTH, BAR_GAP = 0.14, 0.5
 """Width of the bar before a text, and the space after it, as fractions of the font size."""
 BRAND_NAME_SIZE = 0.6
 """Font size of a brand's name that replaces its logo, as a fraction of the logo's height."""
+
+
+class Element(NamedTuple):
+    """A drawn logo or text.
+
+    Attributes:
+        bleed: by how many pixels a shadow reaches beyond each side of what counts for the layout.
+    """
+
+    pixels: np.ndarray
+    bleed: int = 0
+
+    @property
+    def size(self) -> Size:
+        """Size for the layout, in pixels."""
+        return Size(self.pixels.shape[1] - 2 * self.bleed, self.pixels.shape[0] - 2 * self.bleed)
 
 
 class Studio(NamedTuple):
@@ -51,8 +67,8 @@ class Studio(NamedTuple):
         return colour_of(name, self.brand.colours)
 
 
-def draw_text_layer(studio: Studio, layer: TextLayer, room: Size, scale: float = 1.0) -> np.ndarray | None:
-    """Return the pixels of a text that fits into ``room``; None if one of its placeholders is empty.
+def draw_text_layer(studio: Studio, layer: TextLayer, room: Size, scale: float = 1.0) -> Element | None:
+    """Return a text that fits into ``room``; None if one of its placeholders is empty.
 
     Args:
         scale: of the font size, at most 1; the size stays at or above ``min_size``.
@@ -75,8 +91,8 @@ def draw_text_layer(studio: Studio, layer: TextLayer, room: Size, scale: float =
     return _decorated(studio, layer, drawn)
 
 
-def draw_logo_layer(studio: Studio, layer: LogoLayer, room: Size) -> np.ndarray | None:
-    """Return the pixels of a logo, or of the brand's name; None if the brand has neither.
+def draw_logo_layer(studio: Studio, layer: LogoLayer, room: Size) -> Element | None:
+    """Return a logo, or the brand's name; None if the brand has neither.
 
     Raises:
         FinishError: the brand has other logos, or the file cannot be drawn.
@@ -91,8 +107,9 @@ def draw_logo_layer(studio: Studio, layer: LogoLayer, room: Size) -> np.ndarray 
     else:
         return None
     if not layer.fill:
-        return pixels
-    return on_panel(pixels, studio.colour(layer.fill), (padding, padding), round(pixels.shape[0] * layer.radius))
+        return Element(pixels)
+    radius = round((pixels.shape[0] + 2 * padding) * layer.radius)
+    return Element(on_panel(pixels, studio.colour(layer.fill), (padding, padding), radius))
 
 
 def draw_scrim(studio: Studio, layer: ScrimLayer) -> tuple[np.ndarray, int]:
@@ -124,7 +141,6 @@ def _block(studio: Studio, layer: TextLayer, text: str, room: Size, sizes: tuple
         max_height_px=room.height,
         max_lines=layer.max_lines,
         align=layer.align,
-        shadow=layer.shadow,
     )
 
 
@@ -136,14 +152,14 @@ def _padding(layer: TextLayer, size: float) -> tuple[int, int]:
     return round(across * size), round(layer.padding * size)
 
 
-def _decorated(studio: Studio, layer: TextLayer, drawn: DrawnText) -> np.ndarray:
-    """Return a text with its bar and its background."""
+def _decorated(studio: Studio, layer: TextLayer, drawn: DrawnText) -> Element:
+    """Return a text with its bar, its background and its shadow."""
     pixels, size = drawn.pixels, drawn.size_px
     if layer.bar:
         pixels = _with_bar(studio, layer, drawn)
     if layer.fill:
         pixels = on_panel(pixels, studio.colour(layer.fill), _padding(layer, size), round(layer.radius * size))
-    return pixels
+    return Element(*with_shadow(pixels, size)) if layer.shadow else Element(pixels)
 
 
 def _with_bar(studio: Studio, layer: TextLayer, drawn: DrawnText) -> np.ndarray:

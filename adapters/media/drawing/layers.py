@@ -16,7 +16,7 @@ from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
 from manifests.finish.frame import Frame
-from manifests.finish.geometry import Rect, mirrored_motion, safe_rect
+from manifests.finish.geometry import mirrored_motion, safe_rect
 from manifests.finish.template import (
     NO_MOTION,
     Card,
@@ -125,22 +125,32 @@ def _part(studio: Studio, part: _Part) -> list[DrawnLayer]:
     by_name = {each.layer.name: each for each in placed}
     drawn = []
     for layer in layers:
-        found = by_name.get(layer.name) if not isinstance(layer, ScrimLayer) else _scrim(studio, layer, by_name)
+        found = _scrim(studio, layer, by_name) if isinstance(layer, ScrimLayer) else _placed(by_name.get(layer.name))
         if found:
             drawn.append(_timed(studio, layer, found, windows[layer.name]))
     return drawn
 
 
 class _Drawing(NamedTuple):
+    """Pixels and their top left corner in the frame."""
+
     pixels: np.ndarray
-    rect: Rect
+    x: int
+    y: int
+
+
+def _placed(found: Placed | None) -> _Drawing | None:
+    if found is None:
+        return None
+    bleed = found.element.bleed
+    return _Drawing(found.element.pixels, found.rect.x - bleed, found.rect.y - bleed)
 
 
 def _scrim(studio: Studio, layer: ScrimLayer, shown: Iterable[str]) -> _Drawing | None:
     if layer.behind and not set(layer.behind) & set(shown):
         return None
     pixels, top = _named(layer.name, partial(draw_scrim, studio, layer))
-    return _Drawing(pixels, Rect(0, top, pixels.shape[1], pixels.shape[0]))
+    return _Drawing(pixels, 0, top)
 
 
 def _progress(studio: Studio, layers: Sequence[Layer]) -> list[DrawnLayer]:
@@ -155,10 +165,10 @@ def _progress(studio: Studio, layers: Sequence[Layer]) -> list[DrawnLayer]:
     return drawn
 
 
-def _timed(studio: Studio, layer: Layer, found: Placed | _Drawing, window: tuple[float, float]) -> DrawnLayer:
+def _timed(studio: Studio, layer: Layer, found: _Drawing, window: tuple[float, float]) -> DrawnLayer:
     start_s, end_s = window
     enter, leave = _motion(studio, layer.enter), _motion(studio, layer.leave)
-    return DrawnLayer(layer.name, found.pixels, found.rect.x, found.rect.y, start_s, end_s, enter, leave)
+    return DrawnLayer(layer.name, found.pixels, found.x, found.y, start_s, end_s, enter, leave)
 
 
 def _window(layer: Layer, part: _Part) -> tuple[float, float]:

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
-
-from adapters.media.drawing.elements import Studio, draw_logo_layer, draw_text_layer
+from adapters.media.drawing.elements import Element, Studio, draw_logo_layer, draw_text_layer
 from manifests.errors import FinishError
 from manifests.finish.geometry import Rect, Size, largest_size, mirrored, place, shortest, stack_height, stacked
 from manifests.finish.template import Box, LogoLayer, Stack, TextLayer
@@ -19,10 +17,10 @@ MIN_OVERLAP = 2
 
 
 class Placed(NamedTuple):
-    """A drawn layer at its place."""
+    """A drawn layer, and the rectangle of its text or logo without its shadow."""
 
     layer: Boxed
-    pixels: np.ndarray
+    element: Element
     rect: Rect
 
 
@@ -60,9 +58,9 @@ def check_overlaps(placed: Sequence[Placed], windows: Mapping[str, tuple[float, 
 
 def _alone(studio: Studio, layer: Boxed) -> Iterable[Placed]:
     box = _box(studio, layer.box_for(studio.frame.aspect_ratio))
-    pixels = _drawn(studio, layer, largest_size(box, studio.frame, studio.safe), 1.0)
-    if pixels is not None:
-        yield Placed(layer, pixels, place(box, _size(pixels), studio.frame, studio.safe))
+    element = _drawn(studio, layer, largest_size(box, studio.frame, studio.safe), 1.0)
+    if element is not None:
+        yield Placed(layer, element, place(box, element.size, studio.frame, studio.safe))
 
 
 def _stacked(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed]) -> list[Placed]:
@@ -70,12 +68,12 @@ def _stacked(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed]) -
     room = largest_size(box, studio.frame, studio.safe)
     gap = round(stack.gap * shortest(studio.frame))
     for scale in SCALES:
-        drawn = [(layer, pixels) for layer in layers for pixels in [_member(studio, layer, room, scale)]]
-        shown = [(layer, pixels) for layer, pixels in drawn if pixels is not None]
-        sizes = [_size(pixels) for _, pixels in shown]
+        drawn = [(layer, _member(studio, layer, room, scale)) for layer in layers]
+        shown = [(layer, element) for layer, element in drawn if element is not None]
+        sizes = [element.size for _, element in shown]
         if stack_height(sizes, gap) <= room.height:
             rects = stacked(box, sizes, gap, studio.frame, studio.safe)
-            return [Placed(layer, pixels, rect) for (layer, pixels), rect in zip(shown, rects, strict=True)]
+            return [Placed(layer, element, rect) for (layer, element), rect in zip(shown, rects, strict=True)]
     names = ", ".join(f'"{layer.name}"' for layer, _ in shown)
     raise FinishError(
         f'layers {names} are together {stack_height(sizes, gap) - room.height} pixels too high for the stack "{name}". '
@@ -83,14 +81,14 @@ def _stacked(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed]) -
     )
 
 
-def _member(studio: Studio, layer: Boxed, room: Size, scale: float) -> np.ndarray | None:
+def _member(studio: Studio, layer: Boxed, room: Size, scale: float) -> Element | None:
     """Draw a layer of a stack: its box limits its size, and so does the stack."""
     box = layer.box_for(studio.frame.aspect_ratio).model_copy(update={"x": 0.0, "y": 0.0})
     own = largest_size(box, studio.frame, studio.safe)
     return _drawn(studio, layer, Size(min(own.width, room.width), min(own.height, room.height)), scale)
 
 
-def _drawn(studio: Studio, layer: Boxed, room: Size, scale: float) -> np.ndarray | None:
+def _drawn(studio: Studio, layer: Boxed, room: Size, scale: float) -> Element | None:
     try:
         if isinstance(layer, LogoLayer):
             return draw_logo_layer(studio, layer, room)
@@ -101,7 +99,3 @@ def _drawn(studio: Studio, layer: Boxed, room: Size, scale: float) -> np.ndarray
 
 def _box(studio: Studio, box: Box) -> Box:
     return mirrored(box) if studio.is_mirrored else box
-
-
-def _size(pixels: np.ndarray) -> Size:
-    return Size(pixels.shape[1], pixels.shape[0])

@@ -1,8 +1,12 @@
 """Arrays of pixels: uint8 (height, width, 4), sRGB with straight alpha."""
 
 import numpy as np
+from PIL import Image, ImageFilter
 
 from manifests.finish.colour import Colour
+
+SHADOW_BLUR, SHADOW_STRENGTH = 0.16, 0.55
+"""Radius of the shadow as a fraction of the font size, and its opacity."""
 
 
 def solid(width: int, height: int, colour: Colour) -> np.ndarray:
@@ -41,6 +45,21 @@ def blended(below: np.ndarray, above: np.ndarray) -> np.ndarray:
     colours = above[..., :3] * top + below[..., :3] * rest
     mixed = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
     return np.rint(np.concatenate([mixed, alpha * 255], axis=2)).astype(np.uint8)
+
+
+def with_shadow(pixels: np.ndarray, size: float) -> tuple[np.ndarray, int]:
+    """Return pixels on a soft, dark shadow of their shapes, and how far it reaches beyond each side, in pixels.
+
+    Args:
+        size: of the font, in pixels.
+    """
+    blur = max(1.0, SHADOW_BLUR * size)
+    reach = round(3 * blur)
+    wide = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)))
+    soft = Image.fromarray(wide[..., 3]).filter(ImageFilter.GaussianBlur(blur))
+    shade = np.zeros_like(wide)
+    shade[..., 3] = np.clip(np.asarray(soft) * (SHADOW_STRENGTH * 1.5), 0, 255 * SHADOW_STRENGTH).astype(np.uint8)
+    return blended(shade, wide), reach
 
 
 def trimmed(pixels: np.ndarray) -> np.ndarray:

@@ -260,11 +260,13 @@ def status(
 
 def retry(
     campaign: CampaignName,
-    failed: Annotated[bool, typer.Option("--failed", help="Retry all failed variants; required.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Retry all failed variants and deliverables; required.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Retry the failed variants of a campaign.
+    """Retry the failed variants and deliverables of a campaign.
 
     Variants that failed with an error are generated with the same seed.
 
@@ -276,7 +278,7 @@ def retry(
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
         say(_retried_text(retried))
-    if retried.same_seed or retried.new_seed:
+    if any(retried):
         outcome = run_campaign(session, campaign_id, as_json, {})
     else:
         outcome = outcome_of(session.catalogue, campaign_id)
@@ -353,10 +355,11 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
 
 
 def _retried_text(retried: Retried) -> str:
-    same_seed, new_seed = retried
+    made = counted(retried.deliverables, "deliverable{s} {are} made")
     return (
-        f"{counted(same_seed, 'variant{s} {are} retried')} with the same seed, "
-        f"{counted(new_seed, 'variant{s}')} with a new seed."
+        f"{counted(retried.same_seed, 'variant{s} {are} retried')} with the same seed, "
+        f"{counted(retried.new_seed, 'variant{s}')} with a new seed."
+        f"{f' {made} again.' if retried.deliverables else ''}"
     )
 
 
