@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from adapters.media.drawing.fonts import FontSet, fonts_for, missing_glyphs, missing_message
 from adapters.media.drawing.layers import drawn_layers
-
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.choices import size_of, texts_of
