@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import stand_in_maker
 from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
-import stand_in_maker
 import tasks.finish.planning
 import tasks.runtime.devices
 import tasks.runtime.resources
