@@ -10,7 +10,8 @@ from adapters.media.compose.encoder import encode_pictures
 from adapters.media.compose.footage import pictures_of
 from adapters.media.compose.mux import CaptionTrack, mux
 from adapters.media.compose.overlay import Overlay
-from adapters.media.soundtrack.loudness import Loudness, measure_file, next_aim
+from adapters.media.soundtrack.loudness import Aim, Loudness, measure_file, next_aim
+from adapters.media.soundtrack.samples import num_samples, silence
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import Footage
@@ -76,18 +77,17 @@ def _with_sound(
 ) -> Encoded:
     """Add sound and captions; mix again if the loudness of the encoded file is not as wanted."""
     if tracks.is_silent:
-        samples = np.zeros((2, round(footage.plan.frames / footage.plan.fps * 48_000)), np.float32)
-        mux(silent, out, samples if spec.preset.needs_audio else None, captions, language)
+        nothing = silence(num_samples(footage.plan.frames / footage.plan.fps))
+        mux(silent, out, nothing if spec.preset.needs_audio else None, captions, language)
         return Encoded(None, ())
     wanted = aim_of(spec)
-    aim, notes = wanted, ()
+    aim: Aim | None = wanted
     for _ in range(ATTEMPTS):
+        assert aim is not None
         made = mixed(spec, tracks, footage.plan, aim)
         mux(silent, out, made.samples, captions, language)
         found = measure_file(out)
-        following = next_aim(found, wanted, aim, spec.preset.loudness_tolerance)
-        notes = made.notes
-        if following is None:
+        aim = next_aim(found, wanted, aim, spec.preset.loudness_tolerance)
+        if aim is None:
             break
-        aim = following
-    return Encoded(found, notes)
+    return Encoded(found, made.notes)

@@ -18,6 +18,7 @@ from tasks.finish.components import components_of, sound_edits
 from tasks.finish.encode import Encoded, encode
 from tasks.finish.footage import ALGORITHM, Footage, footage_of, frame_of, masters_of, plan_of
 from tasks.finish.layers import Layers, cues_for, layer_edits, layers_of
+from tasks.finish.requirements import violations_of
 from tasks.finish.soundtrack import Tracks, keeps_sound, sha256_of, tracks_of
 from tasks.finish.spoken import LEAD_S, FindAsset, spoken_of
 from tasks.finish.workspace import POSTER, SRT, VIDEO, VTT, workspace
@@ -100,7 +101,7 @@ def _finished(
         edits=_edits(spec, footage, layers, tracks, components),
         components=tuple(components),
         crop_paths=tuple(tuple(path) for path in footage.paths),
-        violations=(),
+        violations=violations_of(spec, work / VIDEO, layers, encoded, sidecars),
         notes=_notes(footage, tracks, encoded),
     )
 

@@ -19,7 +19,7 @@ from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
 
 
 class Music(NamedTuple):
-    """Background music: samples, float32 (2, n) at 48 kHz, and where it is from; ``path`` is None if it was made."""
+    """Background music: samples, float32 (2, n) at 48 kHz, and its origin; ``path`` is None if it was made."""
 
     samples: np.ndarray
     title: str

@@ -24,6 +24,7 @@ from app.cli.options import (
     CampaignName,
     Encoding,
     Endpoint,
+    Finish,
     GoodRows,
     IncludeHidden,
     MaxVariants,
@@ -71,6 +72,7 @@ TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
 def plan(
     sheet: Sheet,
     model: Model = None,
+    finish: Finish = None,
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
@@ -84,7 +86,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
-    session = Session.open(model=model, max_variants=max_variants, budget=budget)
+    session = Session.open(model=model, finish=finish, max_variants=max_variants, budget=budget)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
@@ -122,7 +124,7 @@ def plan(
     else:
         if refusal:
             warn(f"Error: {refusal}")  # first, because the tables can be long
-        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
+        command = _run_command(path, model, finish, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
         for sentence in (*([note] if note else []), *unready, *notices, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
@@ -137,6 +139,7 @@ def plan(
 def run(
     sheet: Sheet,
     model: Model = None,
+    finish: Finish = None,
     bucket: BucketOption = None,
     endpoint: Endpoint = None,
     max_variants: MaxVariants = None,
@@ -162,6 +165,7 @@ def run(
     """
     overrides = {
         "model": model,
+        "finish": finish,
         "bucket": bucket,
         "bucket_endpoint": endpoint,
         "max_variants": max_variants,
@@ -377,6 +381,7 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
 def _run_command(
     sheet: Path,
     model: str | None,
+    finish: str | None,
     max_variants: int | None,
     sample_size: int | None,
     accept_good_rows: bool,
@@ -386,6 +391,7 @@ def _run_command(
     """Return the command that starts what ``reelmill plan`` has shown."""
     given = {
         "--model": model,
+        "--finish": finish,
         "--max-variants": max_variants,
         "--sample": sample_size,
         "--budget": budget,

@@ -8,7 +8,7 @@ import typer
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
-from app.cli.options import AsJson, Encoding, IncludeHidden, MaxVariants, Model, Sheet, Tab
+from app.cli.options import AsJson, Encoding, Finish, IncludeHidden, MaxVariants, Model, Sheet, Tab
 from app.cli.output import say, say_json, warn
 from app.session import Session
 from flows.start_checks import missing_profiles
@@ -48,11 +48,12 @@ def validate(
     include_hidden: IncludeHidden = False,
     encoding: Encoding = None,
     model: Model = None,
+    finish: Finish = None,
     max_variants: MaxVariants = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a sheet and report all its errors."""
-    session = Session.open(model=model, max_variants=max_variants)
+    session = Session.open(model=model, finish=finish, max_variants=max_variants)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
