@@ -74,7 +74,7 @@ class Drawing:
                 preset = preset_of(placement, self.sources.presets)
                 problem = self._misfit(brief, wording, placement.aspect_ratio, preset.name)
                 if problem:
-                    yield CellIssue("finish", brief.finish, f"does not fit for {placement.label}. {problem}")
+                    yield CellIssue("finish", brief.finish, f"does not fit for {placement.label}: {problem}")
 
     def _misfit(self, brief: Brief, wording: Wording, ratio: str, preset_name: str) -> str:
         """Return why the texts of a wording do not fit into the boxes of the template; empty if they do."""
