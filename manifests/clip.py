@@ -22,15 +22,15 @@ class Clip:
         rung: memory rung on a GPU and memory fallback, such as ``model_offload, tiled``; on a CPU the fallback, or
             empty.
         sound_sha256: hex digest of the sound that the model generated, a FLAC file next to the video; empty if there is
-            none. The video itself is silent.
+            none. The video has it as AAC.
         campaign_id: the campaign that has caused this device time; empty for clips of earlier versions.
         device_kind: name of the device, such as ``NVIDIA H200`` or ``cpu``; empty for clips of earlier versions.
         fps: frames per second; the nearest whole number for a provider's file, whose exact rate is ``frame_rate``.
+        has_audio: whether the video has sound.
         provider: the provider that generated the clip; empty for local models. The fields below are about its file.
         job_id: the provider job.
         cost_micros, currency: what the clip cost, in micro-units; None if that is not known.
         cost_is_estimate: whether the cost is from the card's prices, not from the provider.
-        has_audio: whether the video has sound.
         codec: ``h264`` or ``hevc``.
         frame_rate: exact frame rate, such as ``24000/1001``.
         file_duration_s: length of the file in seconds.

@@ -13,6 +13,7 @@ from app.cli.commands import (
     campaigns,
     jobs,
     nights,
+    placements,
     providers,
     review,
     serve_models,
@@ -21,6 +22,7 @@ from app.cli.commands import (
     stock,
     templates,
     up,
+    voices,
 )
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
@@ -31,11 +33,12 @@ from app.cli.output import sentence_of, warn
 from flows.settings import prepare_proxies
 
 CAMPAIGNS = "Campaigns"
+FINISHING = "Finishing"
 REVIEW = "Review"
 UNATTENDED = "Nightly and unattended"
 MODELS = "Models"
 OPERATIONS = "Operations"
-PANELS = (CAMPAIGNS, REVIEW, UNATTENDED, MODELS, OPERATIONS)
+PANELS = (CAMPAIGNS, FINISHING, REVIEW, UNATTENDED, MODELS, OPERATIONS)
 
 
 class PanelGroup(TyperGroup):
@@ -75,7 +78,9 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
-app.add_typer(templates.templates, name="templates", rich_help_panel=CAMPAIGNS)
+app.add_typer(templates.templates, name="templates", rich_help_panel=FINISHING)
+app.command(rich_help_panel=FINISHING)(placements.placements)
+app.command(rich_help_panel=FINISHING)(placements.lint)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)
@@ -86,6 +91,7 @@ app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=MODELS)(serve_models.serve_models)
+app.command(rich_help_panel=MODELS)(voices.voices)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
 app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)

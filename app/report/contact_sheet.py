@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from adapters.catalogue import VariantRow
+from adapters.catalogue import DeliverableRow, VariantRow
 from adapters.files.umask import make_shared_folders
 from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
+from app.report.deliverable_section import below, deliverable_section
 from app.report.fallbacks import NONE, Fallbacks
 from app.report.sheet_text import LINE_HEIGHT, Room, SheetText, sheet_text
 from manifests.clip import Clip
@@ -36,11 +37,16 @@ INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper
 
 
 def write_contact_sheet(
-    resources: Resources, rows: Sequence[VariantRow], out: Path, fallbacks: Fallbacks = NONE
+    resources: Resources,
+    rows: Sequence[VariantRow],
+    out: Path,
+    fallbacks: Fallbacks = NONE,
+    deliverables: Sequence[DeliverableRow] = (),
 ) -> Path | None:
     """Write a PNG of at most MAX_CLIPS clips; return None if no clip is available on this machine.
 
-    Passed clips come first, then the others, both in the order of planning.
+    Passed clips come first, then the others, both in the order of planning. The posters of published deliverables
+    follow.
 
     Args:
         fallbacks: the replacements among the variants.
@@ -48,8 +54,20 @@ def write_contact_sheet(
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
     paths, text = _paths(resources, made[:MAX_CANDIDATES]), sheet_text()
     cells = list(islice((cell for row, path in paths if (cell := _cell(row, path, text, fallbacks))), MAX_CLIPS))
-    if not cells:
+    grid = _grid(cells) if cells else None
+    sheet = below(grid, deliverable_section(resources, deliverables, grid.width if grid else 0, text))
+    if sheet is None:
         return None
+    if text.note:
+        log.warning("%s", text.note)
+        sheet = _with_footer(sheet, text)
+    make_shared_folders(out.parent)
+    with saving(out) as unfinished:
+        sheet.save(unfinished, format="PNG", optimize=True)
+    return out
+
+
+def _grid(cells: Sequence[Image.Image]) -> Image.Image:
     lines = -(-len(cells) // COLUMNS)
     cell_width, cell_height = max(cell.width for cell in cells), FRAME_HEIGHT + CAPTION_HEIGHT
     columns = min(COLUMNS, len(cells))
@@ -58,13 +76,7 @@ def write_contact_sheet(
     for index, cell in enumerate(cells):
         line, column = divmod(index, COLUMNS)
         sheet.paste(cell, (GAP + column * (cell_width + GAP), GAP + line * (cell_height + GAP)))
-    if text.note:
-        log.warning("%s", text.note)
-        sheet = _with_footer(sheet, text)
-    make_shared_folders(out.parent)
-    with saving(out) as unfinished:
-        sheet.save(unfinished, format="PNG", optimize=True)
-    return out
+    return sheet
 
 
 def _with_footer(sheet: Image.Image, text: SheetText) -> Image.Image:

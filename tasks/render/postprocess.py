@@ -7,6 +7,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.media.clip_with_sound import encode_with_sound
 from adapters.media.sound import write_sound
 from adapters.media.video import encode, write_poster
 from adapters.media.video_frames import VideoFile
@@ -17,7 +18,7 @@ from manifests.variant import Variant
 from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generated, Sound
-from tasks.plan.shard import Shard
+from tasks.plan.shard import Job, Shard
 from tasks.render.fetched_file import stage_fetched
 from tasks.render.outcomes import Failed, Fetched, Judged, Outcome, RenderedJob, Unprocessed
 from tasks.runtime.files.shared_staging import fetch_staged, share
@@ -148,7 +149,7 @@ class Postprocessor:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / MASTER, folder / POSTER
-        encode(frames, variant.fps, master, self._resources.master_crf)
+        self._write_master(generated, master, self._crf_of(made.job))
         write_poster(frames[len(frames) // 2], poster)
         number, height, width, _ = frames.shape
         clip = Clip(
@@ -168,8 +169,22 @@ class Postprocessor:
             sound_sha256=_write_sound(generated.sound, folder / SOUND) if generated.sound else "",
             campaign_id=self._shard.campaign_id,
             device_kind=self._device_kind,
+            has_audio=generated.sound is not None,
         )
         return share(self._resources, clip) if self._resources.shared else clip, ScoredClip.of(generated)
+
+    def _crf_of(self, job: Job) -> int:
+        """Return the quality of a master; one of which deliverables are made is encoded again."""
+        crf = self._resources.master_crf
+        return min(crf, self._resources.finish_master_crf) if job.is_finished else crf
+
+    @staticmethod
+    def _write_master(generated: Generated, master: Path, crf: int) -> None:
+        fps, sound = generated.variant.fps, generated.sound
+        if sound is None:
+            encode(generated.frames, fps, master, crf)
+        else:
+            encode_with_sound(generated.frames, fps, sound.samples, sound.rate, master, crf)
 
 
 def tolerance_of(card: GeneratorCard, variant: Variant) -> Tolerance:
@@ -180,7 +195,7 @@ def tolerance_of(card: GeneratorCard, variant: Variant) -> Tolerance:
 
 
 def _write_sound(sound: Sound, path: Path) -> str:
-    """Keep a clip's sound for the finishing of the clip; return the hash of its file."""
+    """Keep a clip's sound without the losses of AAC; return the hash of its file."""
     with disk_full_errors(path):
         write_sound(sound.samples, sound.rate, path)
     return sha256_of(path)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import samples
@@ -10,6 +11,9 @@ from fake_scorer import FakeScorer
 
 from adapters.catalogue import Catalogue, open_catalogue
 from adapters.media.sound import read_sound
+from adapters.media.soundtrack.decode import decode, has_sound
+from adapters.media.soundtrack.samples import as_stereo
+from adapters.media.video import encode
 from manifests.errors import DiskFullError
 from manifests.system_errors import DISK_FULL
 from models.fake import paint
@@ -60,11 +64,33 @@ def test_the_sound_of_a_clip_is_kept_next_to_it(resources: Resources, catalogue:
     assert np.abs(samples_again - WAVES.samples).max() < 1e-4
 
 
+def test_the_master_contains_the_sound(resources: Resources, catalogue: Catalogue):
+    waves = np.sin(np.arange(16_000 * 3) / 10, dtype=np.float32)[None] * 0.5
+    outcome = judged(resources, catalogue, Sound(waves, 16_000))
+    clip = catalogue.variants.get(outcome.lease.variant_id).clip
+    assert clip.has_audio
+    heard = decode(Staging(resources.staging).located(clip).path)
+    expected = as_stereo(waves, 16_000)[:, : heard.shape[1]]
+    assert heard.shape[1] == round(clip.duration_s * 48_000)
+    assert np.corrcoef(heard[0], expected[0])[0, 1] > 0.99, "in sync, and the same sound"
+
+
+def test_the_picture_of_a_master_is_the_same_with_sound(resources: Resources, catalogue: Catalogue):
+    outcome = judged(resources, catalogue, WAVES)
+    silent = resources.staging / "silent.mp4"
+    encode(paint(outcome.lease.variant), outcome.lease.variant.fps, silent, resources.master_crf)
+    with av.open(str(outcome.clip.path)) as one, av.open(str(silent)) as other:
+        packets, others = ([bytes(packet) for packet in each.demux(video=0)] for each in (one, other))
+    assert packets == others
+
+
 def test_a_silent_clip_has_no_sound(resources: Resources, catalogue: Catalogue):
     outcome = judged(resources, catalogue, None)
     assert outcome.clip.sound_sha256 == ""
     assert Staging(resources.staging).sound_of(outcome.clip) is None
     assert not list(resources.staging.rglob("*.flac"))
+    assert not outcome.clip.has_audio
+    assert not has_sound(outcome.clip.path)
 
 
 def test_a_reused_clip_has_the_sound_of_its_source(resources: Resources, catalogue: Catalogue):

@@ -1,1 +1,1 @@
-"""Mix voice, music and native sound to a measured loudness."""
+"""The sound of a deliverable: decode, mix, duck, limit and measure. All samples are float32 (2, n) at 48 kHz."""

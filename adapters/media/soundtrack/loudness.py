@@ -1,0 +1,85 @@
+"""Loudness by EBU R 128, with FFmpeg's ebur128: of samples, and of a finished file after its AAC."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adapters.media.soundtrack.decode import decode
+from adapters.media.soundtrack.filtering import run_filters
+from adapters.media.soundtrack.samples import RATE, fitted, is_silent
+
+SHORTEST_S = 0.4
+"""Length of a gating block. A shorter sound has no integrated loudness."""
+ABSOLUTE_GATE = -70.0
+"""In LUFS; quieter blocks do not count, so a sound without louder ones has no loudness."""
+_FILTER_TAIL = 64
+"""Samples after which the filter that finds true peaks has seen everything."""
+
+
+class Loudness(NamedTuple):
+    """Loudness of a sound.
+
+    Attributes:
+        lufs: integrated loudness; None if it has none.
+        true_peak_dbtp: highest true peak; None for silence.
+        note: why it has no loudness, one sentence; empty if it has.
+    """
+
+    lufs: float | None
+    true_peak_dbtp: float | None
+    note: str = ""
+
+
+class Aim(NamedTuple):
+    """Wanted loudness in LUFS, and the highest true peak in dBTP."""
+
+    lufs: float = -14.0
+    true_peak_dbtp: float = -1.0
+
+
+def measure(samples: np.ndarray) -> Loudness:
+    """Measure samples, float (2, n) at 48 kHz."""
+    if is_silent(samples):
+        return Loudness(None, None, "The sound is silent.")
+    padded = fitted(samples, samples.shape[1] + _FILTER_TAIL)
+    found = run_filters(padded, [("ebur128", "metadata=1:peak=true")], keep=False).metadata
+    highest = max(float(found["lavfi.r128.true_peak"]), float(np.abs(samples).max()))
+    peak = 20 * math.log10(highest)
+    if samples.shape[1] < SHORTEST_S * RATE:
+        return Loudness(None, peak, f"The sound is shorter than {SHORTEST_S} s, so it has no integrated loudness.")
+    lufs = float(found["lavfi.r128.I"])
+    if lufs <= ABSOLUTE_GATE:
+        return Loudness(None, peak, f"The sound is quieter than {ABSOLUTE_GATE:g} LUFS, so it has no loudness.")
+    return Loudness(lufs, peak)
+
+
+def measure_file(path: Path) -> Loudness:
+    """Measure the sound of a finished file as players decode it.
+
+    Raises:
+        EncodingError: it cannot be read, or it has no sound.
+    """
+    return measure(decode(path))
+
+
+def next_aim(measured: Loudness, wanted: Aim, used: Aim, tolerance: float = 0.5) -> Aim | None:
+    """Return the aim for another mix whose file was not as wanted, or None if it was, or if there is no way to help.
+
+    An encoder changes the loudness by some hundredths and raises peaks by some tenths of a decibel. The aim of the
+    next mix is corrected by what the file missed.
+
+    Args:
+        measured: loudness of the encoded file.
+        used: aim of the mix that it was encoded from.
+        tolerance: of the loudness, in LU.
+    """
+    if measured.true_peak_dbtp is None:
+        return None
+    over_db = measured.true_peak_dbtp - wanted.true_peak_dbtp
+    missing_lu = 0.0 if measured.lufs is None else wanted.lufs - measured.lufs
+    if over_db <= 0 and abs(missing_lu) <= tolerance:
+        return None
+    peak = used.true_peak_dbtp - over_db - 0.1 if over_db > 0 else used.true_peak_dbtp
+    return Aim(used.lufs + missing_lu, peak)
