@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from fontTools.ttLib import TTFont
 
-from adapters.media.drawing.fonts import FontSet, fonts_for, missing_glyphs, missing_message, runs
-from adapters.media.drawing.shipped_fonts import FOLDER, shipped_covers
+from adapters.media.drawing.fonts import FontSet, fonts_for, missing_glyphs, missing_message
+from adapters.media.drawing.typesetting.font_choice import runs
+from adapters.media.drawing.typesetting.shipped_fonts import FOLDER, shipped_covers
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit

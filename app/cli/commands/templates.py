@@ -214,7 +214,6 @@ def _texts(template: FinishTemplate, given: list[str]) -> dict[str, str]:
 
 def _write_video(request: "Preview", ratio: str, find_asset: Callable[[Asset], Path], target: Path) -> None:
     from tasks.finish.make import make
-
     from tasks.finish.preview import spec_of
 
     with tempfile.TemporaryDirectory(prefix="reelmill-preview-") as folder:

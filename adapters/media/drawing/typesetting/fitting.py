@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from adapters.media.drawing.fonts import FontSet
-from adapters.media.drawing.paragraph import Layout, Script
-from adapters.media.drawing.soft_hyphens import SOFT_HYPHEN, hyphenated
+from adapters.media.drawing.typesetting.font_set import FontSet
+from adapters.media.drawing.typesetting.paragraph import Layout, Script
+from adapters.media.drawing.typesetting.soft_hyphens import SOFT_HYPHEN, hyphenated
 from manifests.errors import FinishError
 
 Rgba = tuple[int, int, int, int]

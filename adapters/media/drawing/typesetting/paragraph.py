@@ -7,9 +7,10 @@ from typing import Any
 
 import regex
 
-from adapters.media.drawing.fonts import FontSet, Run, runs
-from adapters.media.drawing.shipped_fonts import shipped_typeface
 from adapters.media.drawing.skia_library import load_skia
+from adapters.media.drawing.typesetting.font_choice import Run, runs
+from adapters.media.drawing.typesetting.font_set import FontSet
+from adapters.media.drawing.typesetting.shipped_fonts import shipped_typeface
 from manifests.finish.geometry import is_right_to_left
 
 _STRONG = regex.compile(r"[\p{Bidi_Class=L}\p{Bidi_Class=R}\p{Bidi_Class=AL}]")
