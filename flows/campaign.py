@@ -22,7 +22,9 @@ from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
+from tasks.deliver.finish_task import finish
 from tasks.deliver.staged_elsewhere import staged_elsewhere
+from tasks.finish.planning import left_to_finish, needs_finishing
 from tasks.intake.sources.sheet_link import fetch_sheet
 from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.fallback import use_fallbacks
@@ -32,7 +34,7 @@ from tasks.runtime.device_use.settlement import folder_of, settle_dead_uses
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
 
 ROUNDS = 3
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=3)
 
 
 @flow(name="campaign", persist_result=False, task_runner=RUNNER)
@@ -138,7 +140,7 @@ def run_campaign(
                 remaining = Remaining(resources, campaign_id, settings.max_rank_share)
                 work_through(settings, resources, remaining, run)
             run.raise_provider_failure()
-            if remaining.is_done(settings.review):
+            if remaining.is_done(settings.review) and not left_to_finish(catalogue, campaign_id):
                 break
             run.check_ended()
             if run.is_over:
@@ -148,7 +150,8 @@ def run_campaign(
         else:
             run.outcome = LEFT
             waiting = staged_elsewhere(resources, campaign_id)
-            run.why_left = "; ".join([*([waiting.why] if waiting else []), *run.problems])
+            unfinished = left_to_finish(catalogue, campaign_id)
+            run.why_left = "; ".join(filter(None, [waiting.why if waiting else "", unfinished, *run.problems]))
     return run.outcome
 
 
@@ -170,17 +173,24 @@ def prepare_run(settings: Settings, resources: Resources, campaign_id: str) -> R
 
 
 def work_through(settings: Settings, resources: Resources, remaining: Remaining, run: Run) -> None:
-    """Generate the remaining variants and deliver clips at the same time; raise the first error after both ended.
+    """Generate the remaining variants, deliver clips and finish deliverables at the same time.
 
-    Failures of providers are not raised: ``run`` keeps them.
+    The first error is raised after all of them ended. Failures of providers are not raised: ``run`` keeps them.
     """
     stopping.clear()
-    rendered = threading.Event()
+    rendered, published = threading.Event(), threading.Event()
     delivery = deliver.submit(resources, run.campaign_id, settings.review, rendered)
+    finishing = None
+    if needs_finishing(catalogue_of(resources), run.campaign_id):
+        finishing = finish.submit(resources, run.campaign_id, published, run.run_id)
     try:
         with stopped_by_errors():
             render_all(settings, resources, remaining, run)
             rendered.set()
             delivery.result()
+            published.set()
+            if finishing:
+                finishing.result()
     finally:
         rendered.set()
+        published.set()

@@ -8,6 +8,7 @@ from manifests.pairwise import is_too_large, pairwise
 from manifests.placement import Placement
 
 GENERIC = Placement("generic", "16:9")
+NO_FINISH, NATIVE = "none", "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,19 @@ class Brief:
         placeholders: columns that the prompts and negative prompts use.
         first_frames: pictures to start from, as named in the sheet.
         first_frame_hashes: SHA-256 of each picture file, in hex digits; empty until the files have been read.
+        finish: name of the finish template; ``none`` publishes the clips as they are.
+        script: text that is spoken.
+        captions: text, SRT or WebVTT; empty or ``script`` for the script; ``none`` for no captions.
+        voiceover: ``auto`` (also empty), ``none``, ``engine``, ``engine:voice``, or the name of a sound file.
+        music: ``none``, ``auto``, a mood, ``library:NAME``, ``procedural:MOOD``, a name of the brand kit or a file;
+            empty for the brand kit's default.
+        sound: ``keep`` or ``mute``: whether the sound of the clip is kept.
+        reframe: how clips are fitted to placements: ``native``, ``crop``, ``blur`` or ``colour`` by the placement's
+            label or aspect ratio; the key is empty for all others. Empty for native everywhere.
+        sequence: rows with the same text are joined in order; empty for none.
+        transition_s: crossfade to the next row of the sequence in seconds; 0 cuts.
+        localised: texts of the columns per language: values by language tag, by our name of the column (``cta``,
+            ``script``, ``captions``) or the placeholder.
     """
 
     row: int
@@ -72,6 +86,39 @@ class Brief:
     continued: tuple[str, ...] = ()
     continued_hashes: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    finish: str = NO_FINISH
+    script: str = ""
+    captions: str = ""
+    voiceover: str = ""
+    music: str = ""
+    sound: str = "keep"
+    reframe: dict[str, str] = field(default_factory=dict)
+    sequence: str = ""
+    transition_s: float = 0.0
+    localised: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether deliverables are made of the brief's clips."""
+        return self.finish != NO_FINISH
+
+    def fit_of(self, placement: Placement) -> str:
+        """Return how clips are fitted to a placement: ``native``, ``crop``, ``blur`` or ``colour``."""
+        if not self.is_finished:
+            return NATIVE
+        keys = (placement.label, placement.channel, placement.aspect_ratio, "")
+        return next((self.reframe[key] for key in keys if key in self.reframe), NATIVE)
+
+    def master_of(self, placement: Placement) -> Placement:
+        """Return the placement for which the clip of a placement is generated.
+
+        It is the placement itself, unless its clips are reframed: then it is the row's first placement that is
+        generated in its own ratio, or the row's first placement.
+        """
+        if self.fit_of(placement) == NATIVE:
+            return placement
+        native = (other for other in self.placements if self.fit_of(other) == NATIVE)
+        return next(native, self.placements[0])
 
     @property
     def pictures(self) -> dict[str, tuple[str, ...]]:

@@ -22,6 +22,7 @@ from adapters.catalogue.review.approval_proof import ApprovalProofs
 from adapters.catalogue.review.audit import Audit
 from adapters.catalogue.review.blind_reviews import BlindReviews
 from adapters.catalogue.review.decisions import Decisions
+from adapters.catalogue.review.deliverable_proof import DeliverableProofs
 from adapters.catalogue.review.labels import Labels
 from adapters.catalogue.review.places_proof import PlacesProofs
 from adapters.catalogue.review.removal_proof import RemovalProofs
@@ -33,8 +34,11 @@ from adapters.catalogue.views.files import Files
 from adapters.catalogue.views.gallery import Gallery
 from adapters.catalogue.views.metrics import Metrics
 from adapters.catalogue.views.progress import Progress
+from adapters.catalogue.views.published import Published
 from adapters.catalogue.views.variants import Variants
 from adapters.catalogue.work.campaigns import Campaigns
+from adapters.catalogue.work.deliverable_leases import DeliverableLeases
+from adapters.catalogue.work.deliverables import Deliverables
 from adapters.catalogue.work.device_use import DeviceUses
 from adapters.catalogue.work.leases import Leases
 from adapters.catalogue.work.night_schedules import NightSchedules
@@ -63,6 +67,9 @@ class Catalogue:
         self.campaigns = Campaigns(database)
         self.clock = Clock(database)
         self.decisions = Decisions(database)
+        self.deliverable_leases = DeliverableLeases(database)
+        self.deliverable_proofs = DeliverableProofs(database, self.approval_proofs)
+        self.deliverables = Deliverables(database)
         self.device_use = DeviceUses(database)
         self.existing_footage = ExistingFootage(database)
         self.files = Files(database)
@@ -75,6 +82,7 @@ class Catalogue:
         self.progress = Progress(database)
         self.provider_accounts = ProviderAccounts(database)
         self.provider_jobs = ProviderJobs(database)
+        self.published = Published(database)
         self.removal_proofs = RemovalProofs(database)
         self.restores = Restores(database)
         self.results = Results(database)

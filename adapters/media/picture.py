@@ -52,9 +52,13 @@ def read_picture(path: Path) -> Picture:
     return inspect_picture(path, picture_bytes(path))
 
 
-def inspect_picture(path: Path, data: bytes) -> Picture:
-    """Do the same with the content of a file that was already read."""
-    image = _opened(data)
+def inspect_picture(path: Path, data: bytes, least_side: int = MIN_SIDE) -> Picture:
+    """Do the same with the content of a file that was already read.
+
+    Args:
+        least_side: smallest width and height in pixels.
+    """
+    image = _opened(data, least_side)
     upright = _upright(image)
     see_through = upright.has_transparency_data and bool(np.asarray(upright.convert("RGBA"))[..., 3].min() < 255)
     media_type = MEDIA_TYPES[image.format or ""]
@@ -99,6 +103,19 @@ def pixels_of(data: bytes) -> np.ndarray:
     return np.asarray(_srgb(_upright(_opened(data))))
 
 
+def pixels_with_alpha(data: bytes) -> np.ndarray:
+    """Return uint8 (height, width, 4) in sRGB with straight alpha, upright by EXIF.
+
+    Raises:
+        InvalidPictureError: as in read_picture.
+    """
+    image = _upright(_opened(data, 1))
+    alpha = image.convert("RGBA").getchannel("A")
+    colours = image.convert("RGBA").convert("RGB") if image.has_transparency_data else image
+    colours.info = image.info
+    return np.dstack([np.asarray(_srgb(colours)), np.asarray(alpha)])
+
+
 def thumbnail_of(data: bytes, side: int = 320) -> bytes:
     """Return a JPEG of at most ``side`` pixels in width and height, without metadata."""
     image = _srgb(_upright(_opened(data)))
@@ -108,7 +125,25 @@ def thumbnail_of(data: bytes, side: int = 320) -> bytes:
     return out.getvalue()
 
 
-def _opened(data: bytes) -> Image.Image:
+def covering(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return the middle of a picture, scaled so that it fills a size.
+
+    Args:
+        pixels: uint8 (any height, any width, 3).
+        width, height: of the result in pixels.
+    """
+    image = ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    """Return uint8 (height, width, 3), sRGB, as a PNG file."""
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def _opened(data: bytes, least_side: int = MIN_SIDE) -> Image.Image:
     """Open a still picture; its size is checked before its pixels are decoded."""
     if not data:
         raise InvalidPictureError("is empty. Copy or save it again.")
@@ -116,7 +151,7 @@ def _opened(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(BytesIO(data), formats=OPENED)
-        _check_shape(image)
+        _check_shape(image, least_side)
         image.load()
     except Image.DecompressionBombError as error:
         raise InvalidPictureError(_too_large()) from error
@@ -129,13 +164,13 @@ def _opened(data: bytes) -> Image.Image:
     return image
 
 
-def _check_shape(image: Image.Image) -> None:
+def _check_shape(image: Image.Image, least_side: int) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidPictureError(_too_large())
-    if min(width, height) < MIN_SIDE:
+    if min(width, height) < least_side:
         raise InvalidPictureError(
-            f"has {width} × {height} pixels. Use a picture with at least {MIN_SIDE} × {MIN_SIDE} pixels."
+            f"has {width} × {height} pixels. Use a picture with at least {least_side} × {least_side} pixels."
         )
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise InvalidPictureError("is animated. Save only the frame that the clip should start with.")

@@ -77,8 +77,11 @@ class VideoFacts(NamedTuple):
         return self.is_mp4 and self.pix_fmt in PIXEL_FORMATS.get(self.codec, ()) and self.audio_codec in AUDIO_CODECS
 
 
-def probe(path: Path) -> VideoFacts:
+def probe(path: Path, max_frames: int | None = MAX_FRAMES) -> VideoFacts:
     """Read the properties of a video file and count its frames.
+
+    Args:
+        max_frames: a video with more frames is an error; None for no limit.
 
     Raises:
         EncodingError: it is not a readable video: missing, of another format, truncated, encrypted or too large.
@@ -88,7 +91,7 @@ def probe(path: Path) -> VideoFacts:
         context = stream.codec_context
         duration_s = _duration_s(container, stream)
         rotation = _rotation(path)
-        num_frames = _count_frames(path, container, stream)
+        num_frames = _count_frames(path, container, stream, max_frames)
         sides = (context.height, context.width) if rotation % 180 else (context.width, context.height)
         boxes, sound = read_boxes(path), _sound(container)
         return VideoFacts(
@@ -126,15 +129,17 @@ def _duration_s(container: av.container.InputContainer, stream: av.video.stream.
     return container.duration / av.time_base if container.duration else 0.0
 
 
-def _count_frames(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
+def _count_frames(
+    path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream, max_frames: int | None
+) -> int:
     """Count the frames without decoding them; frames outside the edit list are not shown."""
     number = 0
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise EncodingError(f"Cannot read the video {path}: it is damaged or truncated.")
         number += bool(packet.size) and not packet.is_discard
-        if number > MAX_FRAMES:
-            raise EncodingError(f"Cannot read the video {path}: it has more than {MAX_FRAMES} frames.")
+        if max_frames is not None and number > max_frames:
+            raise EncodingError(f"Cannot read the video {path}: it has more than {max_frames} frames.")
     if not number:
         raise EncodingError(f"The video {path} contains no frames.")
     return number

@@ -139,6 +139,10 @@ class ToRgb:
         turns = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
+    def is_limited_bt709(self, frame: av.VideoFrame) -> bool:
+        """Return whether a frame has the colours of our own clips: bt709 in the range 16..235."""
+        return self._matrix_of(frame) == Colorspace.ITU709 and self._range_of(frame) == ColorRange.MPEG
+
     def _matrix_of(self, frame: av.VideoFrame) -> Colorspace:
         untagged = Colorspace.ITU709 if min(frame.height, frame.width) >= HD_HEIGHT else Colorspace.ITU601
         return MATRICES.get(int(frame.colorspace)) or MATRICES.get(self._matrix, untagged)

@@ -13,12 +13,14 @@ from app.cli.commands import (
     campaigns,
     jobs,
     nights,
+    placements,
     providers,
     review,
     serve_models,
     sheets,
     steering,
     stock,
+    templates,
     up,
     voices,
 )
@@ -31,11 +33,12 @@ from app.cli.output import sentence_of, warn
 from flows.settings import prepare_proxies
 
 CAMPAIGNS = "Campaigns"
+FINISHING = "Finishing"
 REVIEW = "Review"
 UNATTENDED = "Nightly and unattended"
 MODELS = "Models"
 OPERATIONS = "Operations"
-PANELS = (CAMPAIGNS, REVIEW, UNATTENDED, MODELS, OPERATIONS)
+PANELS = (CAMPAIGNS, FINISHING, REVIEW, UNATTENDED, MODELS, OPERATIONS)
 
 
 class PanelGroup(TyperGroup):
@@ -75,6 +78,9 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+app.add_typer(templates.templates, name="templates", rich_help_panel=FINISHING)
+app.command(rich_help_panel=FINISHING)(placements.placements)
+app.command(rich_help_panel=FINISHING)(placements.lint)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)

@@ -40,6 +40,7 @@ def renderer_resources(settings: Settings, resources: Resources) -> Resources:
         staging=resources.staging,
         first_frames=resources.first_frames,
         master_crf=resources.master_crf,
+        finish_master_crf=resources.finish_master_crf,
         machine=resources.machine,
         shared=resources.shared,
         devices=resources.devices,

@@ -56,6 +56,7 @@ def resources_of(settings: Settings) -> Resources:
         first_frames=settings.home / "first-frames",
         speech=settings.home / "speech",
         master_crf=settings.master_crf,
+        finish_master_crf=settings.finish_master_crf,
         shared=shares_staging(settings),
         machine=machine_id(settings),
         devices=settings.device_names,

@@ -1,5 +1,6 @@
 """Files that finishing uses: logos, fonts, music and voice recordings."""
 
+from manifests.errors import FinishError
 from manifests.finish.record import FinishRecord
 
 
@@ -15,3 +16,15 @@ class Asset(FinishRecord):
     name: str
     sha256: str
     media_type: str
+
+
+class InvalidAssetError(FinishError):
+    """The file cannot be used as a logo, font, music or recording.
+
+    Attributes:
+        problem: what is wrong, and the fix; it continues a sentence that begins with the name of the file.
+    """
+
+    def __init__(self, problem: str, name: str = "The file") -> None:
+        super().__init__(f"{name} {problem}")
+        self.problem = problem

@@ -1,4 +1,4 @@
-"""Bucket keys of a clip and its companion files, built only from slugs and hashes."""
+"""Bucket keys of clips, deliverables and their companion files, built only from slugs and hashes."""
 
 import re
 from typing import NamedTuple
@@ -10,7 +10,7 @@ NOT_OF_CLIPS = frozenset({"audit", "staging", "inbox", "quarantine"})
 """Prefixes of other objects: anchors of the audit log, staged files, sheets, and files that the sweeper set aside."""
 
 
-_OF_A_CLIP = re.compile(r"[^/]+/[^/]+/[0-9a-f]{12}-[0-9a-f]{16}\.(mp4|c2pa|jpg|json)")
+_OF_A_CLIP = re.compile(r"[^/]+/[^/]+/[0-9a-f]{12}-[0-9a-f]{16}\.(mp4|c2pa|jpg|json|srt|vtt)")
 
 
 class Keys(NamedTuple):
@@ -28,13 +28,20 @@ def keys_of(campaign_id: str, brief_id: str, variant_id: str, sha256: str) -> Ke
     return Keys(f"{stem}.mp4", f"{stem}.c2pa", f"{stem}.jpg", f"{stem}.json")
 
 
+def caption_key(key: str, ending: str) -> str:
+    """Return the key of a caption file next to a deliverable's key; ``ending`` is ``srt`` or ``vtt``."""
+    return f"{key.removesuffix('.mp4')}.{ending}"
+
+
 def is_of_a_clip(key: str) -> bool:
-    """Return whether a key looks like one of ``keys_of``, for any clip of any catalogue."""
+    """Return whether a key looks like one of a clip or deliverable, of any catalogue."""
     return bool(_OF_A_CLIP.fullmatch(key)) and key.partition("/")[0] not in NOT_OF_CLIPS
 
 
 def is_of_variant(key: str, variant_id: str) -> bool:
-    """Return whether a key can be that of a variant's object: it names the variant, and has the prefix of a campaign.
+    """Return whether a key can be that of an object of a variant, or of a deliverable with this id.
+
+    It names the variant, and has the prefix of a campaign.
 
     Everyone who can write to the database can write keys into it. They are checked before an object is shown or
     deleted.

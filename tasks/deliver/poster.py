@@ -21,12 +21,13 @@ def restore_poster(clip: Clip) -> None:
         EncodingError: the master is not a readable video.
         DiskFullError: the disk is full.
     """
-    if not _is_poster(clip.poster, clip.height, clip.width):
+    if not is_poster(clip.poster, clip.height, clip.width):
         [middle] = frames_at(clip.path, [clip.num_frames // 2])
         write_poster(middle, clip.poster)
 
 
-def _is_poster(path: Path, height: int, width: int) -> bool:
+def is_poster(path: Path, height: int, width: int) -> bool:
+    """Return whether a file is a JPEG of this size in pixels."""
     try:
         picture = inspect_picture(path, picture_bytes(path))
     except InvalidPictureError:

@@ -1,6 +1,6 @@
 """Put a signed clip and its companions into the bucket, exactly once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,14 @@ from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
 # A key contains the hash of the clip, so its content never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
-CONTENT_TYPES = {".mp4": "video/mp4", ".c2pa": "application/c2pa", ".jpg": "image/jpeg", ".json": "application/json"}
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".c2pa": "application/c2pa",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+}
 
 
 class Upload(NamedTuple):
@@ -40,13 +47,22 @@ def uploads_of(resources: Resources, lease: Lease, facts: SignedFacts) -> Iterat
 
 def is_staged(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
     """Return whether every signed file is staged on this machine with the committed content."""
-    return all(is_intact(upload.path, upload.sha256) for upload in uploads_of(resources, lease, facts))
+    return are_staged(uploads_of(resources, lease, facts))
 
 
 def is_in_bucket(resources: Resources, lease: Lease, facts: SignedFacts) -> bool:
     """Return whether the bucket already contains all files with the committed content."""
-    bucket = bucket_of(resources)
-    heads = ((upload, bucket.head(upload.key)) for upload in uploads_of(resources, lease, facts))
+    return are_in_bucket(bucket_of(resources), uploads_of(resources, lease, facts))
+
+
+def are_staged(uploads: Iterable[Upload]) -> bool:
+    """Return whether all files are staged on this machine with the committed content."""
+    return all(is_intact(upload.path, upload.sha256) for upload in uploads)
+
+
+def are_in_bucket(bucket: Bucket, uploads: Iterable[Upload]) -> bool:
+    """Return whether the bucket already contains all files with the committed content."""
+    heads = ((upload, bucket.head(upload.key)) for upload in uploads)
     return all(head is not None and head.sha256 == upload.sha256 for upload, head in heads)
 
 
@@ -60,7 +76,7 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
     bucket = bucket_of(resources)
     if is_staged(resources, lease, facts):
         for upload in uploads_of(resources, lease, facts):
-            _put(bucket, upload)
+            put_upload(bucket, upload)
     elif not is_in_bucket(resources, lease, facts):
         raise BucketError(
             f"The signed files of variant {lease.variant_id} were removed from {resources.staging} before they were "
@@ -72,7 +88,8 @@ def publish_clip(resources: Resources, lease: Lease, facts: SignedFacts) -> str:
     return url
 
 
-def _put(bucket: Bucket, upload: Upload) -> None:
+def put_upload(bucket: Bucket, upload: Upload) -> None:
+    """Upload a staged file; succeed if the bucket contains it already."""
     bucket.put_new(
         upload.key,
         upload.path,

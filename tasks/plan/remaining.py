@@ -110,8 +110,9 @@ class Remaining:
         return verdict if verdict.passed != (row.state == State.PASSED) else None
 
     def _job(self, row: VariantRow) -> Job:
-        goals = tuple(self._goals[row.variant_id])
-        return Job(row.variant, row.variant_id, tuple(self._brief_ids[row.variant_id]), self._threshold(row), goals)
+        goals, brief_ids = tuple(self._goals[row.variant_id]), tuple(self._brief_ids[row.variant_id])
+        is_finished = any(self._briefs[name].is_finished for name in brief_ids)
+        return Job(row.variant, row.variant_id, brief_ids, self._threshold(row), goals, is_finished)
 
     def _threshold(self, row: VariantRow) -> float:
         briefs = [self._briefs[name] for name in self._brief_ids[row.variant_id]]

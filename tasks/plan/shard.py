@@ -15,6 +15,7 @@ class Job(NamedTuple):
         brief_ids: the campaign's briefs that include the variant.
         min_adherence: threshold of the gate, a cosine.
         goals: what the variant counts towards, see manifests.goals.goal; the briefs if empty.
+        is_finished: whether deliverables are made of the clip, so that its master must have a higher quality.
     """
 
     variant: Variant
@@ -22,6 +23,7 @@ class Job(NamedTuple):
     brief_ids: tuple[str, ...]
     min_adherence: float
     goals: tuple[str, ...] = ()
+    is_finished: bool = False
 
     @property
     def wanted_by(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from manifests.variant import Variant
 from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generated, Sound
-from tasks.plan.shard import Shard
+from tasks.plan.shard import Job, Shard
 from tasks.render.fetched_file import stage_fetched
 from tasks.render.outcomes import Failed, Fetched, Judged, Outcome, RenderedJob, Unprocessed
 from tasks.runtime.files.shared_staging import fetch_staged, share
@@ -149,7 +149,7 @@ class Postprocessor:
         variant, frames = generated.variant, generated.frames
         folder = self._staging.folder(made.lease.variant_id)
         master, poster = folder / MASTER, folder / POSTER
-        self._write_master(generated, master)
+        self._write_master(generated, master, self._crf_of(made.job))
         write_poster(frames[len(frames) // 2], poster)
         number, height, width, _ = frames.shape
         clip = Clip(
@@ -173,8 +173,14 @@ class Postprocessor:
         )
         return share(self._resources, clip) if self._resources.shared else clip, ScoredClip.of(generated)
 
-    def _write_master(self, generated: Generated, master: Path) -> None:
-        fps, crf, sound = generated.variant.fps, self._resources.master_crf, generated.sound
+    def _crf_of(self, job: Job) -> int:
+        """Return the quality of a master; one of which deliverables are made is encoded again."""
+        crf = self._resources.master_crf
+        return min(crf, self._resources.finish_master_crf) if job.is_finished else crf
+
+    @staticmethod
+    def _write_master(generated: Generated, master: Path, crf: int) -> None:
+        fps, sound = generated.variant.fps, generated.sound
         if sound is None:
             encode(generated.frames, fps, master, crf)
         else:

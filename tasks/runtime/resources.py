@@ -27,6 +27,7 @@ from models.registry import (
     open_scorer,
 )
 from models.sound_card import SoundCard
+from tasks.runtime.files.assets import AssetStore
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.lost_catalogue import check_not_emptied, check_not_lost
@@ -79,8 +80,8 @@ class Resources:
             that does the work, or its CPU.
         device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
             such processes already.
-        lease_s, attempts, master_crf, attestations: see Settings; attestations are pairs of a model card's
-            name and its attestation.
+        lease_s, attempts, master_crf, finish_master_crf, attestations: see Settings; attestations are pairs of a
+            model card's name and its attestation.
         audit_key: key that seals decisions; empty in processes that only render, and then nothing can be decided.
         audit_anchor_h: hours between two anchors of the audit log in the bucket; 0 writes none.
         audit_key_problem: why there is no audit key, although this installation has sealed the catalogue.
@@ -99,6 +100,7 @@ class Resources:
     first_frames: Path = Path("first-frames")
     speech: Path = Path("speech")
     master_crf: int = 23
+    finish_master_crf: int = 18
     machine: str = ""
     shared: bool = False
     devices: tuple[str, ...] = ()
@@ -230,6 +232,12 @@ def _bucket(place: BucketConfig, patient: bool) -> Bucket:
 def first_frames_of(resources: Resources) -> FirstFrames:
     """Return the stored first frames; with shared staging, they are stored in the bucket as well."""
     return FirstFrames(resources.first_frames, bucket_of(resources) if resources.shared else None)
+
+
+def assets_of(resources: Resources) -> AssetStore:
+    """Return the stored logos, fonts, music and recordings; with shared staging, they are in the bucket as well."""
+    root = resources.staging.parent / "assets"
+    return AssetStore(root, bucket_of(resources) if resources.shared else None)
 
 
 def earlier_clips_of(resources: Resources) -> EarlierClips:

@@ -15,6 +15,7 @@ from manifests.states import State
 from tasks.deliver.keys import NOT_OF_CLIPS, is_of_a_clip
 from tasks.runtime.files.shared_staging import is_reachable
 from tasks.sweep.context import Sweep, SweepTarget
+from tasks.sweep.deliverables import compare_deliverables
 from tasks.sweep.orphans import quarantine
 from tasks.sweep.withdrawn import remove_leftovers
 
@@ -70,7 +71,7 @@ def hash_share(sweep: Sweep, target: SweepTarget) -> float:
 
 
 def compare_campaign(sweep: Sweep, target: SweepTarget, name: str, listing: Listing, share: float) -> None:
-    """Compare the clips of one campaign with a listing that was made before they were read."""
+    """Compare clips and deliverables of one campaign with a listing that was made before they were read."""
     sweep.notes.count("objects", len(listing))
     known: set[str] = set()
     picked: list[Upload] = []
@@ -83,6 +84,7 @@ def compare_campaign(sweep: Sweep, target: SweepTarget, name: str, listing: List
             picked += _check_listed(sweep, target, row, listing, share)
         elif row.state == State.WITHDRAWN:
             remove_leftovers(sweep, target, row, listing)
+    known |= compare_deliverables(sweep, target, name, listing)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda upload: _check_hash(sweep, target, upload), picked))
     oldest = time.time() - sweep.options.grace_s

@@ -1,10 +1,7 @@
 """Prune the staging folder of this machine by age, except for files that a clip may still need."""
 
 import re
-import shutil
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from adapters.catalogue.core.database import batches
@@ -12,6 +9,7 @@ from adapters.catalogue.views.files import StagedRow
 from manifests.states import State
 from tasks.runtime.files.staging import FETCHED, MASTER, ORIGINAL, SIGNED, SOUND
 from tasks.sweep.context import Sweep
+from tasks.sweep.removal import age_of, name_of, remove
 
 SETTLED = frozenset({State.PUBLISHED, State.REJECTED, State.WITHDRAWN})
 """States in which the master is no longer needed; posters are kept for reviewers."""
@@ -29,7 +27,7 @@ def prune_staging(sweep: Sweep) -> None:
     for folders in batches(_folders(sweep.resources.staging), AT_ONCE):
         rows = sweep.catalogue.files.staged(folder.name for folder in folders)
         known += len(rows)
-        unknown += [folder for folder in folders if folder.name not in rows and _age(folder) > sweep.options.grace_s]
+        unknown += [folder for folder in folders if folder.name not in rows and age_of(folder) > sweep.options.grace_s]
         for folder in folders:
             if row := rows.get(folder.name):
                 _prune(sweep, folder, row)
@@ -45,9 +43,9 @@ def _remove_unknown(sweep: Sweep, folders: Sequence[Path], allowed: bool) -> Non
             if folder.name in rows:
                 continue
             if allowed:
-                _remove(sweep, "unknown-folder", folder)
+                remove(sweep, "unknown-folder", folder)
             else:
-                sweep.notes.add("unknown-left", _name(sweep, folder))
+                sweep.notes.add("unknown-left", name_of(sweep, folder))
 
 
 def is_settled(sweep: Sweep, row: StagedRow) -> bool:
@@ -70,40 +68,15 @@ def _folders(staging: Path) -> Iterator[Path]:
 def _prune(sweep: Sweep, folder: Path, row: StagedRow) -> None:
     grace_s, keep_s = sweep.options.grace_s, sweep.options.keep_s
     for signed in folder.glob(f"{SIGNED}*"):
-        if not row.is_held and not _awaits_upload(signed, row) and _age(signed) > grace_s:
-            _remove(sweep, "signed-folder", signed)
+        if not row.is_held and not _awaits_upload(signed, row) and age_of(signed) > grace_s:
+            remove(sweep, "signed-folder", signed)
     for part in (*folder.rglob(".*.part"), *folder.glob(f"*-{FETCHED}")):
-        if part.is_file() and _age(part) > grace_s:
-            _remove(sweep, "partial", part)
+        if part.is_file() and age_of(part) > grace_s:
+            remove(sweep, "partial", part)
     for kind, file in (("master", folder / MASTER), ("sound", folder / SOUND), ("original", folder / ORIGINAL)):
-        if file.is_file() and is_settled(sweep, row) and _age(file) > keep_s:
-            _remove(sweep, kind, file)
+        if file.is_file() and is_settled(sweep, row) and age_of(file) > keep_s:
+            remove(sweep, kind, file)
 
 
 def _awaits_upload(signed: Path, row: StagedRow) -> bool:
     return row.state in UNSENT and row.signed_path is not None and row.signed_path.parent.name == signed.name
-
-
-def _age(path: Path) -> float:
-    """Return the seconds since the last write to a file or folder; 0 if it no longer exists."""
-    try:
-        return time.time() - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
-    except FileNotFoundError:
-        return 0.0
-
-
-def _remove(sweep: Sweep, kind: str, path: Path) -> None:
-    size = 0
-    with suppress(FileNotFoundError):
-        size = sum(each.lstat().st_size for each in (path, *path.rglob("*")) if each.is_file())
-    if not sweep.options.dry_run:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    sweep.notes.add(kind, _name(sweep, path))
-    sweep.notes.count("bytes", size)
-
-
-def _name(sweep: Sweep, path: Path) -> str:
-    return path.relative_to(sweep.resources.staging).as_posix()

@@ -68,11 +68,14 @@ KINDS: Mapping[str, Kind] = {
     "withdrawn-left": Kind(
         "withdrawn clip{s} whose files cannot be deleted", "", "Fix the access to the bucket, then sweep again"
     ),
+    "withdrawn-deliverable": Kind("withdrawn deliverable{s} with files in the bucket", "deleted there"),
     "signed-folder": Kind("staging folder{s} of signings that have ended", "deleted"),
     "partial": Kind("unfinished file{s} in staging", "deleted"),
     "master": Kind("master{s} of published, rejected or withdrawn clips", "deleted"),
     "original": Kind("provider's original{s} of published, rejected or withdrawn clips", "deleted"),
     "sound": Kind("sound file{s} of published, rejected or withdrawn clips", "deleted"),
+    "deliverable-folder": Kind("staging folder{s} of deliverables that are done or made elsewhere", "deleted"),
+    "fetched-master": Kind("fetched master{s} of deliverables", "deleted"),
     "unknown-folder": Kind("staging folder{s} of variants that are not in the catalogue", "deleted"),
     "unknown-left": Kind(
         "staging folder{s} of variants that are not in the catalogue",
@@ -92,6 +95,7 @@ KINDS: Mapping[str, Kind] = {
 CHECKED: Mapping[str, str] = {
     "clips": "published clip{s} compared",
     "objects": "object{s} listed",
+    "deliverables": "published deliverable{s} compared",
     "hashes": "object{s} compared by hash",
     "credentials": "credential{s} verified",
     "recent": "recent object{s} that no known clip uses (orphans after a day)",

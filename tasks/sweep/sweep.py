@@ -8,10 +8,12 @@ from functools import partial
 
 from manifests.errors import BucketError, CredentialError
 from tasks.alerts import alerts
+from tasks.finish.folders import DELIVERABLES
 from tasks.runtime.resources import Resources
 from tasks.sweep.compare import compare
 from tasks.sweep.context import Sweep, SweepOptions, SweepTarget
 from tasks.sweep.credentials import verify_some
+from tasks.sweep.deliverables import end_abandoned_deliverables, prune_deliverables
 from tasks.sweep.leases import end_abandoned
 from tasks.sweep.prune import prune_staging
 from tasks.sweep.report import KINDS, SweepReport, names_text
@@ -29,6 +31,7 @@ def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: Swe
     """
     sweep = Sweep(resources, targets, options)
     end_abandoned(sweep)
+    end_abandoned_deliverables(sweep)
     follow_unfollowed(sweep)
     report_unsettled(sweep)
     for target in targets:
@@ -38,6 +41,7 @@ def sweep_all(resources: Resources, targets: Sequence[SweepTarget], options: Swe
     for target in targets:
         _run_step(sweep, f"prune {target.resources.bucket.location}", partial(prune_shared, sweep, target))
     _run_step(sweep, f"prune {resources.staging}", partial(prune_staging, sweep))
+    _run_step(sweep, f"prune {resources.staging / DELIVERABLES}", partial(prune_deliverables, sweep))
     report = sweep.notes.report(options.dry_run)
     if not options.dry_run:
         alerts.sweep_problems(

@@ -4,14 +4,17 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import stand_in_maker
 from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
+import tasks.finish.planning
 import tasks.runtime.devices
 import tasks.runtime.resources
 from flows.registration import register
@@ -19,9 +22,13 @@ from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import GenerationError, ReelmillError
+from manifests.finish.kit import FinishKit
+from manifests.finish.template import FinishTemplate, TextLayer
+from manifests.placements.preset import FrameSize, PlacementPreset
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
+from tasks.deliver.finish_deliverables import finish_deliverables
 from tasks.intake.intake import Intake
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases
@@ -35,6 +42,16 @@ ENDINGS = {
     "a broken one": "failed",
 }
 """The state in which each prompt of the campaign must end."""
+KIT = FinishKit(
+    templates={"plain": FinishTemplate(name="plain", layers=(TextLayer(name="cta", kind="text", text="{cta}"),))},
+    presets={
+        "16:9": PlacementPreset(
+            name="general", title="General", sizes={"16:9": FrameSize(width=128, height=72)}, status="secondary"
+        )
+    },
+)
+CTAS = {"a red ball rolls": ("Buy", "Try"), "a blue cube turns": ("Buy", "broken")}
+"""Calls to action of prompts whose clips are finished; the stand-in cannot make "broken"."""
 STOPPED = 3
 """Exit code of a run that ended with one of our errors. Its message is in ``World.error_file``."""
 
@@ -68,6 +85,8 @@ class World:
     bucket: BucketConfig
     seeds: int = 1
     lease_s: float = 60.0
+    finish: str = "none"
+    machine: str = ""
 
     @property
     def resources(self) -> Resources:
@@ -80,6 +99,7 @@ class World:
             lease_s=self.lease_s,
             attempts=60,
             prompt_key=b"k" * 32,
+            machine=self.machine,
             audit_key=key_of_home(self.home) or b"",  # commands in the same home seal the catalogue
         )
 
@@ -90,8 +110,23 @@ class World:
 
     @property
     def campaign(self) -> Campaign:
-        briefs = [Brief(row, f"row-{row}", (prompt,), variants=self.seeds) for row, prompt in enumerate(ENDINGS, 2)]
+        briefs = [
+            Brief(
+                row,
+                f"row-{row}",
+                (prompt,),
+                variants=self.seeds,
+                finish=self.finish,
+                ctas=CTAS.get(prompt, ()) if self.is_finished else (),
+            )
+            for row, prompt in enumerate(ENDINGS, 2)
+        ]
         return Campaign("Faults", "f" * 64, tuple(briefs))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether deliverables are made of the clips."""
+        return self.finish != "none"
 
     def expected(self) -> dict[str, str]:
         """Return the state in which each variant must end."""
@@ -99,6 +134,18 @@ class World:
             self.campaign.briefs, cards_of(self.resources), "starter", campaign_id=self.campaign.campaign_id
         )
         return {item.variant_id: ENDINGS[item.variant.prompt] for item in planned}
+
+    def expected_deliverables(self) -> dict[tuple[str, str], str]:
+        """Return the state in which each deliverable must end, by clip and call to action."""
+        planned = expand(
+            self.campaign.briefs, cards_of(self.resources), "starter", campaign_id=self.campaign.campaign_id
+        )
+        return {
+            (item.variant_id, cta): "failed" if cta == "broken" else "published"
+            for item in planned
+            if self.is_finished
+            for cta in CTAS.get(item.variant.prompt, ())
+        }
 
 
 def run_campaign(world: World, shard_size: int = 4) -> None:
@@ -113,23 +160,33 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     release_dead_leases(catalogue)
     remaining = Remaining(resources, campaign_id, 0.25)
     remaining.regate()
-    with Delivery(resources, campaign_id):
+    with finishing(world, campaign_id), Delivery(resources, campaign_id):
         for shard in remaining.shards(shard_size):
             render_shard(resources, shard)
+
+
+def finishing(world: World, campaign_id: str) -> AbstractContextManager[object]:
+    """Finish deliverables in a thread until the block has ended, if the world has any."""
+    if not world.is_finished:
+        return nullcontext()
+    vars(tasks.finish.planning).update(kit_of=lambda *_: KIT)
+    steps = {"make": stand_in_maker.make, "sign": stand_in_maker.sign}
+    return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, **steps))
 
 
 class Delivery:
     """Deliver in a thread while the block renders, and raise its error at the end of the block."""
 
-    def __init__(self, resources: Resources, campaign_id: str) -> None:
-        self._call = (resources, campaign_id, "auto")
+    def __init__(self, resources: Resources, campaign_id: str, step: Callable[..., object] | None = None) -> None:
+        self._step = step or (lambda own, name, ended: deliver(own, name, "auto", ended))
+        self._call = (resources, campaign_id)
         self._rendered = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work)
 
     def _work(self) -> None:
         try:
-            deliver(*self._call, self._rendered)
+            self._step(*self._call, self._rendered)
         except BaseException as error:  # noqa: BLE001 - raised at the end of the block
             self._error = error
 

@@ -45,7 +45,7 @@ def findings_of(request: pytest.FixtureRequest) -> Callable[[World], Findings]:
             else _objects(request.getfixturevalue("s3_endpoint"), world.bucket.location)
         )
         anchors = (world.home / "signer" / "root.pem").read_text()
-        return audit(collect(world.catalogue_url, objects), world.expected(), anchors)
+        return audit(collect(world.catalogue_url, objects), world.expected(), anchors, world.expected_deliverables())
 
     return examine
 

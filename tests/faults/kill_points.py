@@ -66,7 +66,7 @@ LEASES = "adapters.catalogue.work.leases:Leases"
 RESULTS = "adapters.catalogue.work.results:Results"
 DECISIONS = "adapters.catalogue.review.decisions:Decisions"
 
-UPLOADS = [KillPoint("after", "tasks.deliver.publish:_put", nth) for nth in (1, 2, 3, 4)]
+UPLOADS = [KillPoint("after", "tasks.deliver.publish:put_upload", nth) for nth in (1, 2, 3, 4)]
 STATE_CHANGES = [
     KillPoint("inside", "adapters.catalogue.core.schema:_migrate"),
     KillPoint("inside", f"{CAMPAIGNS}.add"),
@@ -90,6 +90,31 @@ STATE_CHANGES = [
     KillPoint("after", f"{RESULTS}.mark_published"),
 ]
 """Before, inside or after every commit and every upload."""
+
+DELIVERABLES = "adapters.catalogue.work.deliverables:Deliverables"
+DELIVERABLE_UPLOADS = [
+    KillPoint("after", "tasks.deliver.publish_deliverable:put_upload", nth) for nth in (1, 2, 3, 4, 5)
+]
+DELIVERABLE_CHANGES = [
+    KillPoint("inside", f"{DELIVERABLES}.add"),
+    KillPoint("after", f"{DELIVERABLES}.add"),
+    KillPoint("inside", "adapters.catalogue.work.deliverable_leases:DeliverableLeases.acquire"),
+    KillPoint("after", "adapters.catalogue.work.deliverable_leases:DeliverableLeases.acquire"),
+    KillPoint("before", "tasks.finish.finish:keep"),
+    KillPoint("after", "tasks.finish.finish:keep"),
+    KillPoint("inside", f"{DELIVERABLES}.mark_finished"),
+    KillPoint("after", f"{DELIVERABLES}.mark_finished", 2),
+    KillPoint("inside", f"{DELIVERABLES}.fail"),
+    KillPoint("after", f"{DELIVERABLES}.fail"),
+    KillPoint("before", "tasks.deliver.finish_deliverables:sign_finished"),
+    KillPoint("before", f"{DELIVERABLES}.mark_signing"),
+    KillPoint("inside", f"{DELIVERABLES}.mark_signing"),
+    KillPoint("after", f"{DELIVERABLES}.mark_signing"),
+    *DELIVERABLE_UPLOADS,
+    KillPoint("inside", f"{DELIVERABLES}.mark_published"),
+    KillPoint("after", f"{DELIVERABLES}.mark_published"),
+]
+"""The same for deliverables."""
 
 COMMITS = [point for point in STATE_CHANGES if point.when == "inside"]
 

@@ -2,12 +2,22 @@
 
 import signal
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from audit import Findings
 from campaign_run import World, finish, start
-from kill_points import COMMITS, FILE_CHANGES, STATE_CHANGES, UPLOADS, KillPoint, install
+from kill_points import (
+    COMMITS,
+    DELIVERABLE_CHANGES,
+    DELIVERABLE_UPLOADS,
+    FILE_CHANGES,
+    STATE_CHANGES,
+    UPLOADS,
+    KillPoint,
+    install,
+)
 
 
 def test_an_undisturbed_run_has_no_findings(world, findings_of):
@@ -41,3 +51,25 @@ def test_killed_between_files(embedded_world, findings_of, point: KillPoint):
 def test_killed_on_postgresql_with_s3(served_world, findings_of, point: KillPoint):
     kill_and_run_again(served_world, point)
     assert findings_of(served_world) == Findings()
+
+
+def test_an_undisturbed_run_with_deliverables_has_no_findings(world, findings_of):
+    finished = replace(world, finish="plain")
+    assert finish(start(finished)) == 0
+    assert findings_of(finished).counts == {}
+
+
+@pytest.mark.parametrize(
+    "point", slow_unless(DELIVERABLE_CHANGES, (*DELIVERABLE_CHANGES[6:14:7], DELIVERABLE_UPLOADS[1]))
+)
+def test_deliverables_killed_on_sqlite_with_a_folder(embedded_world, findings_of, point: KillPoint):
+    finished = replace(embedded_world, finish="plain")
+    kill_and_run_again(finished, point)
+    assert findings_of(finished) == Findings()
+
+
+@pytest.mark.parametrize("point", slow_unless(DELIVERABLE_CHANGES, (DELIVERABLE_CHANGES[-2],)))
+def test_deliverables_killed_on_postgresql_with_s3(served_world, findings_of, point: KillPoint):
+    finished = replace(served_world, finish="plain")
+    kill_and_run_again(finished, point)
+    assert findings_of(finished) == Findings()

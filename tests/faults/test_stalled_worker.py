@@ -51,14 +51,17 @@ def sleep_at(point: KillPoint, reached: Path, go_on: Path) -> None:
             KillPoint("after", f"{RESULTS}.mark_signing"),
             marks=pytest.mark.slow,
         ),
-        (KillPoint("before", "tasks.deliver.sign:write_durably"), KillPoint("after", "tasks.deliver.publish:_put")),
+        (
+            KillPoint("before", "tasks.deliver.sign:write_durably"),
+            KillPoint("after", "tasks.deliver.publish:put_upload"),
+        ),
         pytest.param(
             KillPoint("after", f"{RESULTS}.mark_signing"),
-            KillPoint("after", "tasks.deliver.publish:_put", 3),
+            KillPoint("after", "tasks.deliver.publish:put_upload", 3),
             marks=pytest.mark.slow,
         ),
         pytest.param(
-            KillPoint("after", "tasks.deliver.publish:_put", 2),
+            KillPoint("after", "tasks.deliver.publish:put_upload", 2),
             KillPoint("before", f"{RESULTS}.mark_published"),
             marks=pytest.mark.slow,
         ),

@@ -78,6 +78,7 @@ def test_a_new_field_is_not_sent_until_it_is_listed(settings: Settings):
         "staging",
         "first_frames",
         "master_crf",
+        "finish_master_crf",
         "machine",
         "shared",
         "devices",

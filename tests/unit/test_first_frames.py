@@ -16,7 +16,7 @@ from manifests.errors import DiskFullError, GenerationError, PlanError
 from models.registry import load_cards
 from tasks.intake.intake import validate_sheet
 from tasks.intake.pictures import KeptPictures, keep_pictures
-from tasks.runtime.files import first_frames
+from tasks.runtime.files import content_folder
 from tasks.runtime.files.first_frames import FirstFrames
 
 pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
@@ -223,7 +223,7 @@ def test_a_full_disk_is_reported(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(first_frames, "write_durably", full)
+    monkeypatch.setattr(content_folder, "write_durably", full)
     with pytest.raises(DiskFullError):
         FirstFrames(tmp_path / "kept").add(saved(tmp_path / "cup.png"))
 

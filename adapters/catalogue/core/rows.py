@@ -73,6 +73,7 @@ class SignedFacts:
         digests: hex SHA-256 of each companion by its key.
         path: the staged signed file, on the machine that signed it.
         attestation: the attestation under which it may be published; None if none was needed.
+        caption_keys: keys of the caption files of a deliverable; clips have none.
     """
 
     key: str
@@ -84,6 +85,7 @@ class SignedFacts:
     digests: Mapping[str, str] = field(default_factory=dict)
     path: Path | None = None
     attestation: Attestation | None = None
+    caption_keys: tuple[str, ...] = ()
 
     @property
     def campaign_id(self) -> str:
@@ -93,7 +95,8 @@ class SignedFacts:
     @property
     def keys(self) -> tuple[str, ...]:
         """All keys of the clip in the order of upload: the clip itself comes last."""
-        return tuple(key for key in (self.sidecar_key, self.poster_key, self.record_key, self.key) if key)
+        companions = (self.sidecar_key, self.poster_key, self.record_key, *self.caption_keys)
+        return tuple(key for key in (*companions, self.key) if key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,11 @@ def brief_from(text: str) -> Brief:
         }
         body["placements"] = tuple(Placement(*placement) for placement in body["placements"])
         body["metadata"] = {name: tuple(values) for name, values in body["metadata"].items()}
+        if "localised" in body:
+            body["localised"] = {
+                column: {locale: tuple(texts) for locale, texts in found.items()}
+                for column, found in body["localised"].items()
+            }
         return Brief(**body)
 
 
@@ -422,5 +430,6 @@ def _signed_from(body: Any) -> SignedFacts:
             **body,
             "path": Path(body["path"]) if body["path"] else None,
             "attestation": Attestation(**attestation) if attestation else None,
+            "caption_keys": tuple(_must(key, str) for key in body.get("caption_keys", ())),
         }
     )

@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from adapters.catalogue.core.engine import our_errors, writing
 from manifests.errors import CatalogueError
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest revision in `adapters/catalogue/migrations/versions`; repeated here so that a check costs no import."""
 
 _MAY_DECIDE = """

@@ -19,7 +19,7 @@ KEY_BYTES = 32
 SEALED_STATES = frozenset({State.APPROVED, State.REJECTED, State.SIGNING, State.PUBLISHED, State.WITHDRAWN})
 """Events to these states have a seal, and so have events that leave a finished state; see ``needs_seal``."""
 EVENT, ENTRY, HEAD, CAMPAIGN, MEMBERSHIP = "event", "entry", "head", "campaign", "membership"
-ACCOUNT, SECRET = "account", "secret"
+ACCOUNT, SECRET, DELIVERABLE = "account", "secret", "deliverable"
 """What a seal is for; a seal of one kind is never valid as another."""
 ACCOUNT_ACTIONS = ("account added", "account changed")
 """Actions of the entries of the log that describe an account."""

@@ -147,6 +147,67 @@ Index(
     postgresql_where=events.c.to_state == State.PUBLISHED,
 )
 
+deliverables = Table(
+    "deliverables",
+    metadata,
+    Column("deliverable_id", String(32), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.campaign_id"), nullable=False),
+    Column("variant_id", ForeignKey("variants.variant_id"), nullable=False),
+    Column("brief_id", String, nullable=False),
+    Column("placement", String, nullable=False),
+    Column("locale", String, nullable=False, server_default=""),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("lease_owner", String),
+    Column("lease_expires", Float),
+    Column("machine", String, nullable=False, server_default=""),
+    Column("file", Text),
+    Column("signed", Text),
+    Column("url", Text),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("made_at", Float, nullable=False, server_default="0"),
+)
+Index("deliverables_by_campaign", deliverables.c.campaign_id, deliverables.c.state)
+Index("deliverables_by_state", deliverables.c.state)
+Index(
+    "deliverables_by_lease_owner",
+    deliverables.c.lease_owner,
+    sqlite_where=deliverables.c.lease_owner.is_not(None),
+    postgresql_where=deliverables.c.lease_owner.is_not(None),
+)
+
+deliverable_shots = Table(
+    "deliverable_shots",
+    metadata,
+    Column("deliverable_id", ForeignKey("deliverables.deliverable_id"), primary_key=True),
+    Column("variant_id", ForeignKey("variants.variant_id"), primary_key=True),
+)
+"""The masters of each deliverable, so that withdrawing a clip finds all that were made of it."""
+Index("deliverable_shots_by_variant", deliverable_shots.c.variant_id)
+
+deliverable_events = Table(
+    "deliverable_events",
+    metadata,
+    Column("event_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("deliverable_id", ForeignKey("deliverables.deliverable_id"), nullable=False),
+    Column("at", Float, nullable=False, default=database_now()),
+    Column("actor", String, nullable=False),
+    Column("from_state", String(16)),
+    Column("to_state", String(16), nullable=False),
+    Column("detail", Text, nullable=False, default="{}"),
+    Column("seal", String(64)),
+)
+Index("deliverable_events_by_deliverable", deliverable_events.c.deliverable_id)
+Index(
+    "one_published_deliverable",
+    deliverable_events.c.deliverable_id,
+    unique=True,
+    sqlite_where=deliverable_events.c.to_state == State.PUBLISHED,
+    postgresql_where=deliverable_events.c.to_state == State.PUBLISHED,
+)
+
 accounts = Table(
     "accounts",
     metadata,
@@ -363,10 +424,6 @@ provider_accounts = Table(
     "provider_accounts",
     metadata,
     Column("provider", String, primary_key=True),
-    # Not used: the limits of an account are in the settings, and the catalogue only counts its jobs.
-    Column("concurrency", Integer),
-    Column("per_minute", Integer),
-    Column("per_day", Integer),
     Column("slowed_until", Float),
     Column("paused_at", Float),
     Column("paused_why", Text, nullable=False, server_default=""),

@@ -10,11 +10,14 @@ from sqlalchemy import Connection, select
 
 from adapters.catalogue.core.rows import object_in
 from adapters.catalogue.core.state_changes import SYSTEM
-from adapters.catalogue.core.tables import events, variants
+from adapters.catalogue.core.tables import deliverables, events, variants
+from manifests.finish.deliverable import DeliverableState
 from manifests.states import State
 
 POLICY, BATCH_APPROVED = "policy", "clips approved"
 """Subject and action of the entry for a batch of approvals by policy."""
+DELIVERABLE_PUBLISHED, DELIVERABLE_WITHDRAWN = "deliverable published", "deliverable withdrawn"
+"""Actions of the entries about deliverables. Withdrawing a clip withdraws its deliverables without such an entry."""
 
 
 def approvals(clips: Mapping[str, str | None]) -> dict[str, Any]:
@@ -35,6 +38,7 @@ class LoggedDeliveries:
     def __init__(self) -> None:
         self._batches: dict[int, dict[str, Any]] = {}
         self._published: dict[str, dict[str, Any]] = {}
+        self._deliverables: dict[str, dict[str, Any]] = {}
         self._twice: list[str] = []
 
     def apply(self, row: Any) -> None:
@@ -45,12 +49,17 @@ class LoggedDeliveries:
             if row.subject in self._published:
                 self._twice.append(row.subject)
             self._published[row.subject] = object_in(row.detail)
+        elif row.action == DELIVERABLE_PUBLISHED:
+            if row.subject in self._deliverables:
+                self._twice.append(row.subject)
+            self._deliverables[row.subject] = object_in(row.detail)
 
     def problems(self, connection: Connection) -> Iterator[str]:
         """Yield how the tables differ from the log."""
         for variant_id in self._twice:
-            yield f"The log says that variant {variant_id} was published twice."
+            yield f"The log says that {_named(variant_id, self._deliverables)} was published twice."
         yield from self._publications(connection)
+        yield from self._published_deliverables(connection)
         yield from self._approvals(connection)
 
     def _publications(self, connection: Connection) -> Iterator[str]:
@@ -63,6 +72,16 @@ class LoggedDeliveries:
                 yield f"The log says that variant {variant_id} was published as {logged['key']}, but now it is not."
             elif found[variant_id] != logged:
                 yield f"The log says that variant {variant_id} was published as {logged['key']} with another content."
+
+    def _published_deliverables(self, connection: Connection) -> Iterator[str]:
+        query = select(deliverables.c.deliverable_id, deliverables.c.signed).where(
+            deliverables.c.state.in_((DeliverableState.PUBLISHED, DeliverableState.WITHDRAWN))
+        )
+        found = {row.deliverable_id: publication(row.signed) for row in connection.execute(query)}
+        for name, logged in self._deliverables.items():
+            if found.get(name) != logged:
+                how = "with another content" if name in found else "but now it is not"
+                yield f"The log says that deliverable {name} was published as {logged['key']}, {how}."
 
     def _approvals(self, connection: Connection) -> Iterator[str]:
         query = select(events.c.variant_id, events.c.detail, events.c.clip_sha256).where(
@@ -78,3 +97,7 @@ class LoggedDeliveries:
                     f"The approvals by policy of entry {number} are not the ones in the log: events were removed, "
                     "added or changed outside Reelmill."
                 )
+
+
+def _named(subject: str, of_deliverables: Mapping[str, Any]) -> str:
+    return f"{'deliverable' if subject in of_deliverables else 'variant'} {subject}"

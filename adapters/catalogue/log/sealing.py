@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 
-from adapters.catalogue.core.database import BATCH, Database
+from adapters.catalogue.core.database import BATCH, Database, batches
+from adapters.catalogue.core.deliverable_changes import deliverable_event_fields
 from adapters.catalogue.core.seals import (
     ENTRY,
     SEALED_STATES,
@@ -27,6 +28,7 @@ from adapters.catalogue.core.tables import (
     audit,
     audit_head,
     campaigns,
+    deliverable_events,
     events,
     memberships,
     sessions,
@@ -109,6 +111,7 @@ def seal_all(connection: Connection, key: AuditKey, actor: str, lost: Collection
     head = repaired_head(connection)
     has_history = is_used(connection)
     sealed = sum(_seal_events(connection, key, batch) for batch in _variants(connection))
+    _seal_deliverable_events(connection, key)
     _seal_memberships(connection, key)
     digests = _seal_campaigns(connection, key)
     _seal_accounts(connection, key)
@@ -275,3 +278,19 @@ def _seal_events(connection: Connection, key: AuditKey, clips: dict[str, str | N
             changes,
         )
     return len(changes)
+
+
+def _seal_deliverable_events(connection: Connection, key: AuditKey) -> None:
+    """Seal all events of deliverables, as they are now."""
+    seal = (
+        update(deliverable_events).where(deliverable_events.c.event_id == bindparam("id")).values(seal=bindparam("new"))
+    )
+    last: dict[str, int] = {}
+    rows = connection.execute(select(deliverable_events).order_by(deliverable_events.c.event_id)).mappings().all()
+    changes = []
+    for row in rows:
+        fields = deliverable_event_fields(row, last.get(row["deliverable_id"], 0))
+        changes.append({"id": row["event_id"], "new": key.seal(*fields)})
+        last[row["deliverable_id"]] = row["event_id"]
+    for batch in batches(changes):
+        connection.execute(seal, batch)

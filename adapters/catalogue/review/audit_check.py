@@ -27,6 +27,7 @@ from adapters.catalogue.log.replay import SHOWN_DIGITS, Replay, repair_text
 from adapters.catalogue.log.restores import AcceptedRestore, accepted_restores
 from adapters.catalogue.review.approval_proof import PROVED, clip_of, evidence_of, history_problem, problem_of
 from adapters.catalogue.review.decisions import UNPROVEN
+from adapters.catalogue.review.deliverable_proof import deliverable_problems
 from manifests.errors import CatalogueError
 from manifests.pluralize import count_of
 from manifests.signing_time import moment_text
@@ -99,6 +100,7 @@ def check(connection: Connection, expected: str | None) -> AuditReport:
         _first(_membership_problems(connection, key)),
         _first(_access_problems(connection, key)),
         _first(_unproven(connection, key)),
+        _first(deliverable_problems(connection, key)),
     ]
     kinds.append(_account_problems(connection, key, [problem for kind in kinds for problem in kind]))
     problems = _shown(kinds)

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from adapters.catalogue.core.database import CataloguePart, batches
+from adapters.catalogue.core.deliverable_changes import withdraw_deliverables_of
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import clip_sha256_of
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants, transition
@@ -153,7 +154,8 @@ class Reviews(CataloguePart):
         """Approve, reject or withdraw clips in the state in which the reviewer saw them.
 
         Passed clips can be approved; failed clips only with a reason. Both can be rejected: rejecting a failed clip
-        confirms the gate. Published clips can be withdrawn. A variant whose generation failed has no clip to decide.
+        confirms the gate. Published clips can be withdrawn, and their deliverables with them. A variant
+        whose generation failed has no clip to decide.
 
         Args:
             seen: by variant id, the last event that the reviewer saw. A clip that has changed since is refused, so
@@ -181,6 +183,8 @@ class Reviews(CataloguePart):
                 undo_s=undo_s if outcome == State.APPROVED else 0.0,
                 reason=clean(reason),
             )
+            if outcome == State.WITHDRAWN:
+                withdraw_deliverables_of(connection, moved, actor, reason)
         return DecisionResult(tuple(moved), refused)
 
     def undo(self, variant_ids: Iterable[str], actor: str, *, all_people: bool = False) -> DecisionResult:

@@ -1,4 +1,4 @@
-"""Files that variants own in the bucket and in staging."""
+"""Files that variants and deliverables own in the bucket and in staging."""
 
 import json
 import re
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, or_, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import VariantRow, variant_row
-from adapters.catalogue.core.tables import database_now, events, memberships, variants
+from adapters.catalogue.core.deliverable_rows import DeliverableRow, deliverable_row
+from adapters.catalogue.core.rows import VariantRow, object_in, signed_from, variant_row
+from adapters.catalogue.core.tables import database_now, deliverable_events, deliverables, events, memberships, variants
 from manifests.states import State
 
 _MAX_ID_LENGTH = 32
@@ -58,14 +59,22 @@ class Files(CataloguePart):
         for batch in batches(ids):
             yield from self._rows(variants.c.variant_id.in_(batch), variants.c.signed.is_not(None))
 
+    def sent_deliverables(self, campaign_id: str) -> list[DeliverableRow]:
+        """Return the campaign's deliverables with committed keys, in any state."""
+        query = select(deliverables).where(
+            deliverables.c.campaign_id == campaign_id, deliverables.c.signed.is_not(None)
+        )
+        with self._db.reading() as connection:
+            return [deliverable_row(row) for row in connection.execute(query)]
+
     def keys_in_use(self, keys: Collection[str]) -> set[str]:
-        """Return the keys that a variant has committed; a key contains the beginning of its variant's id."""
+        """Return the keys that a variant or deliverable has committed; a key contains the beginning of its id."""
         starts = {found[1] for key in keys if (found := _NAMED.match(key.rpartition("/")[2]))}
         named: set[str] = set()
         for batch in batches(sorted(starts), _RANGES):
             for row in self._rows(_in_ranges(variants.c.variant_id, batch), variants.c.signed.is_not(None)):
                 named.update(row.signed.keys if row.signed else ())
-            named |= self._published(batch)
+            named |= self._published(batch) | self._of_deliverables(batch)
         return named & set(keys)
 
     def _published(self, starts: Sequence[str]) -> set[str]:
@@ -83,6 +92,26 @@ class Files(CataloguePart):
             details = [(row.variant_id, json.loads(row.detail)) for row in connection.execute(query)]
         newest = {variant_id: detail["keys"] for variant_id, detail in details if "keys" in detail}
         return {key for keys in newest.values() for key in keys}
+
+    def _of_deliverables(self, starts: Sequence[str]) -> set[str]:
+        """Return the keys of deliverables in their rows, and in the events of published ones."""
+        sent = deliverable_events.alias()
+        published = select(sent.c.deliverable_id).where(
+            _in_ranges(sent.c.deliverable_id, starts), sent.c.to_state == State.PUBLISHED
+        )
+        signings = (
+            select(deliverable_events.c.deliverable_id, deliverable_events.c.detail)
+            .where(deliverable_events.c.deliverable_id.in_(published), deliverable_events.c.to_state == State.SIGNING)
+            .order_by(deliverable_events.c.event_id)
+        )
+        rows = select(deliverables.c.signed).where(
+            _in_ranges(deliverables.c.deliverable_id, starts), deliverables.c.signed.is_not(None)
+        )
+        with self._db.reading() as connection:
+            facts = [signed_from(text) for text in connection.execute(rows).scalars()]
+            newest = {row.deliverable_id: object_in(row.detail) for row in connection.execute(signings)}
+        named = {key for each in facts if each for key in each.keys}
+        return named | {key for detail in newest.values() for key in detail.get("keys", ())}
 
     def staged(self, variant_ids: Iterable[str]) -> dict[str, StagedRow]:
         """Return the rows of the variants that exist."""

@@ -1,0 +1,72 @@
+"""The voice of a deliverable: synthesised, or a recording."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adapters.media.soundtrack.decode import decode
+from adapters.media.soundtrack.samples import RATE, as_stereo
+from manifests.finish.asset import Asset
+from manifests.finish.spec import DeliverableSpec
+
+FindAsset = Callable[[Asset], Path]
+"""Returns the path of an asset in the asset store."""
+LEAD_S = 0.15
+"""Time between the intro and the first word."""
+TAIL_S = 0.25
+"""Time between the last word and the end, if the length may be chosen."""
+
+
+class Spoken(NamedTuple):
+    """A voice.
+
+    Attributes:
+        samples: float32 (2, n) at 48 kHz.
+        clauses: (text, start, end) in seconds from the start of the voice; empty for a recording.
+        title: for people.
+        agent, agent_version: the software; empty for a recording.
+        note: what people should know; empty for nothing.
+        path: the recording; None for a synthesised voice.
+    """
+
+    samples: np.ndarray
+    clauses: tuple[tuple[str, float, float], ...] = ()
+    title: str = ""
+    agent: str = ""
+    agent_version: str = ""
+    note: str = ""
+    path: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[1] / RATE)
+
+
+def spoken_of(spec: DeliverableSpec, find_asset: FindAsset) -> Spoken | None:
+    """Return the voice of a deliverable; None for none.
+
+    Raises:
+        ModelError: the voice is not available on this machine.
+        EncodingError: the recording cannot be read.
+        FinishError: the recording is not in the asset store.
+    """
+    wanted = spec.sound.voice
+    if wanted is None:
+        return None
+    if wanted.recording is not None:
+        path = find_asset(wanted.recording)
+        return Spoken(decode(path), title=wanted.recording.name, path=path)
+    from models.voice.registry import voice_of  # loads the engine's libraries
+
+    speech = voice_of(wanted.engine).speak(wanted.text, spec.locale or "en", wanted.voice)
+    return Spoken(
+        as_stereo(speech.samples, speech.rate),
+        tuple((clause.text, clause.start_s, clause.end_s) for clause in speech.clauses),
+        f"Voice: {speech.engine}",
+        speech.engine,
+        speech.engine_version,
+        speech.note,
+    )
