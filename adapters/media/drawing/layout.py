@@ -11,7 +11,7 @@ from manifests.finish.template import Box, LogoLayer, Stack, TextLayer
 
 Boxed = LogoLayer | TextLayer
 SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.5)
-"""How much the texts of a stack are made smaller, in this order, until all fit."""
+"""How much the layers of a stack are made smaller, in this order, until all fit."""
 MIN_OVERLAP = 2
 """Pixels of overlap, across and down, that are not reported."""
 
@@ -66,8 +66,8 @@ def _alone(studio: Studio, layer: Boxed) -> Iterable[Placed]:
 def _stacked(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed]) -> list[Placed]:
     box = _box(studio, stack.box_for(studio.frame.aspect_ratio))
     room = largest_size(box, studio.frame, studio.safe)
-    gap = round(stack.gap * shortest(studio.frame))
     for scale in SCALES:
+        gap = round(stack.gap * scale * shortest(studio.frame))
         drawn = [(layer, _member(studio, layer, room, scale)) for layer in layers]
         shown = [(layer, element) for layer, element in drawn if element is not None]
         sizes = [element.size for _, element in shown]
@@ -91,7 +91,7 @@ def _member(studio: Studio, layer: Boxed, room: Size, scale: float) -> Element |
 def _drawn(studio: Studio, layer: Boxed, room: Size, scale: float) -> Element | None:
     try:
         if isinstance(layer, LogoLayer):
-            return draw_logo_layer(studio, layer, room)
+            return draw_logo_layer(studio, layer, Size(round(room.width * scale), round(room.height * scale)))
         return draw_text_layer(studio, layer, room, scale)
     except FinishError as error:
         raise FinishError(f'layer "{layer.name}": {error}') from error

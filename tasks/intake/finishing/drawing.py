@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from adapters.media.drawing.fonts import FontSet, fonts_for, missing_glyphs, missing_message
 from adapters.media.drawing.layers import drawn_layers
-
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.choices import size_of, texts_of
@@ -74,7 +73,7 @@ class Drawing:
                 preset = preset_of(placement, self.sources.presets)
                 problem = self._misfit(brief, wording, placement.aspect_ratio, preset.name)
                 if problem:
-                    yield CellIssue("finish", brief.finish, f"does not fit for {placement.label}. {problem}")
+                    yield CellIssue("finish", brief.finish, f"does not fit for {placement.label}: {problem}")
 
     def _misfit(self, brief: Brief, wording: Wording, ratio: str, preset_name: str) -> str:
         """Return why the texts of a wording do not fit into the boxes of the template; empty if they do."""

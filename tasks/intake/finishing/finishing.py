@@ -84,7 +84,7 @@ class Finishing:
 
     @cached_property
     def _voices(self) -> Voices:
-        return Voices(self._sources.brand)
+        return Voices(self._sources.brand, self._sources.tools)
 
     @cached_property
     def _drawing(self) -> "Drawing":

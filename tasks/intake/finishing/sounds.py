@@ -1,10 +1,7 @@
 """Voices and music of a finished row: what this machine can make, and which files exist."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-
-from models.music.registry import music_problem
-from models.voice.registry import engines_for, split_voice, voice_of
 
 from manifests.brief import Brief
 from manifests.errors import ModelError
@@ -14,6 +11,9 @@ from manifests.finish.kit import FinishKit
 from manifests.finish.languages import language_name, primary
 from manifests.finish.wording import NOTHING, script_of, wordings
 from manifests.sheet import CellIssue
+from models.music.registry import music_problem
+from models.sound_tools import NO_TOOLS, SoundTools
+from models.voice.registry import engines_for, split_voice, voice_of
 from tasks.intake.finishing.sources import SOUNDS, FinishSources, is_file_name
 
 INSTALL = "Install one, such as `apt-get install espeak-ng`, or use a recording."
@@ -25,10 +25,12 @@ class Voices:
 
     Attributes:
         brand: its voices come before those of this machine.
+        tools: cards and accounts of voices.
         found: ``engine`` or ``engine:voice`` by language tag; empty if no engine speaks the language.
     """
 
     brand: BrandKit
+    tools: SoundTools = NO_TOOLS
     found: dict[str, str] = field(default_factory=dict)
 
     def of(self, locale: str) -> str:
@@ -38,8 +40,8 @@ class Voices:
             own = (
                 self.brand.voices.get(tag) or self.brand.voices.get(primary(tag)) or self.brand.voices.get(DEFAULT, "")
             )
-            usable = own if own and not voice_problem(own, tag) else ""
-            self.found[tag] = usable or next(iter(engines_for(tag)), "")
+            usable = own if own and not voice_problem(own, tag, self.tools) else ""
+            self.found[tag] = usable or next(iter(engines_for(tag, self.tools)), "")
         return self.found[tag]
 
 
@@ -57,7 +59,7 @@ def voice_issues(brief: Brief, sources: FinishSources, voices: Voices) -> Iterat
         yield from _silent(spoken, voices)
         return
     for locale in spoken or [""]:
-        if problem := voice_problem(wanted, locale or "en"):
+        if problem := voice_problem(wanted, locale or "en", sources.tools):
             yield CellIssue("voiceover", wanted, f"cannot be used. {problem}")
             return
 
@@ -77,11 +79,11 @@ def _silent(locales: list[str], voices: Voices) -> Iterator[CellIssue]:
             )
 
 
-def voice_problem(name: str, locale: str) -> str:
+def voice_problem(name: str, locale: str, tools: SoundTools = NO_TOOLS) -> str:
     """Return why ``engine`` or ``engine:voice`` cannot speak a language here, one sentence; empty if it can."""
     engine, _ = split_voice(name)
     try:
-        languages = voice_of(engine).languages()
+        languages = voice_of(engine, tools).languages()
     except ModelError as error:
         return str(error)
     if primary(locale) in languages:
@@ -99,11 +101,11 @@ def music_issues(brief: Brief, sources: FinishSources) -> Iterator[CellIssue]:
             yield CellIssue("music", wanted, found)
         return
     spec = music_of(brief, FinishKit(brand=sources.brand))
-    if spec and (problem := music_problem(spec)):
+    if spec and (problem := music_problem(spec, sources.tools)):
         yield CellIssue("music", wanted, f"cannot be used. {problem}")
 
 
-def voices_of(briefs: list[Brief], voices: Voices) -> Mapping[str, str]:
+def voices_of(briefs: Iterable[Brief], voices: Voices) -> Mapping[str, str]:
     """Return the voices of all languages that rows with an automatic voice speak."""
     locales = {each.locale or "en" for brief in briefs for each in wordings(brief) if script_of(brief, each.locale)}
     found = {locale: voices.of(locale) for locale in sorted(locales)}

@@ -11,13 +11,13 @@ from adapters.presets.placements import FOLDER as PLACEMENTS
 from adapters.presets.placements import load_presets
 from adapters.presets.templates import FOLDER as TEMPLATES
 from adapters.presets.templates import load_templates
-
 from manifests.brief import NO_FINISH
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset, InvalidAssetError
 from manifests.finish.brand import BrandKit
 from manifests.finish.template import FinishTemplate
 from manifests.placements.preset import PlacementPreset
+from models.sound_tools import NO_TOOLS, SoundTools
 from tasks.runtime.files.assets import AssetStore
 
 SOUNDS = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus")
@@ -37,6 +37,7 @@ class FinishSources:
         brand_path: the setting ``brand``; None to look beside the sheet and in the home.
         finish: the setting ``finish``, for rows without a template.
         confined: use nothing of the sheet's folder but files that it names, because it comes from another machine.
+        tools: cards, weights and accounts of voices and music.
         earlier: returns the files that earlier campaigns of the sheet used, by their names; files that no longer exist
             are replaced by these copies.
     """
@@ -47,6 +48,7 @@ class FinishSources:
     brand_path: Path | None = None
     finish: str = NO_FINISH
     confined: bool = False
+    tools: SoundTools = NO_TOOLS
     earlier: Callable[[], Mapping[str, Asset]] = dict
     files: dict[str, Asset] = field(default_factory=dict)
     captions: dict[str, str] = field(default_factory=dict)
