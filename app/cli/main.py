@@ -13,6 +13,7 @@ from app.cli.commands import (
     campaigns,
     jobs,
     nights,
+    package,
     placements,
     providers,
     review,
@@ -78,6 +79,7 @@ app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
 app.command(rich_help_panel=FINISHING)(placements.placements)
 app.command(rich_help_panel=FINISHING)(placements.lint)
+app.command(rich_help_panel=FINISHING)(package.package)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)
