@@ -15,6 +15,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import GENERIC, Brief
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
+from manifests.finish.kit import FINISHING, kit_json
 from manifests.goals.goal import goal_of
 from manifests.goals.want import satisfied_goals
 from manifests.placement import parse_placement
@@ -26,6 +27,7 @@ from models.registry import get_scorer_card, weights_problem
 from tasks.deliver.signing_clock import signing_clock_of
 from tasks.doctor.signing import exposed_key, sign_test_clip
 from tasks.intake.continued_clips import keep_clips
+from tasks.intake.finishing.assets import keep_assets
 from tasks.intake.intake import Intake
 from tasks.intake.pictures import keep_pictures
 from tasks.plan.costs import Costs
@@ -41,6 +43,7 @@ from tasks.runtime.lost_catalogue import check_bucket_is_known
 from tasks.runtime.providers.readiness import pauses_of, problems_of, refuse_unready
 from tasks.runtime.resources import (
     Resources,
+    assets_of,
     bucket_of,
     card_of,
     cards_of,
@@ -112,6 +115,9 @@ def register(
     keep_pictures(first_frames_of(resources), intake.pictures)
     keep_clips(first_frames_of(resources), earlier_clips_of(resources), intake.clips)
     kept = {name: getattr(settings, name) for name in KEPT} | {"share_clips": shares, READING: asdict(reading)}
+    if intake.kit:
+        keep_assets(assets_of(resources), intake.kit)
+        kept[FINISHING] = kit_json(intake.kit)
     catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(campaign.campaign_id, planned)
     release_dead_leases(catalogue)

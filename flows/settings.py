@@ -144,6 +144,12 @@ class Settings(BaseSettings):
     """Sheets that expand to more variants are refused."""
     want_scope: Literal["combination", "brief"] = "combination"
     """What the column `want` counts in rows without a `want_scope`: the clips of each combination, or of the row."""
+    finish: str = "none"
+    """Finish template of rows without a value in the column `finish`; `none` publishes their clips as they are.
+    `reelmill templates` lists the templates."""
+    brand: Path | None = None
+    """Brand kit (`brand.yaml`) for finishing. If unset, the `brand.yaml` in the folder of the sheet is used, or the one
+    under `home`."""
     max_rank_share: float = Field(0.25, gt=0, le=1)
     """A clip passes only if its own prompt ranks within this top share of all prompts that it is compared with; rank 1
     always passes."""
@@ -255,7 +261,7 @@ class Settings(BaseSettings):
             ) from None
         return budget
 
-    @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root")
+    @field_validator("home", "signer_chain", "signer_key", "signer_anchors", "tsa_anchors", "weights_root", "brand")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None

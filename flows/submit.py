@@ -6,13 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from tasks.runtime.files.assets import AssetStore
+
 from adapters.inbox.s3_objects import S3Objects
 from adapters.web import GuardedFetcher
 from flows.registration import check_disks, register
 from flows.settings import Settings
 from flows.start_checks import changes_of, check_start
 from manifests.brief import Brief
+from manifests.finish.asset import Asset
+from manifests.finish.kit import kit_in
 from manifests.sheet.reading import DETECT, ReadingOptions
+from tasks.intake.finishing.finishing import Finishing
+from tasks.intake.finishing.sources import FinishSources
 from tasks.intake.intake import (
     Intake,
     check_default_card,
@@ -28,7 +34,7 @@ from tasks.intake.sources.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sources.sheet_store import SheetStore
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.files.shared_staging import fetch_staged
-from tasks.runtime.resources import Resources, cards_of, catalogue_of, first_frames_of, scorers_of
+from tasks.runtime.resources import Resources, assets_of, cards_of, catalogue_of, first_frames_of, scorers_of
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +134,30 @@ def read_sheet(
         lengths=lengths,
         remote=remote,
         staged=partial(_staged_clip, resources),
+        finishing=Finishing(_finish_sources(settings, resources, sheet, confined)),
     )
+
+
+def _finish_sources(settings: Settings, resources: Resources, sheet: Path, confined: bool) -> FinishSources:
+    """Return where finishing finds its templates, brand kit and sounds; files are kept on this machine only."""
+    return FinishSources(
+        sheet.parent,
+        settings.home,
+        AssetStore(assets_of(resources).root),
+        settings.brand,
+        settings.finish,
+        confined=confined or SheetStore(settings.home).is_kept(sheet),
+        earlier=partial(_earlier_assets, resources, sheet.stem),
+    )
+
+
+def _earlier_assets(resources: Resources, name: str) -> dict[str, Asset]:
+    """Return the sound files of earlier campaigns of a sheet of this name by their names, the latest last."""
+    found: dict[str, Asset] = {}
+    for row in sorted(catalogue_of(resources).campaigns.all(), key=lambda row: row.created_at):
+        if (row.name == name or row.name.startswith(f"{name} ")) and (kit := kit_in(row.settings)):
+            found |= kit.assets
+    return found
 
 
 def _staged_clip(resources: Resources, variant_id: str) -> Path | None:

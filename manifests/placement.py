@@ -25,6 +25,13 @@ CHANNELS = {
     "reels": "9:16",
     "stories": "9:16",
     "shorts": "9:16",
+    "tiktok-reservation": "9:16",
+    "snapchat": "9:16",
+    "pinterest": "9:16",
+    "x": "16:9",
+    "google-app": "16:9",
+    "demand-gen": "16:9",
+    "ctv": "16:9",
 }
 
 OTHER_NAMES = {
@@ -39,6 +46,13 @@ OTHER_NAMES = {
     "instagram-stories": "stories",
     "facebook-stories": "stories",
     "youtube-shorts": "shorts",
+    "tiktok-auction": "tiktok",
+    "tiktok-topview": "tiktok-reservation",
+    "snap": "snapchat",
+    "twitter": "x",
+    "google-app-campaign": "google-app",
+    "google-demand-gen": "demand-gen",
+    "connected-tv": "ctv",
 }
 SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertical": "9:16", "square": "1:1"}
 

@@ -67,6 +67,26 @@ class Card(Record):
     home: Path = Field(Path(), exclude=True, repr=False)
 
 
+class LocalCard(Card):
+    """A model with weights on this machine."""
+
+    weights: Weights
+
+
+class PipelineCard(LocalCard):
+    """A model that diffusers runs.
+
+    Attributes:
+        pipeline: class name in diffusers.
+        precision: dtype on a GPU by component, ``default`` for the others; a CPU always uses float32.
+        parts: components that are not loaded from ``weights``, by name.
+    """
+
+    pipeline: str
+    precision: dict[str, Literal["float32", "bfloat16", "float16"]] = Field({"default": "bfloat16"})
+    parts: dict[str, Weights] = Field(default_factory=dict)
+
+
 class GeneratorCard(Card):
     """A model that generates clips: on a local device, or at a provider.
 
@@ -175,27 +195,20 @@ class GeneratorCard(Card):
         return unknown_words(prompt, load_vocabulary(self.home / self.vocabulary))
 
 
-class ModelCard(GeneratorCard):
+class ModelCard(GeneratorCard, PipelineCard):
     """A model that runs on a local device.
 
     Attributes:
-        pipeline: class name in diffusers.
         call: further arguments of the pipeline's call.
-        precision: dtype on a GPU by component, ``default`` for the others; a CPU always uses float32.
-        parts: components that are not loaded from ``weights``, by name.
         scheduler: None for the folder's own.
         worker: resources on a Ray cluster; with threads, each worker uses a whole device.
     """
 
     kind: Literal["text-to-video", "image-to-video"]
-    weights: Weights
-    pipeline: str
     sizes: dict[str, Size] = Field(min_length=1)
     rules: Rules
     defaults: Defaults
     call: dict[str, JsonValue] = Field(default_factory=dict)
-    precision: dict[str, Literal["float32", "bfloat16", "float16"]] = Field({"default": "bfloat16"})
-    parts: dict[str, Weights] = Field(default_factory=dict)
     scheduler: Scheduler | None = None
     memory: Memory | None = None
     worker: Worker = Field(default_factory=Worker)
@@ -310,12 +323,7 @@ class ModelCard(GeneratorCard):
         return f"{round(num_frames / self.rules.fps, 2):g}"
 
 
-class ScorerCard(Card):
+class ScorerCard(LocalCard):
     """An OpenCLIP model: a folder or hub id with ``open_clip_config.json`` and safetensors files."""
 
     kind: Literal["openclip"]
-    weights: Weights
-
-
-LocalCard = ModelCard | ScorerCard
-"""Cards with weights on this machine."""

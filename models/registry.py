@@ -11,6 +11,7 @@ from models.card import Card, GeneratorCard, LocalCard, ModelCard, ScorerCard
 from models.card_files import HOME, read_cards
 from models.hosted_card import HostedCard
 from models.protocols import FrameScorer, Generator, PictureSource, TextEncoder, TextSource, VideoSource
+from models.sound_card import SoundCard
 from models.weights import weights_path, weights_problem
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "invalid_cards",
     "load_cards",
     "load_scorer_cards",
+    "load_sound_cards",
     "local_cards",
     "open_generator",
     "open_scorer",
@@ -66,6 +68,12 @@ def hosted_cards(cards: Mapping[str, GeneratorCard]) -> dict[str, HostedCard]:
 def load_scorer_cards(extra_folders: Iterable[Path] = (), *, skip_invalid: bool = False) -> dict[str, ScorerCard]:
     """Return all scorer cards by name, as load_cards does."""
     return _load(ScorerCard, extra_folders, skip_invalid)
+
+
+def load_sound_cards(extra_folders: Iterable[Path] = (), *, skip_invalid: bool = True) -> dict[str, SoundCard]:
+    """Return all cards of voices and music by name; ``load_cards`` reports invalid ones."""
+    cards = _load(Card, extra_folders, skip_invalid)
+    return {name: card for name, card in cards.items() if isinstance(card, SoundCard)}
 
 
 def invalid_cards(extra_folders: Iterable[Path] = ()) -> tuple[str, ...]:

@@ -26,7 +26,25 @@ NOT_EDITORIAL = {
     "c2pa.watermarked.bound",
     "c2pa.watermarked.unbound",
 }
-ACTIONS = INCEPTION | NOT_EDITORIAL | {"c2pa.cropped", "c2pa.placed", "c2pa.resized", "c2pa.unknown", "c2pa.addedText"}
+EDITORIAL = {
+    "c2pa.addedText",
+    "c2pa.adjustedColor",
+    "c2pa.changedSpeed",
+    "c2pa.cropped",
+    "c2pa.deleted",
+    "c2pa.drawing",
+    "c2pa.dubbed",
+    "c2pa.edited",
+    "c2pa.filtered",
+    "c2pa.orientation",
+    "c2pa.placed",
+    "c2pa.removed",
+    "c2pa.resized",
+    "c2pa.translated",
+    "c2pa.trimmed",
+    "c2pa.unknown",
+}
+ACTIONS = INCEPTION | NOT_EDITORIAL | EDITORIAL
 ASSERTIONS = {
     "c2pa.actions.v2",
     "c2pa.ai-disclosure",

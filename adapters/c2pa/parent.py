@@ -7,10 +7,9 @@ from c2pa import Builder, C2paError, Context
 
 from adapters.c2pa.manifest_store import read_store
 from manifests.credentials.definition import ManifestDefinition
+from manifests.credentials.ingredient_files import PARENT, MasterFile
 from manifests.errors import CredentialError
 
-PARENT = "parent"
-"""Label of the ingredient."""
 MEDIA_TYPE = "video/mp4"
 UNREADABLE = "application/octet-stream"
 """Media type for files whose credential the library cannot read: such a file is hashed, but not read."""
@@ -42,11 +41,13 @@ class Parent(NamedTuple):
 
 
 def parent_of(clip: Path, definition: ManifestDefinition, context: Context) -> Parent | None:
-    """Return the parent of a clip: the provider's file from which it was transcoded, or itself if it is signed.
+    """Return the parent of a clip: a deliverable's master, the provider's file, or itself if it is signed.
 
     Raises:
         CredentialError: the clip is not a readable video, or its credential is damaged and this is not disclosed.
     """
+    if definition.master:
+        return _master_of(clip, definition.master, context)
     original = definition.original
     facts = definition.generation
     is_invalid = facts is not None and facts.parent_credential == "invalid"
@@ -62,6 +63,17 @@ def parent_of(clip: Path, definition: ManifestDefinition, context: Context) -> P
     if title is None and original is None:
         return None
     return Parent(path, title or ORIGINAL_TITLE, media_type)
+
+
+def _master_of(clip: Path, master: MasterFile, context: Context) -> Parent:
+    """Return the master; the finished file itself must not have a credential, because it would be dropped."""
+    try:
+        own = _title(clip, context)
+    except C2paError as error:
+        raise CredentialError(f"Cannot sign {clip}: it is not a readable video ({error}).") from error
+    if own is not None:
+        raise CredentialError(f"Cannot sign {clip}: it already has a credential. Finish the deliverable again.")
+    return Parent(master.path, master.title)
 
 
 def _title(path: Path, context: Context) -> str | None:

@@ -47,10 +47,23 @@ def _differences(reading: StoreReading, meant: ManifestDefinition) -> Iterator[s
     read = [(each["action"], each.get("digitalSourceType")) for each in actions]
     if read != [(each.action, each.digital_source_type) for each in meant.actions]:
         yield f"its actions are {_brief(actions)}"
+    if meant.master and _placed(reading) != _parts(meant):
+        yield f"its ingredients are {sorted(_placed(reading))}"
     for assertion in meant.assertions:
-        wanted = assertion.data.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if not isinstance(assertion, ActionsAssertion) and reading.assertion(assertion.label) != wanted:
+        data = assertion.data.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not isinstance(assertion, ActionsAssertion) and reading.assertion(assertion.label) != data:
             yield f"its assertion {assertion.label} differs"
+
+
+def _parts(meant: ManifestDefinition) -> set[tuple[str, str]]:
+    """Return relationship and title of each file that a deliverable was made from."""
+    components = {("componentOf", component.title) for component in meant.components}
+    return components | ({("parentOf", meant.master.title)} if meant.master else set())
+
+
+def _placed(reading: StoreReading) -> set[tuple[str, str]]:
+    ingredients = reading.manifest.get("ingredients", [])
+    return {(each.get("relationship", ""), each.get("title", "")) for each in ingredients}
 
 
 def _without_library(generator: dict[str, Any]) -> dict[str, Any]:

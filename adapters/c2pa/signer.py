@@ -19,9 +19,10 @@ from cryptography import x509
 
 from adapters.c2pa.certificate_profile import check_leaf
 from adapters.c2pa.certificates import is_issued_by, issuer_of, name_of, to_pem
+from adapters.c2pa.components import add_components
 from adapters.c2pa.detached import Detached, sign_detached
 from adapters.c2pa.manifest_store import read_store, trust_context
-from adapters.c2pa.parent import MEDIA_TYPE, PARENT, Parent, parent_of
+from adapters.c2pa.parent import MEDIA_TYPE, Parent, parent_of
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (
     CallbackKey,
@@ -34,6 +35,7 @@ from adapters.c2pa.signer_source import (
 )
 from adapters.files.durable import sync_folder, write_durably
 from manifests.credentials.definition import ManifestDefinition, check_definition
+from manifests.credentials.ingredient_files import PARENT
 from manifests.credentials.signed import Signed, SignerFacts, Validity
 from manifests.errors import (
     CredentialError,
@@ -120,8 +122,9 @@ class Signer:
         """Sign a clip to ``out`` and write its manifest store to ``sidecar``.
 
         An existing credential of the clip, or of the file that it was transcoded from, becomes the parent of the new
-        one. An invalid one is only accepted if the definition discloses that it is invalid. Both files appear only
-        after the signed clip was verified as Trusted and as matching its definition.
+        one. An invalid one is only accepted if the definition discloses that it is invalid. The parent of a deliverable
+        is its master, and its components become ingredients as well. Both files appear only after the signed clip was
+        verified as Trusted and as matching its definition.
 
         Raises:
             InvalidDefinitionError: the definition does not match our schema.
@@ -135,7 +138,7 @@ class Signer:
         check_leaf(self._key.chain.leaf, self._key.path)
         with _temporary_file(out) as temporary:
             parent = parent_of(clip, definition, self._context)
-            meant = definition if parent is None else definition.opening(PARENT)
+            meant = definition if parent is None or definition.master else definition.opening(PARENT)
             store = self._write(clip, poster, meant, temporary, parent)
             signed = self._read_back(temporary, meant, store, out, sidecar)
             write_durably(sidecar, store)
@@ -178,6 +181,7 @@ class Signer:
                 _add_first_frame(builder, meant)
                 if parent is not None:
                     parent.add_to(builder)
+                add_components(builder, meant)
                 store = builder.sign(self._native, MEDIA_TYPE, source, target)
             except C2paError as error:
                 raise self._explain(error, target) from error

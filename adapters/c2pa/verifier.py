@@ -203,8 +203,16 @@ def _history(reading: StoreReading) -> Iterator[str]:
         model = assertion_of(manifest, "c2pa.ai-disclosure").get("modelName", "")
         for label in ("c2pa.actions.v2", "c2pa.actions"):
             for action in assertion_of(manifest, label).get("actions", []):
-                yield action_sentence(action, model, opened)
+                yield action_sentence(action, model, opened, _placed(action, manifest))
         opened = manifest.get("title") or ""
+
+
+def _placed(action: dict[str, Any], manifest: dict[str, Any]) -> str:
+    """Return the titles of the ingredients that an action uses, quoted."""
+    parameters = action.get("parameters") or {}
+    used = {str(each.get("url", "")).rpartition("/")[2] for each in parameters.get("ingredients") or ()}
+    titles = (each.get("title") for each in manifest.get("ingredients", ()) if each.get("label") in used)
+    return ", ".join(f"“{title}”" for title in titles if title)
 
 
 def _ingredient(ingredient: dict[str, Any]) -> Ingredient:

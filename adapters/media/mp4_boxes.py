@@ -43,7 +43,7 @@ def read_boxes(path: Path) -> Mp4Boxes:
     """
     with path.open("rb") as file:
         length = os.fstat(file.fileno()).st_size
-        boxes = list(_boxes(file, length))
+        boxes = list(boxes_of(file))
         if not boxes or boxes[0].kind != b"ftyp":
             return Mp4Boxes()
         file.seek(boxes[0].start + 8)
@@ -58,8 +58,9 @@ def read_boxes(path: Path) -> Mp4Boxes:
         )
 
 
-def _boxes(file: BinaryIO, length: int) -> Iterator[Box]:
-    start = 0
+def boxes_of(file: BinaryIO) -> Iterator[Box]:
+    """Yield the top-level boxes of an open file; the last one may end after the end of the file."""
+    start, length = 0, os.fstat(file.fileno()).st_size
     while start + 8 <= length:
         file.seek(start)
         header = file.read(8)

@@ -125,6 +125,24 @@ def thumbnail_of(data: bytes, side: int = 320) -> bytes:
     return out.getvalue()
 
 
+def covering(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return the middle of a picture, scaled so that it fills a size.
+
+    Args:
+        pixels: uint8 (any height, any width, 3).
+        width, height: of the result in pixels.
+    """
+    image = ImageOps.fit(Image.fromarray(pixels), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    """Return uint8 (height, width, 3), sRGB, as a PNG file."""
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
 def _opened(data: bytes, least_side: int = MIN_SIDE) -> Image.Image:
     """Open a still picture; its size is checked before its pixels are decoded."""
     if not data:

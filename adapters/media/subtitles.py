@@ -9,7 +9,12 @@ from manifests.finish.captions.timing import Clause, caption_timing, fitted
 from manifests.finish.cue import Cue
 
 _TIME = re.compile(r"(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
+_TAG = re.compile(r"</?(?:i|b|u|s|em|strong|font|v|c|lang|ruby|rt)\b[^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}", re.IGNORECASE)
+_SIGNS = {ord(sign): 0xE000 + number for number, sign in enumerate("{}\\<>")}
+"""pysubs2 takes these for styles; characters of the private area stand for them while it reads and writes."""
+_MARK = "\ue010"
+"""Follows a line of digits that is a text: pysubs2 takes such lines for the number of the next caption."""
+_BACK = {own: sign for sign, own in _SIGNS.items()} | {ord(_MARK): ""}
 
 
 def is_subtitles(text: str) -> bool:
@@ -28,7 +33,7 @@ def parse_subtitles(text: str) -> list[Cue]:
     text = text.lstrip("\ufeff")
     kind = "vtt" if text.lstrip().startswith("WEBVTT") else "srt"
     try:
-        found = pysubs2.SSAFile.from_string(text, format_=kind)
+        found = pysubs2.SSAFile.from_string(_protected(text), format_=kind)
     except (pysubs2.Pysubs2Error, ValueError) as error:
         raise FinishError(f"The captions cannot be read as {kind.upper()} ({error}). {_FORM}") from error
     cues = [_cue(event.start, event.end, event.plaintext) for event in found if event.plaintext.strip()]
@@ -42,8 +47,22 @@ def parse_subtitles(text: str) -> list[Cue]:
 _FORM = "Write a line with two times, such as 00:00:00,000 --> 00:00:02,000, and the text below it."
 
 
+def _protected(text: str) -> str:
+    """Return a text in which pysubs2 finds neither styles nor numbers of captions, except in front of times."""
+    lines = text.splitlines()
+    following = [*lines[1:], ""]
+    return "\n".join(map(_protected_line, lines, following))
+
+
+def _protected_line(line: str, following: str) -> str:
+    if _TIME.search(line):
+        return line
+    is_text = line.strip().isdecimal() and not _TIME.search(following)
+    return line.translate(_SIGNS) + _MARK * is_text
+
+
 def _cue(start_ms: int, end_ms: int, text: str) -> Cue:
-    lines = (" ".join(unescape(_TAG.sub("", line)).split()) for line in text.splitlines())
+    lines = (" ".join(unescape(_TAG.sub("", line)).split()) for line in text.translate(_BACK).splitlines())
     return Cue(start_ms / 1000, end_ms / 1000, "\n".join(line for line in lines if line))
 
 
@@ -67,11 +86,7 @@ def _written(cues: Sequence[Cue], kind: str) -> str:
         event.plaintext = _plain(cue.text, kind)
         file.append(event)
     text: str = file.to_string(kind)
-    return text.translate({own: brace for brace, own in _BRACES.items()})
-
-
-_BRACES = {ord("{"): 0xE000, ord("}"): 0xE001}
-"""pysubs2 takes braces for styles; these characters of the private area stand for them while it writes."""
+    return text.translate(_BACK)
 
 
 def _plain(text: str, kind: str) -> str:
@@ -79,7 +94,7 @@ def _plain(text: str, kind: str) -> str:
     lines = "\n".join(line for line in text.splitlines() if line.strip())
     if kind == "vtt":
         lines = lines.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return lines.replace("-->", "→").translate(_BRACES)
+    return lines.replace("-->", "→").translate(_SIGNS)
 
 
 def cues_of(text: str, language: str, end_s: float, clauses: Sequence[Clause] = (), start_s: float = 0.0) -> list[Cue]:

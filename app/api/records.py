@@ -186,6 +186,30 @@ class ClipDetail(ClipOut):
     )
 
 
+class DeliverableOut(BaseModel):
+    """A finished file for one placement and locale."""
+
+    deliverable_id: str
+    campaign_id: str
+    variant_id: str = Field(description="The clip that it was made of; the first one of a sequence")
+    brief_id: str
+    placement: str
+    locale: str
+    cta: str
+    state: str
+    url: str | None
+    key: str | None = Field(description="Key in the bucket; null before it is published")
+    sha256: str | None
+    captions: list[str] = Field(description="Keys of its SRT and WebVTT files in the bucket")
+    width: int | None
+    height: int | None
+    duration_s: float | None
+    loudness_lufs: float | None
+    violations: list[str] = Field(description="Requirements of the placement that it does not meet")
+    notes: list[str]
+    error: str = Field(description="Why it failed; empty if it did not")
+
+
 class CredentialOut(BaseModel):
     """A verified Content Credential; the state is ``absent`` if the clip has none."""
 

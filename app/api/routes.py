@@ -22,10 +22,12 @@ from app.api.records import (
     CredentialOut,
     DecidedOut,
     DecisionIn,
+    DeliverableOut,
     IdsIn,
     MembershipOut,
     PageOut,
     RerollIn,
+    Text,
     VariantId,
 )
 from app.dashboard.auth.roles import Reviewer, Viewer
@@ -36,6 +38,7 @@ from app.dashboard.routes.clip import checks_of, credential_of
 from app.dashboard.routes.decisions import record_decision, regenerate_clips, undo_decisions
 from app.dashboard.routes.media import TYPES, Kind, download_response
 from app.dashboard.templating import page
+from app.report.deliverable_results import deliverable_record
 from app.report.spending import Spending, cost_json, spending_of
 from manifests.states import State
 from tasks.plan.thresholds import threshold_of
@@ -144,6 +147,24 @@ def credential(variant_id: VariantId, deps: PageDeps, person: Viewer) -> Credent
 def file(variant_id: VariantId, kind: Kind, deps: PageDeps, person: Viewer) -> Response:
     """Download a file of a clip. If the bucket is remote, the response redirects to a URL that is valid for minutes."""
     return download_response(deps, variant_id, kind)
+
+
+@router.get("/deliverables", responses=errors(*READ))
+@does(Work.REPORTS)
+def deliverables(
+    deps: PageDeps,
+    person: Viewer,
+    campaign: Annotated[Text, Query(min_length=1, description="Campaign id")],
+) -> list[DeliverableOut]:
+    """List the deliverables of a campaign. An unknown campaign has none."""
+    return [DeliverableOut(**deliverable_record(row)) for row in deps.catalogue.deliverables.of_campaign(campaign)]
+
+
+@router.get("/clips/{variant_id:clip}/deliverables", responses=errors(*READ_ONE))
+def clip_deliverables(variant_id: VariantId, deps: PageDeps, person: Viewer) -> list[DeliverableOut]:
+    """List the deliverables that contain a clip, of all campaigns."""
+    deps.catalogue.variants.get(variant_id)
+    return [DeliverableOut(**deliverable_record(row)) for row in deps.catalogue.deliverables.of_variant(variant_id)]
 
 
 @router.post("/clips/decisions", responses=errors(*WRITE), dependencies=[Depends(json_body)])

@@ -19,6 +19,7 @@ from app.cli.table import show_table
 from app.report.clip_results import clip_results
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
+from app.report.deliverable_results import deliverable_results
 from app.report.fallbacks import fallbacks_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.report.row_outcomes import outcomes_of
@@ -32,11 +33,12 @@ from manifests.errors import ReelmillError
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.deliver.staged_elsewhere import staged_elsewhere
-from tasks.finish.planning import is_finishing_done
+from tasks.finish.planning import is_finishing_done, left_to_finish
 from tasks.intake.intake import Intake
 from tasks.intake.sources.sheet_store import SheetStore
 from tasks.plan.licence import clearances_of
 from tasks.plan.remaining import Remaining
+from tasks.runtime.resources import bucket_of
 
 SHOWN_REASONS = 20
 """Briefs whose reasons are listed in a report."""
@@ -87,7 +89,11 @@ def close_campaign(
     make_shared_folders(folder)
     written = {
         "contact_sheet": write_contact_sheet(
-            session.resources, rows, folder / "contact-sheet.png", fallbacks_of(session.catalogue, rows)
+            session.resources,
+            rows,
+            folder / "contact-sheet.png",
+            fallbacks_of(session.catalogue, rows),
+            session.catalogue.deliverables.of_campaign(campaign_id),
         ),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         **_write_results(session, intake, report, rows, folder),
@@ -103,10 +109,13 @@ def close_campaign(
             f"{count_of(number, 'clip')} {one_or_more(number, 'waits', 'wait')} for review. Review in the browser with "
             f"`reelmill review`, or approve all with `reelmill approve {campaign_id} --all`."
         )
-    if report.unfinished and outcome not in (FINISHED, LEFT):
-        _warn_of_ending(session, campaign_id, outcome, report.unfinished)
+    left = report.unfinished + report.deliverables_left
+    if left and outcome not in (FINISHED, LEFT):
+        _warn_of_ending(session, campaign_id, outcome, left)
     elif report.unfinished:
         raise ReelmillError(_left_sentence(session, campaign_id, report.unfinished))
+    elif left:
+        raise ReelmillError(f"{left_to_finish(session.catalogue, campaign_id)}.")
     elif rows and not waiting and not as_json:
         say("Next: run `reelmill review` to view the clips in the browser.")
 
@@ -198,8 +207,11 @@ def _write_results(
         session.catalogue.progress.not_needed(campaign_id),
         fallbacks_of(session.catalogue, rows),
     )
-    written = write_results(intake.table, outcomes_of(report, intake), results_path(intake.table, folder), clips)
-    return dict(zip(("results", "clip_list"), written, strict=False))
+    made = session.catalogue.deliverables.of_campaign(campaign_id)
+    deliverables = deliverable_results(made, briefs, bucket_of(session.resources))
+    out = results_path(intake.table, folder)
+    written = write_results(intake.table, outcomes_of(report, intake), out, clips, deliverables)
+    return dict(zip(("results", "clip_list", "deliverable_list"), written, strict=False))
 
 
 def show_report(report: CampaignReport, prices: Prices = NO_PRICES) -> None:
@@ -214,6 +226,17 @@ def show_report(report: CampaignReport, prices: Prices = NO_PRICES) -> None:
     share = f", {each:.1f} s per passed clip" if each is not None else ""
     say(f"\n{report.campaign_id}: {report.states_text}; {seconds_text(report.device_seconds)} of device time{share}.")
     _show_device_use(report, prices)
+    _show_deliverables(report)
+
+
+def _show_deliverables(report: CampaignReport) -> None:
+    """Print the number of deliverables by state, and why some failed; nothing if there are none."""
+    if report.deliverables:
+        say(f"Deliverables: {report.deliverables_text}.")
+    for reason in report.deliverable_failures[:SHOWN_REASONS]:
+        say(f"  {reason}", indent=4)
+    if (more := len(report.deliverable_failures) - SHOWN_REASONS) > 0:
+        say(f"  {count_of(more, 'more reason')}; see the results sheet", indent=4)
 
 
 def _show_device_use(report: CampaignReport, prices: Prices) -> None:

@@ -21,7 +21,9 @@ from app.cli.commands import (
     sheets,
     steering,
     stock,
+    templates,
     up,
+    voices,
 )
 from app.cli.commands import dashboard as serve
 from app.cli.commands import models as cards
@@ -77,6 +79,7 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.cancel)
 # A negative priority, such as -5, looks like an option.
 app.command(rich_help_panel=CAMPAIGNS, context_settings={"ignore_unknown_options": True})(steering.priority)
 app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
+app.add_typer(templates.templates, name="templates", rich_help_panel=FINISHING)
 app.command(rich_help_panel=FINISHING)(placements.placements)
 app.command(rich_help_panel=FINISHING)(placements.lint)
 app.command(rich_help_panel=FINISHING)(package.package)
@@ -90,6 +93,7 @@ app.add_typer(nights.nights, name="nights", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=UNATTENDED)(sweeping.sweep)
 app.add_typer(alerts.alerts, name="alerts", rich_help_panel=UNATTENDED)
 app.command(rich_help_panel=MODELS)(serve_models.serve_models)
+app.command(rich_help_panel=MODELS)(voices.voices)
 app.add_typer(cards.models, name="models", rich_help_panel=MODELS)
 app.add_typer(jobs.jobs, name="jobs", rich_help_panel=MODELS)
 app.add_typer(providers.providers, name="providers", rich_help_panel=MODELS)

@@ -20,6 +20,14 @@ Sheet = Annotated[
     ),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Model for rows with an empty model cell.")]
+Finish = Annotated[
+    str | None,
+    typer.Option(
+        "--finish",
+        metavar="TEMPLATE",
+        help="Finish template for rows with an empty finish cell; none publishes their clips as they are.",
+    ),
+]
 MaxVariants = Annotated[
     int | None,
     typer.Option("--max-variants", metavar="NUMBER", min=1, help="Reject the sheet if it has more variants than this."),

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from adapters.catalogue import VariantRow
+from adapters.catalogue import DeliverableRow, VariantRow
 from adapters.files.umask import make_shared_folders
 from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
+from app.report.deliverable_section import below, deliverable_section
 from app.report.drawable_text import drawable, shortened, wrapped
 from app.report.fallbacks import NONE, Fallbacks
 from manifests.clip import Clip
@@ -33,11 +34,16 @@ INK = {"good": (22, 120, 60), "bad": (170, 40, 40), "text": (40, 40, 44), "paper
 
 
 def write_contact_sheet(
-    resources: Resources, rows: Sequence[VariantRow], out: Path, fallbacks: Fallbacks = NONE
+    resources: Resources,
+    rows: Sequence[VariantRow],
+    out: Path,
+    fallbacks: Fallbacks = NONE,
+    deliverables: Sequence[DeliverableRow] = (),
 ) -> Path | None:
     """Write a PNG of at most MAX_CLIPS clips; return None if no clip is available on this machine.
 
-    Passed clips come first, then the others, both in the order of planning.
+    Passed clips come first, then the others, both in the order of planning. The posters of published deliverables
+    follow.
 
     Args:
         fallbacks: the replacements among the variants.
@@ -45,8 +51,17 @@ def write_contact_sheet(
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
     paths = _paths(resources, made[:MAX_CANDIDATES])
     cells = list(islice((cell for row, path in paths if (cell := _cell(row, path, fallbacks))), MAX_CLIPS))
-    if not cells:
+    grid = _grid(cells) if cells else None
+    sheet = below(grid, deliverable_section(resources, deliverables, grid.width if grid else 0))
+    if sheet is None:
         return None
+    make_shared_folders(out.parent)
+    with saving(out) as unfinished:
+        sheet.save(unfinished, format="PNG", optimize=True)
+    return out
+
+
+def _grid(cells: Sequence[Image.Image]) -> Image.Image:
     lines = -(-len(cells) // COLUMNS)
     cell_width, cell_height = max(cell.width for cell in cells), FRAME_HEIGHT + CAPTION_HEIGHT
     columns = min(COLUMNS, len(cells))
@@ -54,10 +69,7 @@ def write_contact_sheet(
     for index, cell in enumerate(cells):
         line, column = divmod(index, COLUMNS)
         sheet.paste(cell, (GAP + column * (cell_width + GAP), GAP + line * (cell_height + GAP)))
-    make_shared_folders(out.parent)
-    with saving(out) as unfinished:
-        sheet.save(unfinished, format="PNG", optimize=True)
-    return out
+    return sheet
 
 
 def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[VariantRow, Path]]:

@@ -8,12 +8,15 @@ from types import MappingProxyType
 from adapters.catalogue import Catalogue, VariantRow
 from adapters.sheets import Outcome
 from app.report.cost import NO_COST, ClipCost, cost_of, seconds_of
+from app.report.deliverable_results import failures_of
 from app.report.fallbacks import Fallbacks, fallbacks_of
 from app.report.spending import NOTHING, Spending, spending_of
 from manifests.brief import Brief
 from manifests.costs.device_use import UseTotal
 from manifests.costs.prices import NO_PRICES, Prices
 from manifests.costs.sums import sums_json
+from manifests.finish.deliverable import UNDELIVERED as DELIVERABLES_LEFT
+from manifests.finish.deliverable import DeliverableState
 from manifests.goals.goal import Labels, goal_of
 from manifests.goals.want import is_not_needed, satisfied_goals
 from manifests.pluralize import count_of
@@ -111,6 +114,8 @@ class CampaignReport:
         cost: price of that time; None if it is not known.
         currency: of that price; empty if it is not set.
         spending: all money that the campaign has caused, provider jobs included.
+        deliverables: number of deliverables by state; empty if no clips are finished.
+        deliverable_failures: why deliverables failed, one sentence each.
     """
 
     campaign_id: str
@@ -124,6 +129,8 @@ class CampaignReport:
     cost: float | None = None
     currency: str = ""
     spending: Spending = NOTHING
+    deliverables: Mapping[str, int] = field(default_factory=dict)
+    deliverable_failures: tuple[str, ...] = ()
 
     @property
     def published(self) -> int:
@@ -154,6 +161,16 @@ class CampaignReport:
     def unfinished(self) -> int:
         """Variants that are not generated or published yet."""
         return sum(brief.open for brief in self.briefs)
+
+    @property
+    def deliverables_text(self) -> str:
+        """``1 failed, 17 published``; empty without deliverables."""
+        return ", ".join(f"{number:,} {state}" for state, number in sorted(self.deliverables.items()))
+
+    @property
+    def deliverables_left(self) -> int:
+        """Deliverables that are not published yet."""
+        return sum(self.deliverables.get(state, 0) for state in DELIVERABLES_LEFT)
 
     def as_json(self) -> dict[str, object]:
         """Return the report for programs."""
@@ -238,6 +255,8 @@ def report_of(
     unfinished = {key for key, row in rows.items() if row.state in waiting and key not in held} - unlicensed
     used = catalogue.device_use.of_campaign(head.campaign_id)
     fallbacks = fallbacks_of(catalogue, list(rows.values()))
+    made = catalogue.deliverables.counts(head.campaign_id)
+    failed = catalogue.deliverables.of_campaign(head.campaign_id, [DeliverableState.FAILED]) if made else []
     return CampaignReport(
         campaign_id=head.campaign_id,
         name=head.name,
@@ -263,6 +282,8 @@ def report_of(
         spending=spending_of(used, prices, catalogue.provider_jobs.money(head.campaign_id)),
         waiting=tuple(waiting_sentences(Counter(rows[key].variant.card for key in unlicensed), clearances)),
         notices=_notices(rows.values(), clearances),
+        deliverables=made,
+        deliverable_failures=tuple(failures_of(failed)),
     )
 
 

@@ -68,6 +68,7 @@ def localise_resources(resources: Resources) -> Resources:
         resources,
         staging=own.home / "staging",
         first_frames=own.home / "first-frames",
+        speech=own.home / "speech",
         machine=machine_id(own),
         devices=own.device_names,
         threads=own.threads,

@@ -30,6 +30,7 @@ OURS = (
     "prefect",
     "prompt.key",
     "signer",
+    "speech",
     "staging",
     "up.lock",
     "uploads",

@@ -54,6 +54,7 @@ def resources_of(settings: Settings) -> Resources:
         ),
         staging=settings.home / "staging",
         first_frames=settings.home / "first-frames",
+        speech=settings.home / "speech",
         master_crf=settings.master_crf,
         finish_master_crf=settings.finish_master_crf,
         shared=shares_staging(settings),

@@ -16,7 +16,7 @@ MACHINES = ("x86_64", "aarch64")
 PYTHON = "3.11"
 PYTHON_FULL = "3.11.15"
 """The version of the base image: some requirements are only for patch releases before 3.11.3."""
-EXTRAS = ("ray",)
+EXTRAS = ("finish", "ray")
 """Extras that the image installs. The others are for tests and benchmarks."""
 
 Requires = Callable[[str], Iterable[str]]

@@ -114,7 +114,7 @@ def generation_definition(provenance: Provenance) -> ManifestDefinition:
         "assertions": [
             _assertion("c2pa.actions.v2", {"actions": [_created(provenance), *_changes(provenance)]}),
             _assertion("c2pa.ai-disclosure", _disclosure(provenance)),
-            _assertion("cawg.training-mining", {"entries": _entries(provenance.training_mining)}),
+            _assertion("cawg.training-mining", {"entries": training_entries(provenance.training_mining)}),
             _assertion(
                 "cawg.metadata",
                 {
@@ -209,7 +209,8 @@ def _model_identifier(provenance: Provenance) -> str:
     return provenance.provider_file.identifier if provenance.provider_file else local
 
 
-def _entries(policy: Mapping[str, str]) -> dict[str, Any]:
+def training_entries(policy: Mapping[str, str]) -> dict[str, Any]:
+    """Return the entries of the training-mining assertion."""
     return {f"cawg.{use}": _entry(value) for use, value in {**NOTHING_ALLOWED, **policy}.items()}
 
 

@@ -70,6 +70,15 @@ ACTIONS = {
     "c2pa.resized.proportional": "resized",
     "c2pa.orientation": "rotated or mirrored",
     "c2pa.trimmed": "shortened",
+    "c2pa.changedSpeed": "speed changed",
+    "c2pa.converted": "converted",
+    "c2pa.deleted": "parts deleted",
+    "c2pa.drawing": "drawn on",
+    "c2pa.dubbed": "sound changed",
+    "c2pa.enhanced": "enhanced",
+    "c2pa.filtered": "filtered",
+    "c2pa.removed": "an ingredient removed",
+    "c2pa.translated": "translated",
     "c2pa.addedText": "text added",
     "c2pa.transcoded": "transcoded",
     "c2pa.repackaged": "repackaged",
@@ -162,12 +171,13 @@ def finding_of(failure: Mapping[str, Any]) -> Finding:
     return Finding(code, SENTENCES.get(code) or failure.get("explanation") or code)
 
 
-def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
+def action_sentence(action: Mapping[str, Any], model: str, opened: str, placed: str = "") -> str:
     """Describe an action: ``created by a generative model (Reelmill starter, LTXPipeline, …)``.
 
     Args:
         model: name of the model that the manifest discloses, or empty.
         opened: title of the parent, or empty.
+        placed: titles of the ingredients that the action uses, or empty.
     """
     name = action.get("action", "")
     source = str(action.get("digitalSourceType", "")).removeprefix(IPTC)
@@ -176,7 +186,10 @@ def action_sentence(action: Mapping[str, Any], model: str, opened: str) -> str:
         done = SOURCES.get(source, done)
     if name == "c2pa.opened" and opened:
         done = f"opened from “{opened}”"
-    means = [model if source.lower().endswith("trainedalgorithmicmedia") else "", *_agent(action.get("softwareAgent"))]
+    if name == "c2pa.placed":
+        done = ", ".join(part for part in (f"{placed} {done}".strip(), SOURCES.get(source)) if part)
+    by_the_model = name != "c2pa.placed" and source.lower().endswith("trainedalgorithmicmedia")
+    means = [model if by_the_model else "", *_agent(action.get("softwareAgent"))]
     named = ", ".join(dict.fromkeys(part for part in means if part))
     described = " ".join(str(action.get("description") or "").split())[:DESCRIPTION_LIMIT].rstrip(".")
     return done + (f" ({named})" if named else "") + (f": {described}" if described else "")

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from manifests.credentials.ingredient_files import PARENT, ComponentFile, MasterFile
 from manifests.errors import InvalidDefinitionError
 
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -53,6 +54,28 @@ SPEC_VERSION: Final = "2.4.0"
 """Version of the C2PA specification that our manifests follow; mandatory in C2PA's conformance programme 0.2."""
 FIRST_FRAME = "first_frame"
 OWN_LABEL = "org.reelmill.generation"
+PERCEPTIBLE = frozenset(
+    {
+        "c2pa.addedText",
+        "c2pa.adjustedColor",
+        "c2pa.changedSpeed",
+        "c2pa.cropped",
+        "c2pa.deleted",
+        "c2pa.drawing",
+        "c2pa.dubbed",
+        "c2pa.edited",
+        "c2pa.filtered",
+        "c2pa.orientation",
+        "c2pa.removed",
+        "c2pa.resized",
+        "c2pa.translated",
+        "c2pa.trimmed",
+        "c2pa.unknown",
+    }
+)
+"""Actions that change what people see or hear: C2PA's conformance programme requires their digital source type."""
+OF_INGREDIENTS = frozenset({"c2pa.opened", "c2pa.placed", "c2pa.transcoded"})
+"""Actions that name their ingredients."""
 TITLE_LIMIT = 200
 
 Use = Literal["allowed", "notAllowed", "constrained"]
@@ -121,8 +144,25 @@ class Action(_Camel):
         "c2pa.transcoded",
         "c2pa.published",
         "c2pa.cropped",
+        "c2pa.resized",
         "c2pa.resized.proportional",
         "c2pa.unknown",
+        "c2pa.placed",
+        "c2pa.addedText",
+        "c2pa.adjustedColor",
+        "c2pa.changedSpeed",
+        "c2pa.deleted",
+        "c2pa.drawing",
+        "c2pa.dubbed",
+        "c2pa.edited",
+        "c2pa.edited.metadata",
+        "c2pa.enhanced",
+        "c2pa.filtered",
+        "c2pa.orientation",
+        "c2pa.removed",
+        "c2pa.repackaged",
+        "c2pa.translated",
+        "c2pa.trimmed",
     ]
     when: AwareDatetime
     description: Text | None = None
@@ -132,9 +172,9 @@ class Action(_Camel):
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Action":
-        if self.action in ("c2pa.created", "c2pa.cropped", "c2pa.unknown") and not self.digital_source_type:
+        if self.action in PERCEPTIBLE | {"c2pa.created"} and not self.digital_source_type:
             raise ValueError(f"{self.action} needs a digitalSourceType")
-        if self.action in ("c2pa.opened", "c2pa.transcoded") and not self.parameters:
+        if self.action in OF_INGREDIENTS and not self.parameters:
             raise ValueError(f"{self.action} needs the label of its ingredient")
         return self
 
@@ -228,6 +268,11 @@ class Generation(_Record):
         parent_credential: what was found in the provider's file, if it contains a Content Credential.
         original_sha256: hash of the provider's file, if the clip was transcoded from it.
         revised_prompt_sha256: hash of the prompt that the provider used instead of ours.
+        deliverable_id: of a finished file; the facts above are those of its master then, which is its parent.
+        template, template_sha256: name and digest of its finish template.
+        placement: where it runs, ``tiktok 9:16``.
+        locale: language tag of its texts, if any.
+        shots: variant_ids of all its masters in order, if there are several.
     """
 
     campaign_id: Text
@@ -248,6 +293,12 @@ class Generation(_Record):
     parent_credential: Literal["trusted", "valid", "invalid"] | None = None
     original_sha256: Hex | None = None
     revised_prompt_sha256: Hex | None = None
+    deliverable_id: Hex | None = None
+    template: Text | None = None
+    template_sha256: Hex | None = None
+    placement: Text | None = None
+    locale: Text | None = None
+    shots: tuple[Hex, ...] | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Generation":
@@ -255,6 +306,9 @@ class Generation(_Record):
             raise ValueError("either a seed or the number of a take is required")
         if (self.provider is None) != (self.model is None):
             raise ValueError("a provider and its model must be given together")
+        finished = (self.deliverable_id, self.template, self.template_sha256, self.placement)
+        if any(finished) != all(finished) or ((self.locale or self.shots) and not self.deliverable_id):
+            raise ValueError("a deliverable needs its id, its template with its digest, and its placement")
         return self
 
 
@@ -370,6 +424,8 @@ class ManifestDefinition(_Record):
         prompt: text of the prompt ingredient. It is a resource of the manifest, so it is not part of the JSON.
         first_frame: a file that the builder reads, so it is not part of the JSON either.
         original: likewise.
+        master: likewise; the parent of a deliverable.
+        components: likewise; the files that were placed into a deliverable.
     """
 
     claim_generator_info: tuple[ClaimGenerator, ...] = Field(min_length=1, max_length=1)
@@ -381,6 +437,8 @@ class ManifestDefinition(_Record):
     prompt: Text | None = Field(None, exclude=True)
     first_frame: FirstFrame | None = Field(None, exclude=True)
     original: OriginalFile | None = Field(None, exclude=True)
+    master: MasterFile | None = Field(None, exclude=True)
+    components: tuple[ComponentFile, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")
     def _is_whole(self) -> "ManifestDefinition":
@@ -393,6 +451,27 @@ class ManifestDefinition(_Record):
         named = made.parameters is not None and FIRST_FRAME in made.parameters.ingredient_ids
         if made.action == "c2pa.created" and named != (self.first_frame is not None):
             raise ValueError("a first frame and the action that uses it must be given together")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_parts(self) -> "ManifestDefinition":
+        """Check that a deliverable names its master and each of its components, and nothing else."""
+        is_deliverable = self.generation is not None and self.generation.deliverable_id is not None
+        if is_deliverable != (self.master is not None) or (self.components and not is_deliverable):
+            raise ValueError(
+                "a deliverable and its master must be given together, and only deliverables have components"
+            )
+        if self.master is None:
+            return self
+        labels = [component.label for component in self.components]
+        if len(set(labels)) != len(labels):
+            raise ValueError("two components have the same name")
+        if self.actions[0].action != "c2pa.opened" or _used(self.actions[:1]) != {PARENT}:
+            raise ValueError("the first action of a deliverable must open its master, and nothing else")
+        if unknown := _used(self.actions) - {PARENT, *labels}:
+            raise ValueError(f"an action uses {min(unknown)!r}, which is not a component")
+        if unused := set(labels) - _used(self.actions):
+            raise ValueError(f"no action uses the component {min(unused)!r}")
         return self
 
     @property
@@ -444,6 +523,11 @@ class ManifestDefinition(_Record):
         )
 
 
+def _used(actions: tuple[Action, ...]) -> set[str]:
+    """Return the labels of the ingredients that the actions use."""
+    return {label for each in actions if each.parameters for label in each.parameters.ingredient_ids}
+
+
 def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> ManifestDefinition:
     """Validate a definition completely, because pydantic does not validate copies with updates.
 
@@ -458,6 +542,8 @@ def check_definition(definition: ManifestDefinition | dict[str, Any] | str) -> M
                     "prompt": definition.prompt,
                     "first_frame": definition.first_frame,
                     "original": definition.original,
+                    "master": definition.master,
+                    "components": definition.components,
                 }
             )
         data = json.loads(definition) if isinstance(definition, str) else definition

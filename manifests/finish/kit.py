@@ -1,5 +1,8 @@
 """What a campaign's deliverables share; stored with the campaign when its sheet is submitted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from manifests.finish.asset import Asset
@@ -22,6 +25,7 @@ class FinishKit(FinishRecord):
         voices: ``engine`` or ``engine:voice`` by language tag, for rows with the voice ``auto``; languages that no
             engine of this machine speaks are missing.
         assets: sound files that the sheet names, by the name in the sheet.
+        captions: texts of the files of captions, by the name in the sheet.
     """
 
     templates: dict[str, FinishTemplate] = Field(default_factory=dict)
@@ -29,3 +33,23 @@ class FinishKit(FinishRecord):
     presets: dict[str, PlacementPreset] = Field(default_factory=dict)
     voices: dict[str, str] = Field(default_factory=dict)
     assets: dict[str, Asset] = Field(default_factory=dict)
+    captions: dict[str, str] = Field(default_factory=dict)
+
+
+FINISHING = "finish_kit"
+"""Key under which the kit is stored with a campaign's settings."""
+
+
+def kit_in(settings: Mapping[str, Any]) -> FinishKit | None:
+    """Return the kit of a campaign from the settings stored with it; None if it has no finishing.
+
+    Raises:
+        pydantic.ValidationError: it was changed outside Reelmill.
+    """
+    stored = settings.get(FINISHING)
+    return FinishKit.model_validate(stored) if stored else None
+
+
+def kit_json(kit: FinishKit) -> dict[str, Any]:
+    """Return the kit for the settings of a campaign."""
+    return kit.model_dump(mode="json", exclude_defaults=True)

@@ -109,6 +109,11 @@ def is_language(text: str) -> bool:
     return True
 
 
+def tag_of_name(text: str) -> str:
+    """Return the tag of a language by its name in English or its own language; empty if it is not known."""
+    return _BY_NAME.get(" ".join(text.replace("_", " ").casefold().split()), "")
+
+
 def nearest(locale: str, available: dict[str, str]) -> str:
     """Return the key of the text for a locale: its own tag, or its language without region; empty if there is none.
 

@@ -125,20 +125,28 @@ def frame_rate(rates: Sequence[Fraction], min_fps: float | None, max_fps: float 
     """Return the frame rate of a deliverable: that of the first master, within the limits of the placement.
 
     A rate that is too low is doubled, tripled …, and one that is too high divided, so that all frames are shown for
-    the same time. If no multiple lies within the limits, the nearest limit is used. Unknown rates (0) become 25.
+    the same time. If no multiple is within the limits, a standard rate is used, or else the nearest limit. Unknown rates (0) become 25.
     """
-    rate = next(iter(rates), Fraction(0)) or Fraction(25)
-    rate = _standard(rate)
-    low, high = Fraction(min_fps or 0).limit_denominator(1001), Fraction(max_fps or 1000).limit_denominator(1001)
+    rate = _standard(next(iter(rates), Fraction(0)) or Fraction(25))
+    low, high = _exact(min_fps or 0), _exact(max_fps or 1000)
     if rate < low:
         multiple = rate * math.ceil(low / rate)
-        return multiple if multiple <= high else low
+        return multiple if multiple <= high else next((each for each in STANDARD if low <= each <= high), low)
     if rate > high:
         part = rate / math.ceil(rate / high)
         return part if part >= low else high
     return rate
 
 
+def _exact(limit: float) -> Fraction:
+    """Return a limit as a fraction: 29.97 means 30000/1001."""
+    given = Fraction(limit).limit_denominator(1001)
+    return next((rate for rate in STANDARD if abs(rate - given) <= rate * ROUNDED), given)
+
+
+ROUNDED = Fraction(1, 50_000)
+"""29.97 and 23.976 are rounded by less than this."""
+# Whole rates first: they are preferred.
 STANDARD = tuple(Fraction(rate) for rate in (8, 12, 15, 16, 24, 25, 30, 48, 50, 60)) + tuple(
     Fraction(rate * 1000, 1001) for rate in (24, 30, 60)
 )

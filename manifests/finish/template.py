@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from manifests.finish.record import FinishRecord
 
@@ -48,7 +48,40 @@ class Box(FinishRecord):
     height: Fraction = 0.2
 
 
-class Stack(FinishRecord):
+Shape = Literal["vertical", "square", "horizontal"]
+_RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+
+
+def shape_of(aspect_ratio: str) -> Shape:
+    """Return whether a ratio such as ``9:16`` is higher than wide."""
+    found = _RATIO.fullmatch(aspect_ratio)
+    width, height = (float(found[1]), float(found[2])) if found else (1.0, 1.0)
+    return "vertical" if width < height else "horizontal" if width > height else "square"
+
+
+def _check_ratio(key: str) -> str:
+    if not _RATIO.fullmatch(key) and key not in get_args(Shape):
+        raise ValueError(f'"{key}" is not an aspect ratio. Use a ratio such as 9:16, or vertical, square or horizontal')
+    return key
+
+
+Boxes = dict[Annotated[str, AfterValidator(_check_ratio)], Box]
+"""Boxes by aspect ratio, ``9:16``, or by shape, ``vertical``."""
+
+
+class _Placed(FinishRecord):
+    """What has a box, and other boxes for some aspect ratios."""
+
+    box: Box = Box()
+    boxes: Boxes = Field(default_factory=dict)
+
+    def box_for(self, aspect_ratio: str) -> Box:
+        """Return the box of an aspect ratio: by its name, else by its shape, else the common one."""
+        by_shape = self.boxes.get(shape_of(aspect_ratio), self.box)
+        return self.boxes.get(aspect_ratio, by_shape)
+
+
+class Stack(_Placed):
     """A column of layers. Layers that are left out take no room.
 
     Attributes:
@@ -56,16 +89,10 @@ class Stack(FinishRecord):
         gap: space between two layers, as a fraction of the frame's shorter side.
     """
 
-    box: Box = Box()
-    boxes: dict[str, Box] = Field(default_factory=dict)
     gap: Fraction = 0.02
 
-    def box_for(self, aspect_ratio: str) -> Box:
-        """Return the box of an aspect ratio."""
-        return self.boxes.get(aspect_ratio, self.box)
 
-
-class _Layer(FinishRecord):
+class _Layer(_Placed):
     """What all layers have.
 
     Attributes:
@@ -77,17 +104,11 @@ class _Layer(FinishRecord):
     """
 
     name: str
-    box: Box = Box()
-    boxes: dict[str, Box] = Field(default_factory=dict)
     stack: str = ""
     start_s: float = 0.0
     end_s: float | None = None
     enter: Motion = Motion()
     leave: Motion = Motion()
-
-    def box_for(self, aspect_ratio: str) -> Box:
-        """Return the box of an aspect ratio."""
-        return self.boxes.get(aspect_ratio, self.box)
 
 
 class LogoLayer(_Layer):
@@ -115,10 +136,12 @@ class TextLayer(_Layer):
         text: with placeholders such as ``{cta}``.
         font: ``heading`` or ``body`` of the brand kit.
         weight: 400 or 700.
-        size, min_size: font size as a fraction of the frame's shorter side; the text shrinks to ``min_size`` before it
-            is wrapped.
+        size, min_size: font size as a fraction of the frame's shorter side.
+        fit: what is done first with a long text: ``shrink`` it to ``min_size``, or ``wrap`` it to ``max_lines``.
         colour, fill: a colour of the brand kit or ``#rrggbb[aa]``; ``fill`` is the background of the box, or empty.
-        padding, radius: of the background, as fractions of the font size.
+        padding: between text and background, as a fraction of the font size.
+        padding_x: the same at the left and right; None for ``padding``.
+        radius: of the background's corners, as a fraction of the font size; large values make round ends.
         align: ``left``, ``centre`` or ``right``; left and right are swapped in right-to-left text.
         max_lines: largest number of lines.
         shadow: whether the text has a soft shadow, for text on footage.
@@ -131,9 +154,11 @@ class TextLayer(_Layer):
     weight: Literal[400, 700] = 400
     size: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     min_size: Annotated[float, Field(gt=0, le=0.5)] = 0.028
+    fit: Literal["shrink", "wrap"] = "shrink"
     colour: str = "text"
     fill: str = ""
     padding: Annotated[float, Field(ge=0, le=4)] = 0.5
+    padding_x: Annotated[float, Field(ge=0, le=4)] | None = None
     radius: Annotated[float, Field(ge=0, le=4)] = 0.0
     align: Literal["left", "centre", "right"] = "centre"
     max_lines: Annotated[int, Field(ge=1, le=8)] = 2
@@ -166,9 +191,11 @@ class ScrimLayer(_Layer):
         edge: where it has its full colour.
         height: of the gradient, as a fraction of the frame's height.
         colour: at the edge, such as ``#000000a0``; it becomes transparent towards the middle.
+        behind: names of the layers that it is for: it is left out if none of them is shown. Empty to show it always.
     """
 
     kind: Literal["scrim"]
+    behind: tuple[str, ...] = ()
     edge: Literal["top", "bottom"] = "bottom"
     height: Annotated[float, Field(gt=0, le=1)] = 0.5
     colour: str = "#000000b0"
@@ -204,7 +231,7 @@ class Card(FinishRecord):
     enter: Motion = Motion(kind="fade", seconds=0.3)
 
 
-class CaptionStyle(FinishRecord):
+class CaptionStyle(_Placed):
     """How burnt-in captions look."""
 
     font: Literal["heading", "body"] = "body"
@@ -217,11 +244,6 @@ class CaptionStyle(FinishRecord):
     radius: Annotated[float, Field(ge=0, le=4)] = 0.25
     max_lines: Annotated[int, Field(ge=1, le=3)] = 2
     box: Box = Box(anchor="bottom", y=0.02, width=0.9, height=0.2)
-    boxes: dict[str, Box] = Field(default_factory=dict)
-
-    def box_for(self, aspect_ratio: str) -> Box:
-        """Return the box of an aspect ratio."""
-        return self.boxes.get(aspect_ratio, self.box)
 
 
 class FinishTemplate(FinishRecord):
@@ -265,7 +287,11 @@ class FinishTemplate(FinishRecord):
         for name, number in Counter(layer.name for layer in self.all_layers).items():
             if number > 1:
                 raise ValueError(f'{number} layers are named "{name}". Give each layer a name of its own')
+        names = {layer.name for layer in self.all_layers}
         for layer, stacks in self._layers_with_stacks():
+            unknown = set(layer.behind) - names if isinstance(layer, ScrimLayer) else set()
+            if unknown:
+                raise ValueError(f'layer "{layer.name}" is behind "{min(unknown)}", which does not exist. Fix the name')
             if layer.stack and layer.stack not in stacks:
                 known = f"Use one of {', '.join(stacks)}" if stacks else "Add it under stacks"
                 raise ValueError(f'layer "{layer.name}" is in the stack "{layer.stack}", which does not exist. {known}')

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from manifests.brief import Brief
@@ -42,12 +43,12 @@ def are_paired(brief: Brief) -> bool:
     return same and (brief.axes == "zip" or CTA not in brief.localised)
 
 
-def wordings(brief: Brief, labels: Mapping[str, str]) -> Iterator[Wording]:
-    """Yield the languages and calls to action of a clip.
+def wordings(brief: Brief, labels: Mapping[str, str] = MappingProxyType({})) -> Iterator[Wording]:
+    """Yield the languages and calls to action of a clip, or of all clips of a row.
 
     Args:
         labels: the values that decide the clip, by column: if its prompt names the locale or the call to action, it
-            has only those.
+            has only those. Empty for the whole row.
     """
     locales = [(index, locale) for index, locale in enumerate(brief.locales) if _belongs(locale, labels.get(LOCALE))]
     ctas = [(index, cta) for index, cta in enumerate(brief.ctas) if _belongs(cta, labels.get(CTA))]
@@ -84,13 +85,18 @@ def text_of(brief: Brief, name: str, wording: Wording, labels: Mapping[str, str]
 
 def _own_text(brief: Brief, name: str, wording: Wording, labels: Mapping[str, str]) -> str:
     """Return the text of the row's own column: the value that decides the clip, or that belongs to the locale."""
-    column = next((header for header in brief.metadata if placeholder_of(header) == name), name)
+    column = column_of(brief, name)
     if column in labels and "|" not in labels[column]:
         return labels[column]
     values = brief.values(column)
     if len(values) > 1 and len(values) == len(brief.locales):
         return values[wording.position]
     return values[0] if values else ""
+
+
+def column_of(brief: Brief, name: str) -> str:
+    """Return the header of the row's own column for a placeholder; the name itself if it is not in the sheet."""
+    return next((header for header in brief.metadata if placeholder_of(header) == name), name)
 
 
 def placeholder_of(header: str) -> str:
@@ -103,9 +109,13 @@ def script_of(brief: Brief, locale: str) -> str:
     return next(iter(localised(brief, "script", locale)), brief.script)
 
 
-def captions_of(brief: Brief, locale: str) -> str:
-    """Return the captions of a locale: text, SRT or WebVTT; empty for none."""
+def captions_of(brief: Brief, locale: str, files: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the captions of a locale: text, SRT or WebVTT; empty for none.
+
+    Args:
+        files: the texts of files of captions, by the name in the sheet.
+    """
     text = next(iter(localised(brief, "captions", locale)), brief.captions)
     if text.casefold() in NOTHING:
         return ""
-    return script_of(brief, locale) if text.casefold() in ("", "script") else text
+    return script_of(brief, locale) if text.casefold() in ("", "script") else files.get(text, text)

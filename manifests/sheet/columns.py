@@ -287,7 +287,88 @@ COLUMNS = (
         "zip",
         "cartesian",
     ),
+    Column(
+        "finish",
+        ("finish template", "finishing template", "ad template"),
+        "The finish template that makes an ad of each approved clip: logo, texts, captions, sound and end card, for "
+        "each placement and language.",
+        "A name from `reelmill templates`, or none to publish the clips as they are.",
+        "none",
+        "the setting finish, which is none",
+    ),
+    Column(
+        "script",
+        ("voice script", "voiceover script", "voice over script", "spoken text", "narration"),
+        "What the voice says.",
+        "Text. A column per language, such as script_de, contains the text of another locale.",
+        "Light as the summer. Shop now.",
+        "no voice",
+    ),
+    Column(
+        "captions",
+        ("caption", "subtitles", "subtitle"),
+        "Captions, which are drawn on the video and also written as SRT and VTT files.",
+        "Text, SRT or WebVTT, the name of an .srt or .vtt file, script to show what the voice says, or none. A column "
+        "per language, such as captions_de, contains those of another locale.",
+        "script",
+        "the script, if there is one",
+    ),
+    Column(
+        "voiceover",
+        ("voice over", "voice", "speaker"),
+        "The voice that speaks the script, or a recording.",
+        "auto, none, an engine, an engine and a voice such as hibari:heart, or the name of a sound file.",
+        "auto",
+        "auto",
+    ),
+    Column(
+        "music",
+        ("background music", "music track", "soundtrack"),
+        "Music under the video. It is lowered while the voice speaks.",
+        "none, auto, a mood, library:NAME, procedural:MOOD, a name of the brand kit, or the name of a sound file.",
+        "none",
+        "the brand kit's default music, or none",
+    ),
+    Column(
+        "sound",
+        ("clip sound", "native sound", "original sound"),
+        "Whether the sound that a model has made is kept.",
+        "keep or mute",
+        "mute",
+        "keep",
+    ),
+    Column(
+        "reframe",
+        ("reframing",),
+        "How one clip is fitted to placements with other aspect ratios: native generates a clip in each ratio, crop "
+        "follows the subject, blur and colour show the whole clip on a blurred copy or on the brand's background "
+        "colour.",
+        "native, crop, blur or colour; or for single placements, such as 9:16=crop|1:1=blur.",
+        "crop",
+        "native",
+    ),
+    Column(
+        "sequence",
+        ("sequence name", "storyline"),
+        "Rows with the same text are joined to one video, in the order of the sheet.",
+        "Text.",
+        "launch-film",
+        "each row is a video",
+    ),
+    Column(
+        "transition",
+        ("transitions",),
+        "How the clips of a sequence follow each other.",
+        "cut, or the seconds of a crossfade, from 0.1 to 5.",
+        "0.5",
+        "cut",
+    ),
 )
+FINISHING = frozenset(
+    ("finish", "script", "captions", "voiceover", "music", "sound", "reframe", "sequence", "transition")
+)
+"""Columns of finishing. They are read only in rows with a finish template; they also stay columns of the sheet's own,
+so that prompts can use them and records contain them, as before there was finishing."""
 BY_NAME = {column.name: column for column in COLUMNS}
 SPLIT = frozenset(column.name for column in COLUMNS if column.splits)
 

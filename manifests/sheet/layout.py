@@ -5,7 +5,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from manifests.pluralize import one_or_more
-from manifests.sheet.columns import is_result, misspelling_of, name_of, nearest_to_prompt, normalise, typo_of
+from manifests.sheet.columns import (
+    FINISHING,
+    is_result,
+    misspelling_of,
+    name_of,
+    nearest_to_prompt,
+    normalise,
+    typo_of,
+)
+from manifests.sheet.localised import Localised, locales_in, localised_of
 from manifests.sheet.problem import CellProblem, shown
 from manifests.sheet.second_meaning import hint_on, use_of
 from manifests.sheet.table import Table, letter
@@ -21,6 +30,8 @@ class Layout:
         doubled: indexes of columns with the same meaning as an earlier one, with our name; the name is empty for
             duplicate metadata headers.
         doubts: indexes of columns whose header has a second meaning, with what a person should know.
+        localised: columns per language such as ``cta_de``, by their headers; they are in ``metadata`` as well.
+        locales: canonical language tags in the column ``locale``.
     """
 
     table: Table
@@ -28,10 +39,16 @@ class Layout:
     metadata: dict[str, int]
     doubled: dict[int, str]
     doubts: dict[int, str] = field(default_factory=dict)
+    localised: dict[str, Localised] = field(default_factory=dict)
+    locales: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, table: Table) -> "Layout":
-        """Sort the headers of a table; of two columns with the same meaning, the first one is used."""
+    def of(cls, table: Table, texts: Collection[str] = ()) -> "Layout":
+        """Sort the headers of a table; of two columns with the same meaning, the first one is used.
+
+        Args:
+            texts: names that can have columns per language, such as the placeholders of finish templates.
+        """
         known: dict[str, int] = {}
         metadata: dict[str, int] = {}
         doubled: dict[int, str] = {}
@@ -47,7 +64,10 @@ class Layout:
             meanings, meaning = (known, name) if name else (metadata, _key(header))
             if meanings.setdefault(meaning, index) != index:
                 doubled[index] = name or ""
-        return cls(table, known, metadata, doubled, doubts)
+            elif name in FINISHING:
+                metadata.setdefault(_key(header), index)
+        locales = locales_in(_texts(table, known.get("locale")))
+        return cls(table, known, metadata, doubled, doubts, _localised(metadata, locales, texts), locales)
 
     @property
     def nameable(self) -> dict[str, str]:
@@ -114,7 +134,9 @@ class Layout:
             yield self._about_header(index, message)
         yield from self._alike(used)
         for header, index in self.metadata.items():
-            advice = "" if header in used or name_of(header) else self._advice_on_typo(header)
+            advice = (
+                "" if header in used or header in self.localised or name_of(header) else self._advice_on_typo(header)
+            )
             if header not in used and (about := self._advice_on_number(header, index)):
                 advice = about
             if advice:
@@ -245,6 +267,16 @@ def _headers(table: Table) -> Iterator[tuple[int, str]]:
     for index, header in enumerate(table.columns):
         if header.strip() and not is_result(header):
             yield index, header
+
+
+def _localised(metadata: dict[str, int], locales: Collection[str], texts: Collection[str]) -> dict[str, Localised]:
+    """Return the columns per language; of two columns for the same text and language, the first one."""
+    bases = {normalise(header).replace(" ", "_") for header in metadata}
+    found: dict[Localised, str] = {}
+    for header in metadata:
+        if meaning := localised_of(header, bases, locales, texts):
+            found.setdefault(meaning, header)
+    return {header: meaning for meaning, header in found.items()}
 
 
 def _key(header: str) -> str:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from manifests.brief import CARRIED, GENERIC, Brief
+from manifests.brief import CARRIED, GENERIC, NO_FINISH, Brief
 from manifests.pairwise import MAX_PAIRS, is_too_large
 from manifests.placement import parse_placement, reading_of
 from manifests.pluralize import count_of
-from manifests.sheet import cells, foreign_syntax, prompt_template, second_meaning
-from manifests.sheet.columns import BY_NAME, name_of, normalise
+from manifests.sheet import cells, finish_cells, foreign_syntax, prompt_template, second_meaning
+from manifests.sheet.columns import BY_NAME, FINISHING, name_of, normalise
 from manifests.sheet.doubts.foreign_options import foreign_options
 from manifests.sheet.layout import PLACEHOLDERS, Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
@@ -36,7 +36,11 @@ FORMULA_WITHOUT_RESULT = (
 )
 TEMPLATES = ("prompt", "negative_prompt")
 PICTURES = ("first_frame", "last_frame", "reference_pictures")
-NOT_TEXT = frozenset(BY_NAME) - {*TEMPLATES, *PICTURES, "continue_from", "locale", "cta", "notes"}
+LONG_TEXTS = {"script": finish_cells.parse_script, "captions": finish_cells.parse_captions}
+NOT_TEXT = frozenset(BY_NAME) - {
+    *(*TEMPLATES, *PICTURES, *LONG_TEXTS),
+    *("continue_from", "locale", "cta", "notes", "voiceover", "music", "sequence"),
+}
 """Columns with numbers and names, in which direction marks mean nothing."""
 _SEPARATORS = re.compile(r"[,;\n]|\s(?:and|or|und|oder|et|&|\+)\s|\s/\s")
 
@@ -49,6 +53,7 @@ class RowReader:
     row: Row
     names: Mapping[str, str]
     want_scope: str = "combination"
+    finish: str = NO_FINISH
     wildcards: "Wildcards" = field(default_factory=lambda: no_wildcards)
     problems: list[CellProblem] = field(default_factory=list)
     warnings: list[CellProblem] = field(default_factory=list)
@@ -63,7 +68,8 @@ class RowReader:
         """
         if self._overflows():
             return Brief(self.row.number, "", ("",))
-        self.texts = {name: self._text(name, index) for name, index in self.layout.known.items()}
+        known = self.layout.known
+        self.texts = {name: self._text(name, index) for name, index in known.items() if name not in FINISHING}
         self._check_mark()
         templates = {name: self._templates(name) for name in TEMPLATES}
         names = {typed: spelled for name in templates for typed, spelled in self._named(name, templates[name])}
@@ -132,7 +138,52 @@ class RowReader:
             references=unlike(self._many("reference_pictures", cells.parse_text)),
             want_scope=self._one("want_scope", cells.parse_want_scope, self.want_scope),
             seeds=seeds if len(seeds) > 1 else (),
+            **self._finishing(),
         )
+
+    def _finishing(self) -> dict[str, Any]:
+        """Return the fields of finishing; its columns have no effect in rows without a finish template."""
+        known = self.layout.known
+        self.texts |= {name: self._text(name, known[name]) for name in ("finish",) if name in known}
+        finish = self._one("finish", finish_cells.parse_finish, self.finish)
+        if finish == NO_FINISH:
+            return {}
+        self.texts |= {name: self._text(name, index) for name, index in known.items() if name in FINISHING}
+        return {
+            "finish": finish,
+            **{name: self._long(name, self.texts.get(name, "")) for name in LONG_TEXTS},
+            "voiceover": self._one("voiceover", cells.parse_text, ""),
+            "music": self._one("music", cells.parse_text, ""),
+            "sound": self._one("sound", finish_cells.parse_sound, "keep"),
+            "reframe": dict(self._many("reframe", finish_cells.parse_reframe)),
+            "sequence": self._one("sequence", cells.parse_text, ""),
+            "transition_s": self._one("transition", finish_cells.parse_transition, 0.0),
+            "localised": self._localised(),
+        }
+
+    def _long(self, name: str, text: str, column: str = "") -> str:
+        """Return a text of several lines; ``column`` is the header if it is a column per language."""
+        try:
+            return LONG_TEXTS[name](finish_cells.clean_lines(text))
+        except ValueError as error:
+            return self.reject(column or name, text, str(error))
+
+    def _localised(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Return the values of the columns per language, by the column that they translate and by language tag."""
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for header, (base, locale) in self.layout.localised.items():
+            text = self._text(header, self.layout.metadata[header])
+            values = (self._long(base, text, header),) if base in LONG_TEXTS else self._values(header, text)
+            if any(values):
+                found.setdefault(base, {})[locale] = values
+        return found
+
+    def _values(self, name: str, text: str) -> tuple[str, ...]:
+        try:
+            return cells.split(text) if text else ()
+        except ValueError as error:
+            self.reject(name, text, str(error))
+            return ()
 
     def _seeds(self) -> tuple[int, ...]:
         """Return the seeds of the row; commas and spaces separate them as well as ``|``."""
@@ -401,7 +452,7 @@ class RowReader:
         axes = brief.axis_lengths
         for name, values in ((name, brief.values(name)) for name in (*CARRIED, *brief.metadata)):
             paired = brief.axes == "zip" and len(values) == brief.combinations
-            if len(values) > 1 and name not in axes and not paired and brief.prompts != ("",):
+            if len(values) > 1 and name not in axes and not (paired or self._is_finished(brief, name)):
                 header = name if name in brief.metadata else " ".join(self.layout.header(name).split())
                 self.warn(
                     name,
@@ -413,6 +464,11 @@ class RowReader:
                     "example {examples}. Each clip is recorded with all of its row's values; write "
                     f"{{{header}}} in the prompt for a clip of each value.",
                 )
+
+    def _is_finished(self, brief: Brief, name: str) -> bool:
+        """Return whether the values of a column give deliverables, so that it is no question of the prompt."""
+        is_own = name in self.layout.localised or name_of(name) in FINISHING
+        return brief.prompts == ("",) or is_own or (brief.is_finished and (name in CARRIED or bool(brief.locales)))
 
     def _fillings(self, brief: Brief) -> None:
         """Record an error for empty cells that a prompt uses, and for prompts that are too long when filled in."""

@@ -161,6 +161,16 @@ def _length(column: Column) -> Use | None:
     )
 
 
+def _finish(column: Column) -> Use | None:
+    if not any(re.search(r"\{\s*finish\s*\}", prompt, re.IGNORECASE) for prompt in column.prompts):
+        return None
+    return Use(
+        True,
+        "is used in the prompt, so it does not choose a finish template. To choose one, enter it in a column 'finish "
+        "template'.",
+    )
+
+
 def _always(meaning: str, name: str, other: str, renamed: str) -> Callable[[Column], Use | None]:
     message = (
         f"is read as {meaning}. If this is what you mean, rename it to '{name}'. If it is {other}, rename it to "
@@ -182,6 +192,7 @@ _RULES: dict[str, Callable[[Column], Use | None]] = {
     "brief": _brief,
     **dict.fromkeys(("format", "formats"), _format),
     "length": _length,
+    "finish": _finish,
     **dict.fromkeys(("image", "images", "picture", "pictures"), _PICTURE_USE),
     **dict.fromkeys(("reference image", "reference picture", "ref image"), _PICTURE_USE),
     **dict.fromkeys(("adherence", "threshold", "min score", "minimum score"), _THRESHOLD_USE),

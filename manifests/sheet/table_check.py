@@ -1,12 +1,13 @@
 """Validation of a whole table: its briefs and all its problems."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from manifests.brief import Brief
+from manifests.brief import NO_FINISH, Brief
 from manifests.campaign import Campaign
 from manifests.identity import slug
+from manifests.sheet.doubts.finishing import finish_warnings
 from manifests.sheet.doubts.headings import heading_warnings
 from manifests.sheet.layout import Layout
 from manifests.sheet.problem import BriefCheck, CellProblem
@@ -43,6 +44,8 @@ def check_table(
     checks: Sequence[BriefCheck] = (),
     *,
     want_scope: str = "combination",
+    finish: str = NO_FINISH,
+    texts: Collection[str] = (),
     wildcards: Wildcards = no_wildcards,
 ) -> Checked:
     """Validate every row and return its brief or the problems of its cells.
@@ -50,16 +53,17 @@ def check_table(
     Args:
         checks: additional checks of upper layers, such as the rules of model cards. They also run on the briefs of
             invalid rows, in which the invalid cells have their defaults.
-        want_scope: see Brief; for rows that set none.
+        want_scope, finish: see Brief; for rows that set none.
+        texts: see Layout.of.
         wildcards: returns the values of a wildcard such as ``__colours__``.
     """
-    layout = Layout.of(table)
+    layout = Layout.of(table, texts)
     header = tuple(layout.problems())
     names = layout.names
     prompt = layout.known.get("prompt")
     spare = SpareRows() if prompt is None else SpareRows.of(table, prompt)
     rows = [row for row in table.rows if row.number not in spare.reasons]
-    readers = [RowReader(layout, row, names, want_scope, wildcards) for row in rows]
+    readers = [RowReader(layout, row, names, want_scope, finish, wildcards) for row in rows]
     briefs = [reader.brief(checks) for reader in readers]
     briefs = list(_with_ids(briefs, readers))
     good = [brief for brief, reader in zip(briefs, readers, strict=True) if not reader.problems]
@@ -73,6 +77,7 @@ def check_table(
             *reading_warnings(table),
             *region_date_warnings(table, set(layout.place(name) for name in used)),
             *layout.warnings(used),
+            *finish_warnings(layout, briefs),
             *_without_header(table),
             *spare.warnings(table),
             *(heading_warnings(table, rows, prompt) if prompt is not None else ()),
@@ -85,12 +90,14 @@ def check_table(
 def campaign_of(table: Table, checked: Checked) -> Campaign:
     """Return the campaign of a sheet's valid rows.
 
-    The same sheet with other pictures or lists, or read with other options, is another campaign.
+    The same sheet with other pictures or lists, with another finish template, or read with other options, is another
+    campaign.
     """
     other = [sha256 for brief in checked.briefs for sha256 in brief.first_frame_hashes]
     other += [f"\nlast_frame\t{sha256}" for brief in checked.briefs for sha256 in brief.last_frame_hashes]
     other += [f"\nreference_pictures\t{joined}" for brief in checked.briefs for joined in brief.reference_hashes]
     other += [f"\ncontinue_from\t{joined}" for brief in checked.briefs for joined in brief.continued_hashes]
+    other += [f"\nfinish\t{brief.finish}" for brief in checked.briefs if brief.is_finished]
     lists = {name: values for brief in checked.briefs for name, values in brief.metadata.items() if is_list(name)}
     other += [f"\n{name}\t{'|'.join(values)}" for name, values in sorted(lists.items())]
     other += [f"\n{choice}" for choice in table.reading.choices]

@@ -11,6 +11,7 @@ from models.card import Card, GeneratorCard, ModelCard, ScorerCard
 from models.card_files.file import read_card
 from models.card_files.hosted import hosted_problems
 from models.hosted_card import HostedCard
+from models.sound_card import HOSTED_SPEECH, MUSIC, SPEECH, HostedSpeechCard, MusicCard, SpeechCard
 
 HOME = Path(__file__).parent.parent
 KINDS: dict[str, type[Card]] = {
@@ -19,6 +20,9 @@ KINDS: dict[str, type[Card]] = {
     "hosted-text-to-video": HostedCard,
     "hosted-image-to-video": HostedCard,
     "openclip": ScorerCard,
+    SPEECH: SpeechCard,
+    HOSTED_SPEECH: HostedSpeechCard,
+    MUSIC: MusicCard,
 }
 
 

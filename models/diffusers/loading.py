@@ -13,7 +13,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from manifests.errors import IncompleteWeightsError, InvalidCardError, ModelError, ModelTooLargeError
-from models.card import ModelCard
+from models.card import ModelCard, PipelineCard
 from models.diffusers.families import family_of
 from models.diffusers.loras import prepare_pipeline
 from models.diffusers.parts import load_parts
@@ -92,7 +92,7 @@ def _pipeline(
     if pipeline_class is None or not issubclass(pipeline_class, diffusers.DiffusionPipeline):
         raise InvalidCardError(f"Invalid card {card.name}, field pipeline: diffusers has no class {card.pipeline}.")
     folder = weights_path(card, weights_root)
-    _hush()
+    hush()
     forbid_network()
     known = inspect.signature(pipeline_class.__init__).parameters
     family = family_of(card.pipeline)
@@ -115,13 +115,13 @@ def _pipeline(
         what = first_line(error)
         raise IncompleteWeightsError(f"The weights of {card.name} in {folder} cannot be loaded: {what}") from error
     if card.pipeline not in RUN_TEMPLATES:
-        _remove_templates(pipeline)
+        remove_templates(pipeline)
     prepare_pipeline(pipeline, card, weights_root)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def _remove_templates(pipeline: Any) -> None:
+def remove_templates(pipeline: Any) -> None:
     """Remove chat templates, which are programs, from tokenizers and processors: nothing here runs them."""
     for part in pipeline.components.values():
         owners: list[Any] = [part, getattr(part, "tokenizer", None)]
@@ -135,13 +135,14 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def precision_of(card: ModelCard, device: torch.device) -> dict[str, torch.dtype]:
+def precision_of(card: PipelineCard, device: torch.device) -> dict[str, torch.dtype]:
+    """Return the dtype of each component, ``default`` for the others."""
     if device.type == "cpu":
         return {"default": torch.float32}
     return {"default": torch.bfloat16} | {name: getattr(torch, kind) for name, kind in card.precision.items()}
 
 
-def _hush() -> None:
+def hush() -> None:
     """Silence progress bars and advice of the libraries."""
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
     for logging in (diffusers_logging, transformers_logging):

@@ -7,12 +7,14 @@ import diffusers
 import torch
 
 from manifests.errors import IncompleteWeightsError
-from models.card import ModelCard
+from models.card import PipelineCard
 from models.weights import part_path
 from models.weights.json_file import read_json
 
 
-def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root: Path | None = None) -> dict[str, Any]:
+def load_parts(
+    card: PipelineCard, precision: dict[str, torch.dtype], weights_root: Path | None = None
+) -> dict[str, Any]:
     """Return the card's parts by component name, to pass to ``from_pretrained`` of its pipeline.
 
     Only stock models of diffusers are loaded, from safetensors: no code is run and no pickles are read.
@@ -27,7 +29,7 @@ def load_parts(card: ModelCard, precision: dict[str, torch.dtype], weights_root:
 
 
 def _load(
-    card: ModelCard, name: str, component: str, precision: dict[str, torch.dtype], weights_root: Path | None
+    card: PipelineCard, name: str, component: str, precision: dict[str, torch.dtype], weights_root: Path | None
 ) -> Any:
     folder, dtype = part_path(card, name, weights_root), precision.get(component, precision["default"])
     try:

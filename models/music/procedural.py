@@ -79,13 +79,23 @@ def procedural_music(mood: str, seconds: float, seed: int = 0) -> MusicResult:
     Raises:
         ModelError: the mood is unknown, or the length is not supported.
     """
-    name = mood or DEFAULT_MOOD
-    if name not in MOODS:
-        raise ModelError(f"There is no mood {name!r} for procedural music. Use one of: {', '.join(MOODS)}.")
+    name = mood_named(mood)
     if not SHORTEST_S <= seconds <= LONGEST_S:
         raise ModelError(f"Procedural music of {seconds:g} s is not supported. Use {SHORTEST_S} to {LONGEST_S:g} s.")
     samples = _played(_planned(MOODS[name], seconds, seed))
     return MusicResult(samples, RATE, f"Procedural bed, {name}, seed {seed}", SOURCE_TYPE, AGENT, NOTE)
+
+
+def mood_named(mood: str) -> str:
+    """Return the name of a mood; the default for an empty one.
+
+    Raises:
+        ModelError: it is unknown.
+    """
+    name = mood or DEFAULT_MOOD
+    if name not in MOODS:
+        raise ModelError(f"There is no mood {name!r} for procedural music. Use one of: {', '.join(MOODS)}.")
+    return name
 
 
 def _planned(mood: Mood, seconds: float, seed: int) -> _Piece:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manifests.errors import IncompleteWeightsError
-from models.card import LocalCard, ModelCard, ScorerCard
+from models.card import LocalCard, ModelCard, PipelineCard, ScorerCard
 from models.card_parts import Lora, Weights
 from models.weights.config.open_clip_config import check_open_clip
 from models.weights.folder_check import check_model
@@ -31,9 +31,10 @@ def weights_problem(card: LocalCard, weights_root: Path | None = None, quick: bo
     """
     try:
         _check_weights(card, weights_root, quick)
-        if isinstance(card, ModelCard):
+        if isinstance(card, PipelineCard):
             for name in card.parts:
                 _check_part(card, name, weights_root, quick)
+        if isinstance(card, ModelCard):
             for lora in card.loras:
                 _check_lora(card, lora, weights_root, quick)
     except IncompleteWeightsError as error:
@@ -46,7 +47,7 @@ def _check_weights(card: LocalCard, weights_root: Path | None, quick: bool) -> N
     if not folder.is_dir():
         raise IncompleteWeightsError(missing(what, card, card.weights, folder))
     with _named(what, folder, card, card.weights):
-        if isinstance(card, ModelCard):
+        if isinstance(card, PipelineCard):
             _check_folder(card, card.weights, folder, lambda files: check_pipeline(card, folder, files), quick)
         elif isinstance(card, ScorerCard):
             _check_folder(card, card.weights, folder, lambda files: check_open_clip(folder, files), quick)
@@ -54,7 +55,7 @@ def _check_weights(card: LocalCard, weights_root: Path | None, quick: bool) -> N
             _check_folder(card, card.weights, folder, check_model, quick)
 
 
-def _check_part(card: ModelCard, name: str, weights_root: Path | None, quick: bool) -> None:
+def _check_part(card: PipelineCard, name: str, weights_root: Path | None, quick: bool) -> None:
     folder, what = part_path(card, name, weights_root), f"The weights of {card.name}'s part {name}"
     if not folder.is_dir():
         raise IncompleteWeightsError(missing(what, card, card.parts[name], folder))

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from models.card import LocalCard, ModelCard
+from models.card import LocalCard, ModelCard, PipelineCard
 from models.card_parts import Weights
 from models.weights.file_digest import git_sha1_of, is_known, sha256_of, sha256_of_all
 from models.weights.folder_tree import FolderFile, files_of
@@ -44,8 +44,9 @@ def card_digests(card: LocalCard, weights_root: Path | None = None) -> list[Card
 def _places(card: LocalCard, weights_root: Path | None) -> list[tuple[str, Path, Weights]]:
     """Return the card's folders and LoRA files that are on this machine, with their place in the card."""
     places = [("weights", weights_path(card, weights_root), card.weights)]
-    if isinstance(card, ModelCard):
+    if isinstance(card, PipelineCard):
         places += [(f"parts.{name}", part_path(card, name, weights_root), part) for name, part in card.parts.items()]
+    if isinstance(card, ModelCard):
         places += [(f"loras.{lora.name}", lora_path(card, lora, weights_root), lora.weights) for lora in card.all_loras]
     return [place for place in places if place[1].exists()]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.card import LocalCard, ModelCard
+from models.card import LocalCard, ModelCard, PipelineCard
 from models.card_parts import Lora, Weights
 
 BLOBS = "blobs"
@@ -24,7 +24,7 @@ def lora_path(card: ModelCard, lora: Lora, weights_root: Path | None = None) -> 
     return path_of(lora.weights, card.home, weights_root) / lora.file
 
 
-def part_path(card: ModelCard, name: str, weights_root: Path | None = None) -> Path:
+def part_path(card: PipelineCard, name: str, weights_root: Path | None = None) -> Path:
     """Return the folder of one of a card's parts, whether it exists or not."""
     return path_of(card.parts[name], card.home, weights_root)
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from models.card import ModelCard
+from models.card import PipelineCard
 from models.weights.config.config_keys import check_keys
 from models.weights.folder_check import check_contents, check_run_templates
 from models.weights.folder_tree import FolderFile
@@ -30,7 +30,7 @@ CLASS = re.compile(r"(?!Auto[A-Z]|Onnx|Flax|TF[A-Z]|FlashPack|Modular)(?!.*Pipel
 """Not the classes that load another class, which the folder or the hub names, or another format."""
 
 
-def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> list[FolderFile]:
+def check_pipeline(card: PipelineCard, folder: Path, files: list[FolderFile]) -> list[FolderFile]:
     """Check a pipeline's folder, and return the files that diffusers may read.
 
     Raises:
@@ -46,7 +46,7 @@ def check_pipeline(card: ModelCard, folder: Path, files: list[FolderFile]) -> li
     return loaded
 
 
-def components_of(card: ModelCard, index: dict[str, Any]) -> dict[str, str]:
+def components_of(card: PipelineCard, index: dict[str, Any]) -> dict[str, str]:
     """Return the class of each component that is loaded from a pipeline's folder, by name.
 
     Args:
@@ -76,7 +76,7 @@ def _opens(pipeline: str, index: dict[str, Any]) -> bool:
     return isinstance(held, str) and held in (pipeline, OPENS_ALSO.get(pipeline))
 
 
-def _components(card: ModelCard, index: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _components(card: PipelineCard, index: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name and class of each component that is loaded from the folder."""
     for name, entry in index.items():
         if isinstance(entry, dict) or (isinstance(entry, list) and len(entry) != 2):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from models.card import LocalCard, ModelCard
+from models.card import LocalCard, ModelCard, PipelineCard, ScorerCard
 from models.card_parts import Weights
 from models.weights.config.open_clip_config import chosen_weights
 from models.weights.folder_tree import LOADED, LOADED_TEXTS
@@ -16,6 +16,10 @@ from models.weights.refusal import RefusedFileError, shown
 
 OTHER_PRECISION = re.compile(r"\.(fp16|bf16)([.-]|$)")
 """In the name of a copy of the weights in another precision; the loaders read the copy without such a name."""
+
+
+Kind = Literal["pipeline", "scorer", "part", "lora"]
+"""What is downloaded: a pipeline, a scorer, a folder with a single model, or a LoRA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class HubWeights:
     what: str
     card: LocalCard
     weights: Weights
-    kind: Literal["pipeline", "scorer", "part", "lora"]
+    kind: Kind
     file: str = ""
 
     def wanted(self, names: Iterable[str], read_index: Callable[[], bytes]) -> list[str]:
@@ -60,7 +64,7 @@ class HubWeights:
         return inside
 
     def _of_pipeline(self, loaded: list[str], read_index: Callable[[], bytes]) -> list[str]:
-        assert isinstance(self.card, ModelCard)
+        assert isinstance(self.card, PipelineCard)
         if INDEX not in loaded:
             raise RefusedFileError(f"it contains no {INDEX}; use a repository in the layout of diffusers")
         components = components_of(self.card, parse_json(read_index(), INDEX))
@@ -74,15 +78,21 @@ class HubWeights:
 
 def hub_weights_of(card: LocalCard) -> list[HubWeights]:
     """Return everything that a card names on the hub: its weights, its parts and its LoRAs."""
-    kind: Literal["pipeline", "scorer"] = "pipeline" if isinstance(card, ModelCard) else "scorer"
-    found = [HubWeights(f"The weights of {card.name}", card, card.weights, kind)]
-    if isinstance(card, ModelCard):
+    found = [HubWeights(f"The weights of {card.name}", card, card.weights, _kind(card))]
+    if isinstance(card, PipelineCard):
         for name, part in card.parts.items():
             found.append(HubWeights(f"The weights of {card.name}'s part {name}", card, part, "part"))
+    if isinstance(card, ModelCard):
         for lora in card.all_loras:
             what = f"The weights of {card.name}'s LoRA {lora.name}"
             found.append(HubWeights(what, card, lora.weights, "lora", lora.file))
     return [each for each in found if each.weights.hub_id is not None]
+
+
+def _kind(card: LocalCard) -> Kind:
+    if isinstance(card, PipelineCard):
+        return "pipeline"
+    return "scorer" if isinstance(card, ScorerCard) else "part"
 
 
 def _lora_file(file: str, names: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_audit_key, check_bucket, check_database, check_disk
+from tasks.doctor.voices import check_voices
 from tasks.runtime.resources import BucketConfig, Resources, card_of, cards_of
 
 CARDS = "model cards"
@@ -68,6 +69,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "packages": Check(check_packages),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         **cards,
+        "voices": Check(lambda: check_voices(resources)),
         "bucket": Check(lambda: check_bucket(resources.bucket, resources.catalogue_url)),
         "database": Check(
             lambda: check_database(resources.catalogue_url, resources.staging, resources.sealed_catalogues)

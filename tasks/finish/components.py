@@ -4,9 +4,12 @@ import mimetypes
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from adapters.media.compose.mux import RATE
+import numpy as np
+
 from adapters.media.sound import write_sound
+from adapters.media.soundtrack.samples import RATE
 from manifests.finish.deliverable import Component, Edit
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import PEOPLE
@@ -15,8 +18,19 @@ from tasks.finish.soundtrack import Music, Tracks
 from tasks.finish.spoken import FindAsset, Spoken
 
 FLAC = "audio/flac"
+INGREDIENTS = frozenset((FLAC, "audio/mpeg", "audio/mp4", "audio/wav", "audio/x-wav"))
+"""Formats of sounds that c2pa supports."""
 SYNTHETIC = "trainedAlgorithmicMedia"
 """Digital source type of a synthesised voice."""
+
+
+class Sound(NamedTuple):
+    """A sound that was used: its samples and its file, None if it was made here."""
+
+    samples: np.ndarray
+    path: Path | None
+    media_type: str
+    source_type: str
 
 
 def components_of(spec: DeliverableSpec, tracks: Tracks, find_asset: FindAsset, folder: Path) -> list[Component]:
@@ -38,27 +52,26 @@ def _logos(spec: DeliverableSpec, find_asset: FindAsset, folder: Path) -> Iterat
 
 def _voice(spec: DeliverableSpec, voice: Spoken, folder: Path) -> Component:
     wanted = spec.sound.voice
-    if voice.path is not None and wanted is not None and wanted.recording is not None:
-        media_type = wanted.recording.media_type
-        path = _copied(voice.path, "voice", media_type, folder)
-        return Component(name="voice", title=voice.title, media_type=media_type, path=path)
-    write_sound(voice.samples, RATE, folder / "voice.flac")
-    return Component(name="voice", title=voice.title, media_type=FLAC, path="voice.flac", source_type=SYNTHETIC)
+    media_type = wanted.recording.media_type if wanted and wanted.recording else ""
+    source_type = SYNTHETIC if voice.path is None else ""
+    return _sound("voice", voice.title, Sound(voice.samples, voice.path, media_type, source_type), folder)
 
 
 def _music(spec: DeliverableSpec, music: Music, folder: Path) -> Component:
-    if music.path is not None:
-        wanted = spec.sound.music
-        media_type = wanted.asset.media_type if wanted and wanted.asset else _media_type(music.path)
-        path = _copied(music.path, "music", media_type, folder)
+    wanted = spec.sound.music
+    media_type = wanted.asset.media_type if wanted and wanted.asset else ""
+    return _sound("music", music.title, Sound(music.samples, music.path, media_type, music.source_type), folder)
+
+
+def _sound(name: str, title: str, sound: Sound, folder: Path) -> Component:
+    """Copy a file, or write FLAC if there is none or its format cannot be an ingredient."""
+    media_type, path = sound.media_type, sound.path
+    if path is not None and media_type in INGREDIENTS:
+        file_name = _copied(path, name, media_type, folder)
     else:
-        media_type, path = FLAC, "music.flac"
-        write_sound(music.samples, RATE, folder / path)
-    return Component(name="music", title=music.title, media_type=media_type, path=path, source_type=music.source_type)
-
-
-def _media_type(path: Path) -> str:
-    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        media_type, file_name = FLAC, f"{name}.flac"
+        write_sound(sound.samples, RATE, folder / file_name)
+    return Component(name=name, title=title, media_type=media_type, path=file_name, source_type=sound.source_type)
 
 
 def _copied(source: Path, name: str, media_type: str, folder: Path) -> str:

@@ -18,7 +18,7 @@ ALGORITHM, PEOPLE = "algorithmicallyEnhanced", "humanEdits"
 """Digital source types of changes by rule and of changes that a person has designed."""
 BACKGROUND = "background"
 NOTEWORTHY_ZOOM = 1.5
-"""Pictures that are scaled up more than this look soft, so people are told."""
+"""Pictures that are scaled up more than this look soft, so the deliverable gets a note."""
 SAME = 0.005
 """Difference of aspect ratios that is not a crop."""
 

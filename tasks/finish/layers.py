@@ -12,6 +12,7 @@ from manifests.finish.frame import Frame
 from manifests.finish.spec import DeliverableSpec
 from manifests.finish.template import Layer as TemplateLayer
 from manifests.finish.template import LogoLayer, TextLayer
+from manifests.finish.words import filled, with_brand_texts
 from tasks.finish.footage import PEOPLE
 from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
 
@@ -84,9 +85,8 @@ def layer_edits(spec: DeliverableSpec, layers: Layers, logos: Sequence[str]) -> 
         Edit(action="c2pa.placed", source_type=PEOPLE, description="The logo was placed on the clip.", component=name)
         for name in logos
     ]
-    names = {layer.name for layer in layers.drawn}
-    drawn = [layer for layer in all_layers(spec) if layer.name in names or not names]
-    texts = [_words(layer.text, dict(spec.texts)) for layer in drawn if isinstance(layer, TextLayer)]
+    words = with_brand_texts(dict(spec.texts), spec.brand, spec.locale)
+    texts = [filled(layer.text, words) for layer in all_layers(spec) if isinstance(layer, TextLayer)]
     if shown := [text for text in texts if text]:
         edits.append(_text_edit(f"Text was added: {' · '.join(dict.fromkeys(shown))}"))
     if layers.captions:
@@ -102,16 +102,6 @@ def _text_edit(text: str) -> Edit:
     shown = " ".join(text.split())
     shown = shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 1]}…"
     return Edit(action="c2pa.addedText", source_type=PEOPLE, description=shown)
-
-
-def _words(text: str, texts: dict[str, str]) -> str:
-    """Return the text of a layer; empty if one of its placeholders is empty."""
-    for name in TextLayer(kind="text", name="x", text=text).text.split("{")[1:]:
-        key = name.partition("}")[0]
-        if not texts.get(key):
-            return ""
-        text = text.replace(f"{{{key}}}", texts[key])
-    return text
 
 
 def logo_names(spec: DeliverableSpec) -> tuple[str, ...]:

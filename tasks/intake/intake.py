@@ -11,9 +11,10 @@ from typing import Any
 
 from adapters.media.picture import Picture
 from adapters.sheets import read_table
-from manifests.brief import Brief
+from manifests.brief import NATIVE, NO_FINISH, Brief
 from manifests.campaign import Campaign
 from manifests.errors import CardRuleError, ReelmillError, RejectedSheetError, UnknownCardError
+from manifests.finish.kit import FinishKit
 from manifests.placement import ASPECT_RATIOS, nearest_ratio
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.sheet import CellIssue, CellProblem, Checked, Table, campaign_of, check_table
@@ -22,6 +23,7 @@ from models.card import GeneratorCard
 from models.hosted_card import HostedCard
 from tasks.intake.continued_clips import ContinuedClip, ContinuedClips
 from tasks.intake.finding_lines import UNUSABLE, are_of_one_model, error_lines
+from tasks.intake.finishing.finishing import Finishing
 from tasks.intake.hosted_limits import hosted_check
 from tasks.intake.pictures import KeptPictures, Pictures
 from tasks.intake.prompt_length import LongestPrompt, PromptLengths
@@ -41,6 +43,7 @@ class Intake:
         clips: clips that the valid rows continue.
         longest: the prompt nearest to its model's token limit; None if no limit is known.
         unavailable: names of pictures that could not be downloaded now; each of them has a problem in ``checked``.
+        kit: what the deliverables of the valid rows need; None if no row is finished.
     """
 
     table: Table
@@ -50,6 +53,7 @@ class Intake:
     longest: LongestPrompt | None = None
     unavailable: frozenset[str] = frozenset()
     clips: tuple[ContinuedClip, ...] = ()
+    kit: FinishKit | None = None
 
     @property
     def row_count(self) -> int:
@@ -69,6 +73,7 @@ def validate_sheet(
     lengths: PromptLengths | None = None,
     remote: RemotePictures | None = None,
     staged: Callable[[str], Path | None] = lambda _: None,
+    finishing: Finishing | None = None,
 ) -> Intake:
     """Read and validate a sheet with its pictures; errors and warnings are in ``checked``.
 
@@ -80,26 +85,39 @@ def validate_sheet(
         staged: see ContinuedClips.
         lengths: checks the lengths of prompts; None leaves them unchecked.
         reading: tab, encoding and hidden rows to read.
+        finishing: checks finished rows; None if rows cannot be finished.
 
     Raises:
+        FinishError: the brand kit, a finish template or a placement preset is invalid.
         UnreadableSheetError: the file is not a sheet.
     """
     table = read_table(path, reading)
     pictures = Pictures(path.parent, kept, confined=confined, remote=remote)
     pictures.download(table)
     clips = ContinuedClips(path.parent, confined=confined, staged=staged)
-    checks = [check(cards, default_card) for check in (card_check, hosted_check, pictures.check, clips.check)]
+    made = [card_check, hosted_check, pictures.check, clips.check, *([finishing.check] if finishing else [])]
+    checks = [check(cards, default_card) for check in made]
     checked = check_table(
         table,
         [*checks, lengths.check] if lengths else checks,
         want_scope=want_scope,
+        finish=finishing.default if finishing else NO_FINISH,
+        texts=finishing.texts(table) if finishing else (),
         wildcards=WildcardLists(path.parent, confined=confined),
     )
     checked = replace(checked, briefs=tuple(clips.hashed(pictures.hashed(brief)) for brief in checked.briefs))
-    longest = lengths.longest if lengths else None
-    used = pictures.used_in(checked.briefs)
-    continued = clips.used_in(checked.briefs)
-    return Intake(table, checked, campaign_of(table, checked), used, longest, pictures.unavailable, continued)
+    if finishing:
+        checked = replace(checked, warnings=(*checked.warnings, *finishing.warnings(table, checked.briefs)))
+    return Intake(
+        table,
+        checked,
+        campaign_of(table, checked),
+        pictures.used_in(checked.briefs),
+        lengths.longest if lengths else None,
+        pictures.unavailable,
+        clips.used_in(checked.briefs),
+        finishing.kit(checked.briefs) if finishing else None,
+    )
 
 
 def check_default_card(name: str, cards: Mapping[str, GeneratorCard]) -> None:
@@ -293,15 +311,16 @@ def _card_issues(
 ) -> Iterator[CellIssue]:
     other = f"choose another model in the column '{column}'"
     for placement in brief.placements:
-        if not _allows(card.size_for, placement.aspect_ratio):
+        if brief.fit_of(placement) == NATIVE and not _allows(card.size_for, placement.aspect_ratio):
             message = _unsupported_ratio(placement.aspect_ratio, card, cards, column)
             yield CellIssue("placements", placement.label, message)
-        if placement.duration_s and not _allows(card.frames_for, placement.duration_s):
+        wanted_s = None if brief.is_finished else placement.duration_s  # finishing extends or trims a clip
+        if wanted_s and not _allows(card.frames_for, wanted_s):
             allowed = card.durations_text.replace(" to ", "s to ") + "s"  # a cell accepts 2.12s, but not 2.12 s
             yield CellIssue(
                 "placements",
                 placement.label,
-                f"has a length of {placement.duration_s:g} s, which {card.name} cannot generate. Use {allowed}, or "
+                f"has a length of {wanted_s:g} s, which {card.name} cannot generate. Use {allowed}, or "
                 f"leave out the length, or {other}.",
             )
     for seconds in brief.durations_s:

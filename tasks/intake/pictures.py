@@ -283,7 +283,7 @@ def _doubts(
     if picture.is_transparent:
         yield CellIssue(column, name, "is partly transparent. Its transparent areas become white.", warning=True)
     for card in cards:
-        for ratio in dict.fromkeys(placement.aspect_ratio for placement in brief.placements):
+        for ratio in dict.fromkeys(brief.master_of(placement).aspect_ratio for placement in brief.placements):
             if ratio in card.sizes:
                 height, width = card.sizes[ratio].rendered
                 scale = max(width / picture.width, height / picture.height)

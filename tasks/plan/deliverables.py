@@ -4,35 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from manifests.brief import Brief
-from manifests.finish.brand import BrandKit
+from manifests.errors import FinishError
+from manifests.finish.choices import music_of, size_of, texts_of, voice_of
 from manifests.finish.kit import FinishKit
-from manifests.finish.languages import nearest, primary, region
-from manifests.finish.spec import (
-    CaptionSpec,
-    DeliverableSpec,
-    Fit,
-    MusicSpec,
-    Shot,
-    SoundSpec,
-    VoiceSpec,
-)
-from manifests.finish.template import FinishTemplate
-from manifests.finish.wording import (
-    LEGAL,
-    NOTHING,
-    Wording,
-    captions_of,
-    script_of,
-    text_of,
-    wordings,
-)
-from manifests.identity import content_id
+from manifests.finish.spec import CaptionSpec, DeliverableSpec, Fit, Shot, SoundSpec
+from manifests.finish.wording import Wording, captions_of, wordings
 from manifests.placement import Placement, parse_placement
-from manifests.placements.preset import FrameSize, PlacementPreset
 
-LEAST_SIDE = 720
-"""Shorter side of deliverables without a platform, in pixels, unless the clip is larger."""
-DEFAULT = "default"
+SAME_LENGTH_S = 0.25
+"""Models generate certain numbers of frames only, so that a clip of 6 s may have 5.9 s."""
+SAME_RATIO = 0.03
+"""Sizes that are multiples of 16, such as 832 × 480 for 16:9, are up to 2.5 % off."""
 
 
 class PublishedClip(NamedTuple):
@@ -44,6 +26,7 @@ class PublishedClip(NamedTuple):
         labels: (column, value) pairs of its axes, as in the membership.
         sha256: SHA-256 of its signed file.
         width, height: in pixels.
+        seconds: its length; 0 if it is not known.
     """
 
     variant_id: str
@@ -53,6 +36,7 @@ class PublishedClip(NamedTuple):
     sha256: str
     width: int
     height: int
+    seconds: float = 0.0
 
 
 def specs_of(
@@ -64,6 +48,9 @@ def specs_of(
         briefs: in the sheet's order. All rows of a sequence must be given.
         clips: in the order of publishing: a sequence uses the first published clip of each row, so that a later one
             does not give another deliverable.
+
+    Raises:
+        FinishError: the kit is not the one of these briefs.
     """
     by_brief: dict[str, list[PublishedClip]] = {}
     for clip in clips:
@@ -91,10 +78,10 @@ def _specs(
     rows = rows_of_sequence(brief, briefs)
     if rows[0].brief_id != brief.brief_id:
         return  # the first row of a sequence stands for all
-    for placement in brief.placements:
-        shots = [_shot_for(placement.label, clips.get(row.brief_id, ())) for row in rows]
+    for label in dict.fromkeys(placement.label for placement in brief.placements):
+        shots = [_shot_for(label, clips.get(row.brief_id, ())) for row in rows]
         if all(shots):
-            yield from _worded(campaign_id, brief, placement.label, [shot for shot in shots if shot], kit)
+            yield from _worded(campaign_id, brief, label, [shot for shot in shots if shot], kit)
 
 
 def rows_of_sequence(brief: Brief, briefs: Iterable[Brief]) -> list[Brief]:
@@ -113,15 +100,21 @@ def _shot_for(label: str, clips: Sequence[PublishedClip]) -> PublishedClip | Non
 def _worded(
     campaign_id: str, brief: Brief, label: str, clips: Sequence[PublishedClip], kit: FinishKit
 ) -> Iterator[DeliverableSpec]:
-    labels = dict(clips[0].labels)
-    placement = placement_of(brief, label)
-    for wording in wordings(brief, labels):
-        yield _spec(campaign_id, brief, placement, wording, clips, kit)
+    seconds = clips[0].seconds if len(clips) == 1 else None
+    for placement in placements_of(brief, label, seconds):
+        for wording in wordings(brief, dict(clips[0].labels)):
+            yield _spec(campaign_id, brief, placement, wording, clips, kit)
 
 
-def placement_of(brief: Brief, label: str) -> Placement:
-    """Return the placement of a brief with a label, with its length."""
-    return next((each for each in brief.placements if each.label == label), None) or parse_placement(label)
+def placements_of(brief: Brief, label: str, seconds: float | None = None) -> list[Placement]:
+    """Return the placements of a brief with a label; several if they differ in length, as in ``tiktok 6s|tiktok 15s``.
+
+    Args:
+        seconds: length of a clip. If it was generated for one of the lengths, only that one is returned.
+    """
+    found = [each for each in brief.placements if each.label == label]
+    same = [each for each in found if each.duration_s and seconds and abs(each.duration_s - seconds) < SAME_LENGTH_S]
+    return same or found or [parse_placement(label)]
 
 
 def _spec(
@@ -132,10 +125,14 @@ def _spec(
     clips: Sequence[PublishedClip],
     kit: FinishKit,
 ) -> DeliverableSpec:
+    if brief.finish not in kit.templates or placement.label not in kit.presets:
+        raise FinishError(
+            f"The campaign has no finish template {brief.finish!r} for {placement.label}. Submit its sheet again."
+        )
     template, preset = kit.templates[brief.finish], kit.presets[placement.label]
     size = size_of(preset, placement.aspect_ratio, clips[0].width, clips[0].height)
     labels = dict(clips[0].labels)
-    captions = captions_of(brief, wording.locale)
+    captions = captions_of(brief, wording.locale, kit.captions)
     return DeliverableSpec(
         campaign_id=campaign_id,
         brief_id=brief.brief_id,
@@ -158,97 +155,20 @@ def _spec(
 
 
 def fit_of(brief: Brief, placement: Placement, clip: PublishedClip) -> Fit:
-    """Return how a clip is fitted to a placement; one that has its ratio is only scaled."""
+    """Return how a clip is fitted to a placement; one that has its ratio is only scaled.
+
+    A clip with another ratio in a row that is generated natively is one of a sequence, whose row lacks the placement:
+    it is cropped.
+    """
     width, _, height = placement.aspect_ratio.partition(":")
+    wanted = int(width) / int(height)
+    if abs(clip.width / clip.height / wanted - 1) <= SAME_RATIO:
+        return Fit.NATIVE
     fit = Fit(brief.fit_of(placement))
-    if fit == Fit.NATIVE and len(brief.placements) and abs(_ratio(clip) / (int(width) / int(height)) - 1) > 0.04:
-        return Fit.CROP  # a row of a sequence without this placement
-    return Fit.NATIVE if abs(_ratio(clip) / (int(width) / int(height)) - 1) <= 0.03 else fit
-
-
-def _ratio(clip: PublishedClip) -> float:
-    return clip.width / clip.height
-
-
-def size_of(preset: PlacementPreset, aspect_ratio: str, width: int, height: int) -> FrameSize:
-    """Return the size of a deliverable: the preset's, or one that is at least LEAST_SIDE and as large as the clip."""
-    if preset.status != "general" and aspect_ratio in preset.sizes:
-        return preset.sizes[aspect_ratio]
-    side = max(LEAST_SIDE, min(width, height))
-    across, _, up = aspect_ratio.partition(":")
-    scale = side / min(int(across), int(up))
-    return FrameSize(width=_even(int(across) * scale), height=_even(int(up) * scale))
-
-
-def _even(pixels: float) -> int:
-    return 2 * round(pixels / 2)
-
-
-def texts_of(
-    brief: Brief, template: FinishTemplate, wording: Wording, labels: Mapping[str, str], brand: BrandKit
-) -> tuple[tuple[str, str], ...]:
-    """Return the values of a template's placeholders in one language, without those that are empty."""
-    texts = {name: text_of(brief, name, wording, labels) for name in template.placeholders}
-    if LEGAL in texts and not texts[LEGAL]:
-        texts[LEGAL] = legal_of(brand, wording.locale)
-    if "brand" in texts and not texts["brand"]:
-        texts["brand"] = brand.name
-    return tuple((name, text) for name, text in sorted(texts.items()) if text)
-
-
-def legal_of(brand: BrandKit, locale: str) -> str:
-    """Return the brand's legal line for a market: that of the region, the tag, the language, or the default."""
-    for key in (region(locale), locale, primary(locale), DEFAULT):
-        if key and key in brand.legal:
-            return brand.legal[key]
-    return ""
+    return Fit.CROP if fit == Fit.NATIVE else fit
 
 
 def _sound(brief: Brief, wording: Wording, kit: FinishKit) -> SoundSpec:
     return SoundSpec(
         voice=voice_of(brief, wording.locale, kit), music=music_of(brief, kit), native=brief.sound != "mute"
     )
-
-
-def voice_of(brief: Brief, locale: str, kit: FinishKit) -> VoiceSpec | None:
-    """Return the voice of a locale; None without a script, or if no voice speaks its language."""
-    wanted = brief.voiceover.strip()
-    if wanted in kit.assets:
-        return VoiceSpec(recording=kit.assets[wanted])
-    script = script_of(brief, locale)
-    if not script or wanted.casefold() in NOTHING:
-        return None
-    chosen = auto_voice(locale, kit) if wanted.casefold() in ("", "auto") else wanted
-    engine, _, voice = chosen.partition(":")
-    return VoiceSpec(text=script, engine=engine, voice=voice) if engine else None
-
-
-def auto_voice(locale: str, kit: FinishKit) -> str:
-    """Return ``engine`` or ``engine:voice`` for a locale; empty if no engine speaks its language."""
-    key = nearest(locale or "en", {tag: tag for tag in kit.voices})
-    return kit.voices.get(key, "")
-
-
-def music_of(brief: Brief, kit: FinishKit) -> MusicSpec | None:
-    """Return the music of a brief; None for none."""
-    wanted = brief.music.strip()
-    if wanted.casefold() in NOTHING:
-        return None
-    if wanted in kit.assets:
-        return MusicSpec(source="file", asset=kit.assets[wanted])
-    if (asset := kit.brand.music.get(wanted or DEFAULT)) or (
-        wanted.casefold() == "auto" and (asset := kit.brand.music.get(DEFAULT))
-    ):
-        return MusicSpec(source="file", asset=asset)
-    return _made_music(wanted, brief.brief_id) if wanted else None
-
-
-def _made_music(wanted: str, brief_id: str) -> MusicSpec:
-    """Return music that is chosen or made by mood; the seed depends on the brief alone."""
-    seed = int(content_id(["music", brief_id])[:7], 16)
-    source, separator, rest = wanted.partition(":")
-    if separator and source == "library":
-        return MusicSpec(source="library", track=rest)
-    if separator:
-        return MusicSpec(source=source, mood=rest, seed=seed)
-    return MusicSpec(source="library", mood="" if wanted.casefold() == "auto" else wanted, seed=seed)

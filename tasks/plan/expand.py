@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from manifests.brief import CARRIED, Brief, picture_list
-from manifests.errors import TooManyVariantsError
+from manifests.brief import CARRIED, NATIVE, Brief, picture_list
+from manifests.errors import CardRuleError, TooManyVariantsError
 from manifests.identity import ID_BYTES, canonical_json
 from manifests.pairwise import pairwise
-from manifests.placement import Placement
+from manifests.placement import Placement, nearest_ratio
 from manifests.sheet.prompt_template import fill
 from manifests.variant import PlannedVariant, Variant
 from models.card import GeneratorCard
@@ -204,12 +204,13 @@ def _shape(
 ) -> _Shaped:
     """Return a combination's first variant; ``recipes`` caches digests by card and profile."""
     card, placement = cards[chosen["model"]], chosen["placements"]
-    size = card.size_for(placement.aspect_ratio)
-    duration_s = chosen["duration_s"] or placement.duration_s
+    master = brief.master_of(placement)
+    size = card.size_for(ratio_of(brief, placement, card))
+    duration_s = chosen["duration_s"] or length_of(brief, master, card)
     pictures = {name: chosen.get(name, NO_PICTURE) for name in PICTURES}
     earlier, _, last_frame_of_earlier = pictures["continue_from"][1].partition("+")
     continues = "earlier_frames" in card.accepts
-    words = {name: text_of(value) for name, value in chosen.items()}
+    words = {name: text_of(value) for name, value in chosen.items()} | {"placements": master.label}
     words |= {name: picture for name, (picture, _) in pictures.items() if name in words}
     prompt = fill(chosen["prompt"], words)
     profile = card.profile_for(wanted)
@@ -238,7 +239,36 @@ def _shape(
         reference_sha256s=picture_list(pictures["reference_pictures"][1]),
         earlier_frames_sha256=earlier if continues else "",
     )
-    return _Shaped(placement, variant, _labels(brief, words))
+    return _Shaped(placement, variant, _labels(brief, words | {"placements": placement.label}))
+
+
+def ratio_of(brief: Brief, placement: Placement, card: GeneratorCard) -> str:
+    """Return the ratio in which the clip of a placement is generated.
+
+    A clip that is reframed has the ratio of its master, or the nearest one that the model makes.
+    """
+    ratio = brief.master_of(placement).aspect_ratio
+    if brief.fit_of(placement) == NATIVE or ratio in card.sizes:
+        return ratio
+    return nearest_ratio(ratio, card.sizes)
+
+
+def length_of(brief: Brief, placement: Placement, card: GeneratorCard) -> float | None:
+    """Return the length of a clip that its placement decides, in seconds; None for the model's default.
+
+    Finishing extends or trims a clip to the length of the placement, so a model need not generate that length.
+    """
+    if placement.duration_s and brief.is_finished and not _makes(card, placement.duration_s):
+        return None
+    return placement.duration_s
+
+
+def _makes(card: GeneratorCard, seconds: float) -> bool:
+    try:
+        card.frames_for(seconds)
+    except CardRuleError:
+        return False
+    return True
 
 
 def text_of(value: Any) -> str:

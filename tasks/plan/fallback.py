@@ -12,6 +12,7 @@ from manifests.placement import Placement, parse_placement
 from manifests.states import State
 from manifests.variant import PlannedVariant, Variant
 from models.card import GeneratorCard
+from tasks.plan.expand import length_of, ratio_of
 from tasks.runtime.lease_owner import current_owner
 from tasks.runtime.providers.readiness import pauses_of, problems_of
 from tasks.runtime.resources import Resources, cards_of, catalogue_of
@@ -129,7 +130,7 @@ def variant_for(
     profile = card.profile_for(variant.profile)
     recipe = card.recipe(profile)
     card = card.with_profile(profile)
-    size, seconds = card.size_for(placement.aspect_ratio), _duration(brief, placement, labels)
+    size, seconds = card.size_for(ratio_of(brief, placement, card)), _duration(brief, placement, labels, card)
     return variant._replace(
         card=card.name,
         revision=card.revision,
@@ -146,11 +147,11 @@ def variant_for(
     )
 
 
-def _duration(brief: Brief, placement: Placement, labels: Mapping[str, str]) -> float | None:
+def _duration(brief: Brief, placement: Placement, labels: Mapping[str, str], card: GeneratorCard) -> float | None:
     """Return the length that the sheet sets for a combination; None for the card's own."""
     if len(brief.durations_s) > 1:
         return float(labels["duration_s"].partition("|")[0])
-    return brief.durations_s[0] if brief.durations_s else placement.duration_s
+    return brief.durations_s[0] if brief.durations_s else length_of(brief, brief.master_of(placement), card)
 
 
 class Replaced(NamedTuple):

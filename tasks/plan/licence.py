@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from manifests.credentials.attestation import Attestation
 from manifests.errors import LicenceNotAttestedError, ModelError
 from manifests.identity import content_id
-from models.card import GeneratorCard, ModelCard
-from tasks.runtime.resources import Resources, cards_of
+from models.card import Card, GeneratorCard, LocalCard
+from tasks.runtime.resources import Resources, cards_of, sound_cards_of
 
 TERMS_DIGITS = 8
 
@@ -57,7 +57,7 @@ class Clearance(NamedTuple):
         return f"{clips} waiting for an attestation: {self.why}"
 
 
-def clearance_of(resources: Resources, card: GeneratorCard) -> Clearance:
+def clearance_of(resources: Resources, card: Card) -> Clearance:
     """Return the card's clearance."""
     given = dict(resources.attestations).get(card.name)
     terms = terms_of(card)
@@ -74,8 +74,9 @@ def clearance_of(resources: Resources, card: GeneratorCard) -> Clearance:
 
 
 def clearances_of(resources: Resources) -> dict[str, Clearance]:
-    """Return the clearances of all cards by name."""
-    return {name: clearance_of(resources, card) for name, card in cards_of(resources).items()}
+    """Return the clearances of all cards by name: of models, voices and music."""
+    cards: dict[str, Card] = {**sound_cards_of(resources), **cards_of(resources)}
+    return {name: clearance_of(resources, card) for name, card in cards.items()}
 
 
 def unattested_cards(resources: Resources) -> frozenset[str]:
@@ -83,13 +84,13 @@ def unattested_cards(resources: Resources) -> frozenset[str]:
     return frozenset(name for name, clearance in clearances_of(resources).items() if not clearance.is_given)
 
 
-def terms_of(card: GeneratorCard) -> str:
+def terms_of(card: Card) -> str:
     """Return the digest of the terms to attest for a card."""
     licence = card.licence
     return content_id([licence.name, licence.url, list(licence.conditions()), card.retired])[:TERMS_DIGITS]
 
 
-def notices_of(card: GeneratorCard) -> Iterator[str]:
+def notices_of(card: Card) -> Iterator[str]:
     """Yield the notices that viewers of a clip must see, one sentence each."""
     if card.licence.disclosure:
         yield (
@@ -110,6 +111,21 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
     for name in names:
         if name in clearances and clearances[name].binds_use and not clearances[name].is_given:
             raise LicenceNotAttestedError(f"{name} must not be run yet: {clearances[name].why}")
+
+
+def refuse_unattested_sound(resources: Resources, names: Iterable[str]) -> None:
+    """Raise if the licence of a voice or music card restricts publishing, and its terms are not attested.
+
+    Args:
+        names: engines and music sources; those that are no cards, such as ``hibari``, are free.
+
+    Raises:
+        LicenceNotAttestedError: names the card, the reasons and how to attest.
+    """
+    cards = sound_cards_of(resources)
+    for name in names:
+        if name in cards and not (clearance := clearance_of(resources, cards[name])).is_given:
+            raise LicenceNotAttestedError(f"{name} must not be used in published videos yet: {clearance.why}")
 
 
 def refuse_unsupported(resources: Resources, names: Iterable[str], today: date | None = None) -> None:
@@ -165,9 +181,9 @@ def waiting_sentences(numbers: Mapping[str, int], clearances: Mapping[str, Clear
             yield clearances[name].waiting(number)
 
 
-def _reasons(card: GeneratorCard) -> Iterator[str]:
+def _reasons(card: Card) -> Iterator[str]:
     conditions = [condition.rstrip(".") for condition in card.licence.conditions()]
     if conditions:
         yield f"its licence ({card.licence.name}) sets conditions: {'; '.join(conditions)}"
-    if card.retired and isinstance(card, ModelCard):  # retired hosted models cannot run at all
+    if card.retired and isinstance(card, LocalCard):  # retired hosted models cannot run at all
         yield f"the model is retired ({card.retired.rstrip('.')})"

@@ -16,14 +16,16 @@ class Retried(NamedTuple):
     Attributes:
         same_seed: retried unchanged.
         new_seed: replaced by a new variant with another seed.
+        deliverables: number of deliverables that are made again.
     """
 
     same_seed: int
     new_seed: int
+    deliverables: int = 0
 
 
 def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
-    """Retry every failed variant, and nothing else.
+    """Retry every failed variant and deliverable, and nothing else.
 
     A clip that failed the gate would fail again with the same seed, so a variant with the next unused seed replaces
     it and records it as parent. Variants that already have a replacement, also by a fallback model, are skipped: the
@@ -35,7 +37,7 @@ def retry_failed(catalogue: Catalogue, campaign_id: str) -> Retried:
     replaced = {row.variant_id for row in rows if row.state == State.FAILED and row.variant_id in parents}
     new_seed = _regenerate_failed(catalogue, campaign_id, rows, refused)
     same_seed = catalogue.decisions.retry_failed(campaign_id, quarantined=True, scored=False, replaced=replaced)
-    return Retried(same_seed, new_seed)
+    return Retried(same_seed, new_seed, catalogue.deliverables.retry(campaign_id))
 
 
 def _regenerate_failed(

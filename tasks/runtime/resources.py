@@ -23,8 +23,10 @@ from models.registry import (
     find_devices,
     load_cards,
     load_scorer_cards,
+    load_sound_cards,
     open_scorer,
 )
+from models.sound_card import SoundCard
 from tasks.runtime.files.assets import AssetStore
 from tasks.runtime.files.earlier_clips import EarlierClips
 from tasks.runtime.files.first_frames import FirstFrames
@@ -73,6 +75,7 @@ class Resources:
         shared: whether masters wait under the bucket's staging prefix, which every host can read.
         staging: folder for masters and signed files that are not published yet.
         first_frames: folder of the stored first frames.
+        speech: folder of the sounds that hosted voices have returned.
         devices: names such as ``cpu`` or ``cuda:0``, with one warm model on each; empty for all GPUs of the machine
             that does the work, or its CPU.
         device_processes: whether each device has a separate process: ``auto``, ``on`` or ``off``. Ray workers are
@@ -95,6 +98,7 @@ class Resources:
     signer: SignerConfig
     staging: Path
     first_frames: Path = Path("first-frames")
+    speech: Path = Path("speech")
     master_crf: int = 23
     finish_master_crf: int = 18
     machine: str = ""
@@ -304,6 +308,16 @@ def cards_of(resources: Resources) -> dict[str, GeneratorCard]:
 def scorers_of(resources: Resources) -> dict[str, ScorerCard]:
     """Return the scorer cards, including those of the configured folders."""
     return _scorers(resources.model_folders)
+
+
+def sound_cards_of(resources: Resources) -> dict[str, SoundCard]:
+    """Return the cards of voices and music, including those of the configured folders; invalid ones are left out."""
+    return _sound_cards(resources.model_folders)
+
+
+@cache
+def _sound_cards(folders: tuple[Path, ...]) -> dict[str, SoundCard]:
+    return load_sound_cards(folders)
 
 
 @cache

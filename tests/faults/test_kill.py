@@ -1,8 +1,8 @@
 """Kill a run with SIGKILL at any point and run it again: the campaign ends as if it had not been killed."""
 
 import signal
-from dataclasses import replace
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest

@@ -67,6 +67,8 @@ MATRIX: dict[str, tuple[int, int, int, int]] = {
     "GET /api/clips/{variant_id:clip}": (401, 200, 200, 200),
     "GET /api/clips/{variant_id:clip}/credential": (401, 200, 200, 200),
     "GET /api/clips/{variant_id:clip}/file/{kind}": (401, 200, 200, 200),
+    "GET /api/clips/{variant_id:clip}/deliverables": (401, 200, 200, 200),
+    "GET /api/deliverables": (401, 422, 422, 422),
     "POST /api/clips/decisions": (401, 403, 422, 422),
     "POST /api/clips/undo": (401, 403, 422, 422),
     "POST /api/clips/reroll": (401, 403, 422, 422),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from sheets.bad import FILES, HEADERS, NUMBERS, PLACEMENTS, PROMPTS, ROWS, P, one
+from sheets.finished import FINISHED, finishing_in
 from sheets.making import lines, workbook
 
 from adapters.sheets import read_table
@@ -452,6 +453,7 @@ CASES = (
         "write {theme}",
         (csv_of(("prompt", "theme"), ("{theme}", "x")),),
     ),
+    *(Case(*case) for case in FINISHED),
 )
 
 
@@ -465,7 +467,13 @@ def findings_of(folder: Path, data: bytes) -> tuple[list[str], list[str]]:
     (lists / "long.txt").write_text("\n".join(map(str, range(10_001))))
     path = folder / ("sheet.xlsx" if data.startswith(b"PK") else "sheet.csv")
     path.write_bytes(data)
-    checked = validate_sheet(path, CARDS, "starter", lengths=PromptLengths(CARDS, SCORERS, "starter")).checked
+    checked = validate_sheet(
+        path,
+        CARDS,
+        "starter",
+        lengths=PromptLengths(CARDS, SCORERS, "starter"),
+        finishing=finishing_in(folder),
+    ).checked
     ignored = "not in the vocabulary"
     warnings = [warning.sentence for warning in checked.warnings if ignored not in warning.sentence]
     return [problem.sentence for problem in checked.problems], warnings
@@ -555,6 +563,11 @@ NOT_IN_A_SHEET = {
     "have a negative prompt, which … does not support",
     "characters, but … accepts at most",
     "have prompts that exceed the … characters",
+    # Finishing: tests/unit/test_finish_intake.py, and summaries of warnings in FINISHED
+    "have no text for {{…}}, which the template",
+    "have no text of '…' for …, so that of the first locale is used",
+    "… does not speak …. Use auto, or another engine.",
+    "The brand kit … does not exist",
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
 

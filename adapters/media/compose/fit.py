@@ -25,6 +25,8 @@ CropPath = Sequence[tuple[float, float, float]]
 CENTRE: CropPath = ((0.0, 0.5, 0.5),)
 BLUR_PARTS = 24
 """A blurred background is scaled down to this number of pixels on its shorter side, smoothed, and scaled up."""
+MARGIN_PX = 16
+"""How much more than the window may be scaled, so that both sides are even and the proportions exact."""
 STILL_PX = 0.5
 """A path that moves less than this stands still, so that it need not be interpolated between pixels."""
 
@@ -86,9 +88,11 @@ class _Axis(NamedTuple):
 def _axis(side: int, window: float, target: int) -> _Axis:
     if side - window < 1:  # nothing is cropped on this side
         return _Axis(side, side, side, target, target)
-    source = min(side, math.ceil(window / 2) * 2 + 4)
-    scaled = math.ceil(source * target / window / 2) * 2
-    return _Axis(side, window, source, max(scaled, target), target)
+    zoom, least = target / window, math.ceil(window / 2) * 2 + 2
+    sources = range(min(least, side), min(least + MARGIN_PX, side) + 1, 2)
+    pairs = [(source, max(target, round(source * zoom / 2) * 2)) for source in sources]
+    source, scaled = min(pairs, key=lambda pair: abs(pair[1] / pair[0] - zoom))
+    return _Axis(side, window, source, scaled, target)
 
 
 class Crop:

@@ -52,7 +52,7 @@ def pictures_of(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.nda
 
 
 def _joined(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.ndarray]:
-    """Hold back the frames of each piece that the next one is crossfaded with."""
+    """Keep the last frames of each piece until the next one is crossfaded with them."""
     tail: deque[np.ndarray] = deque()
     for number, piece in enumerate(plan.pieces):
         following = plan.pieces[number + 1].overlap if number + 1 < len(plan.pieces) else 0

@@ -23,6 +23,7 @@ class Master:
     Attributes:
         path: the file.
         facts: its properties.
+        seconds: length of the pictures, exact for a constant frame rate.
         width, height: size of its frames as displayed, both even: the last row or column of odd sizes is left out.
     """
 
@@ -30,13 +31,7 @@ class Master:
         self.path = path
         self.facts = facts or probe(path)
         self.width, self.height = self.facts.width // 2 * 2, self.facts.height // 2 * 2
-
-    @property
-    def seconds(self) -> Fraction:
-        """Length of the pictures, exact for a constant frame rate."""
-        if self.facts.fps:
-            return self.facts.num_frames / self.facts.fps
-        return Fraction(self.facts.duration_s).limit_denominator(90_000)
+        self.seconds = _seconds(path, self.facts)
 
     def num_frames(self, fps: Fraction) -> int:
         """Return the number of frames at a frame rate."""
@@ -70,6 +65,21 @@ class Master:
                 raise EncodingError(f"The video {self.path} contains no frames.")
             last = converter.convert(shown)
             yield from (last for each in range(index, stop) if each >= start)
+
+
+def _seconds(path: Path, facts: VideoFacts) -> Fraction:
+    """Return the length; that of a variable frame rate is read from the times of the frames."""
+    if facts.fps and abs(facts.num_frames / facts.fps - Fraction(facts.duration_s)) < Fraction(1, 2) / facts.fps:
+        return facts.num_frames / facts.fps
+    frame_s = 1 / (facts.fps or Fraction(25))
+    first, last = None, (Fraction(0), frame_s)
+    with open_video(path) as container:
+        for packet in container.demux(video=0):
+            if packet.pts is not None and not packet.is_discard:
+                time = Fraction(packet.pts * packet.time_base)
+                first = time if first is None else min(first, time)
+                last = max(last, (time, Fraction((packet.duration or 0) * packet.time_base) or frame_s))
+    return last[0] + last[1] - (first or 0)
 
 
 def _time(frame: av.VideoFrame) -> Fraction:

@@ -8,16 +8,12 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from adapters.media.sound import LAYOUTS
+from adapters.media.soundtrack.aac import BLOCK, aac_packets, add_aac_stream
 from adapters.media.video import MUXING, appearing
 from manifests.errors import EncodingError
 from manifests.finish.bitrate import AUDIO_KBPS
 from manifests.finish.cue import Cue
 
-RATE = 48_000
-"""Samples per second."""
-BLOCK = 1024
-"""Samples of an AAC frame."""
 CUE_CLOCK = Fraction(1, 1000)
 STYLES = b"""[Script Info]
 ScriptType: v4.00+
@@ -67,8 +63,8 @@ def mux(
         EncodingError: the samples have another shape, or an encoder rejects them.
         DiskFullError: the disk is full.
     """
-    if samples is not None and (samples.ndim != 2 or samples.shape[0] not in LAYOUTS or not samples.shape[1]):
-        raise EncodingError(f"Sound must have 1 or 2 channels of samples, not the shape {samples.shape}.")
+    if samples is not None and (samples.ndim != 2 or samples.shape[0] != 2 or not samples.shape[1]):
+        raise EncodingError(f"Sound must have 2 channels of samples, not the shape {samples.shape}.")
     with appearing(out) as part:
         try:
             _write(pictures, part, samples, captions, language)
@@ -81,14 +77,16 @@ def _write(
 ) -> None:
     with av.open(str(pictures)) as source, av.open(str(part), "w", format="mp4", options=_options(source)) as made:
         video = made.add_stream_from_template(source.streams.video[0])
-        sound = None if samples is None else _sound_stream(made, samples, language)
+        sound = None if samples is None else add_aac_stream(made, AUDIO_KBPS * 1000)
         text = _text_stream(made, captions.language) if captions and captions.cues else None
+        if sound is not None:
+            sound.metadata["language"] = language
         packets = _retargeted(source, video)
         made.mux(next(packets))
         if text is not None and captions:
             made.mux([_packet(cue, text) for cue in captions.cues])
         if sound is not None and samples is not None:
-            made.mux(list(_encoded(samples, sound)))
+            made.mux(list(aac_packets(sound, _rounded(samples))))
         for packet in packets:
             made.mux(packet)
 
@@ -106,25 +104,10 @@ def _retargeted(source: av.container.InputContainer, video: av.video.stream.Vide
             yield packet
 
 
-def _sound_stream(
-    made: av.container.OutputContainer, samples: np.ndarray, language: str
-) -> av.audio.stream.AudioStream:
-    stream = made.add_stream("aac", rate=RATE, layout=LAYOUTS[len(samples)])
-    stream.bit_rate = AUDIO_KBPS * 1000
-    stream.metadata["language"] = language
-    return stream
-
-
-def _encoded(samples: np.ndarray, stream: av.audio.stream.AudioStream) -> "Iterator[av.Packet[Any]]":
-    """Encode whole AAC frames: decoders return the last one in full, so its end is rounded to the nearest frame."""
+def _rounded(samples: np.ndarray) -> np.ndarray:
+    """Return whole AAC frames, or a last one that is more than half full: decoders return the last one in full."""
     length = max(BLOCK, round(samples.shape[1] / BLOCK) * BLOCK)
-    heard = np.clip(np.nan_to_num(samples[:, : min(length, samples.shape[1])].astype(np.float32)), -1, 1)
-    for start in range(0, heard.shape[1], BLOCK):
-        block = np.ascontiguousarray(heard[:, start : start + BLOCK])
-        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=LAYOUTS[len(samples)])
-        frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
-        yield from stream.encode(frame)
-    yield from stream.encode(None)
+    return np.clip(np.nan_to_num(samples[:, :length].astype(np.float32)), -1, 1)
 
 
 def _text_stream(made: av.container.OutputContainer, language: str) -> Any:

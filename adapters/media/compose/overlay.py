@@ -26,6 +26,13 @@ class Moment(NamedTuple):
 
 
 IN_PLACE = Moment()
+DIRECTIONS = {"slide-left": (-1, 0), "slide-right": (1, 0), "slide-up": (0, -1), "slide-down": (0, 1)}
+"""To the right and down."""
+SLIDE = 0.06
+"""How far a layer slides while it fades, as a fraction of the frame's shorter side, so that it hardly crosses others.
+
+Cards that fill the frame slide in from outside and do not fade.
+"""
 
 
 class _TimedLayer:
@@ -75,23 +82,23 @@ class _TimedLayer:
         return self._patches
 
     def _animated(self, moment: Moment) -> list[Patch]:
-        if moment.kind == "fade":
-            return [patch.faded(moment.share) for patch in self._drawn()]
+        patches = self._drawn()
+        if moment.kind == "fade" or (moment.kind in DIRECTIONS and not self._fills_frame):
+            patches = [patch.faded(moment.share) for patch in patches]
         x, y = self._distance(moment)
-        return [patch.moved(x, y) for patch in self._drawn()]
+        return [patch.moved(x, y) for patch in patches]
 
     def _distance(self, moment: Moment) -> tuple[int, int]:
-        """Return how far a sliding layer is from its place: at share 0 it is just outside the frame."""
-        away = (1 - moment.share) ** 2  # fast outside the frame, slow near the place
-        left, up = self._x + self._width, self._y + self._height
-        right, down = self._frame.width - self._x, self._frame.height - self._y
-        towards = {"slide-up": (0, down, -up), "slide-down": (0, -up, down)}
-        sideways = {"slide-left": (right, -left), "slide-right": (-left, right)}
-        if moment.kind in towards:
-            return 0, round(away * towards[moment.kind][2 if moment.leaves else 1])
-        if moment.kind in sideways:
-            return round(away * sideways[moment.kind][moment.leaves]), 0
-        return 0, 0
+        """Return how far a sliding layer is from its place: it comes from behind, and leaves to the front."""
+        right, down = DIRECTIONS.get(moment.kind, (0, 0))
+        away = (1 - moment.share) ** 2 * (1 if moment.leaves else -1)  # slow near the place
+        reach = SLIDE * min(self._frame.width, self._frame.height)
+        across, up = (self._frame.width, self._frame.height) if self._fills_frame else (reach, reach)
+        return round(away * right * across), round(away * down * up)
+
+    @property
+    def _fills_frame(self) -> bool:
+        return self._width >= self._frame.width and self._height >= self._frame.height
 
     def _uncovered(self, moment: Moment) -> Area:
         """Return the visible area: a wipe moves its edge from left to right."""

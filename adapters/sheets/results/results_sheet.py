@@ -9,6 +9,7 @@ from xml.parsers import expat
 
 from adapters.sheets.atomic_save import saving
 from adapters.sheets.package.workbook import Workbook
+from adapters.sheets.results.deliverable_results import DeliverableResult
 from adapters.sheets.results.outcome import ClipResult, Outcome
 from adapters.sheets.results.text_copy import write_text_copy
 from adapters.sheets.results.workbook_copy import write_table_workbook, write_workbook_copy
@@ -41,13 +42,17 @@ def results_path(table: Table, folder: Path) -> Path:
 
 
 def write_results(
-    table: Table, outcomes: Mapping[int, Outcome], out: Path, clips: Sequence[ClipResult] = ()
+    table: Table,
+    outcomes: Mapping[int, Outcome],
+    out: Path,
+    clips: Sequence[ClipResult] = (),
+    deliverables: Sequence[DeliverableResult] = (),
 ) -> tuple[Path, ...]:
     """Write a copy of a sheet with our columns and the list of its clips; earlier results are replaced.
 
-    A workbook keeps everything that it contains, and gets a tab for the clips. A text file keeps its delimiter and
-    encoding; its clips are written to a second file. The copy can be used as a sheet again, because our columns are
-    ignored as input.
+    A workbook keeps everything that it contains, and gets a tab for the clips, and one for the deliverables, if there
+    are any. A text file keeps its delimiter and encoding; these lists are written to other files. The copy can be used
+    as a sheet again, because our columns are ignored as input.
 
     Args:
         outcomes: by row number; rows without an outcome get empty cells.
@@ -67,18 +72,18 @@ def write_results(
         raise SheetError(f"'{out.name}' is the sheet itself. Use another name for the results.")
     data = _unchanged(table)
     if suffix in TEXT_SUFFIXES:
-        return write_text_copy(table, data, outcomes, clips, out)
+        return write_text_copy(table, data, outcomes, clips, out, deliverables)
     with saving(out) as unfinished:
         note = "" if table.delimiter or data else CHANGED
         if book := _opened(data or b""):
             try:
-                write_workbook_copy(book, table, outcomes, clips, unfinished)
+                write_workbook_copy(book, table, outcomes, clips, unfinished, deliverables)
                 return (out,)
             except DAMAGE:
                 note = NOT_EDITABLE
         elif data and data.startswith(b"PK"):
             note = NOT_EDITABLE
-        write_table_workbook(table, outcomes, clips, note, unfinished)
+        write_table_workbook(table, outcomes, clips, note, unfinished, deliverables)
     return (out,)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from adapters.sheets.atomic_save import saving
 from adapters.sheets.escaping import escape_formula, unescape_formula
+from adapters.sheets.results.deliverable_results import DELIVERABLES, DeliverableResult
 from adapters.sheets.results.outcome import CLIPS, RESULTS, ClipResult, Outcome, in_text
 from adapters.sheets.text.encodings import codec_of_name
 from adapters.sheets.text.records import raw_records
@@ -55,21 +56,33 @@ class _Source(NamedTuple):
 
 
 def write_text_copy(
-    table: Table, data: bytes | None, outcomes: Mapping[int, Outcome], clips: Sequence[ClipResult], out: Path
-) -> tuple[Path, Path]:
+    table: Table,
+    data: bytes | None,
+    outcomes: Mapping[int, Outcome],
+    clips: Sequence[ClipResult],
+    out: Path,
+    deliverables: Sequence[DeliverableResult] = (),
+) -> tuple[Path, ...]:
     """Write a copy of a text file with our columns, and the list of clips next to it, in the same encoding.
+
+    Deliverables get a third file.
 
     Args:
         data: the bytes of the file; None if they have changed since, so that the table is written instead.
     """
     source = _source_of(table, data) or _Source("utf-8-sig", "", _from_table(table), True)
-    clips_out = out.with_name(out.name.removesuffix(out.suffix).removesuffix("-results") + f"-clips{out.suffix}")
     delimiter = table.delimiter or ","
     lines = _lines(source, table, outcomes, delimiter)
     _write(out, source.encoding, source.first, lines)
-    header = [list(CLIPS), *([in_text(result.value) for result in clip.results] for clip in clips)]
-    _write(clips_out, source.encoding, source.first, (_line(cells, delimiter) + "\r\n" for cells in header))
-    return out, clips_out
+    written = [out]
+    for name, headers, found in (("clips", CLIPS, clips), ("deliverables", DELIVERABLES, deliverables)):
+        if not found and name == "deliverables":
+            continue
+        stem = out.name.removesuffix(out.suffix).removesuffix("-results")
+        rows = [list(headers), *([in_text(result.value) for result in each.results] for each in found)]
+        written.append(out.with_name(f"{stem}-{name}{out.suffix}"))
+        _write(written[-1], source.encoding, source.first, (_line(cells, delimiter) + "\r\n" for cells in rows))
+    return tuple(written)
 
 
 def _write(out: Path, encoding: str, first: str, lines: Iterable[str]) -> None:

@@ -1,12 +1,13 @@
 """Results in a workbook: a copy of the user's workbook, or one that is made from the texts of a table."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from adapters.sheets.package.sheet_cells import MAX_COLUMN, Layout, NewCell
 from adapters.sheets.package.workbook import Workbook
 from adapters.sheets.reader import read_table
+from adapters.sheets.results.deliverable_results import DELIVERABLES, DeliverableResult
 from adapters.sheets.results.outcome import (
     CLIPS,
     EARLIER_CLIPS,
@@ -35,15 +36,21 @@ from manifests.sheet.columns import is_result, normalise
 from manifests.sheet.reading import ReadingOptions
 from manifests.sheet.table import Table
 
-CLIPS_TITLE = "Clips"
-OWN_TITLES = (CLIPS_TITLE, *(f"{CLIPS_TITLE} ({number})" for number in range(2, 100)))
-"""Names of our tab; a numbered one is used if the user has a tab with the name."""
+CLIPS_TITLE, DELIVERABLES_TITLE = "Clips", "Deliverables"
+"""Names of our tabs; a numbered one, such as ``Clips (2)``, is used if the user has a tab with the name."""
 
 
 def write_workbook_copy(
-    book: Workbook, table: Table, outcomes: Mapping[int, Outcome], clips: Sequence[ClipResult], out: Path
+    book: Workbook,
+    table: Table,
+    outcomes: Mapping[int, Outcome],
+    clips: Sequence[ClipResult],
+    out: Path,
+    deliverables: Sequence[DeliverableResult] = (),
 ) -> None:
     """Write a workbook with our columns on the campaign's tab, and a tab with one row for each clip.
+
+    Deliverables get another tab, if there are any.
 
     Raises:
         ValueError, LookupError, expat errors: the workbook has a structure that cannot be edited.
@@ -62,13 +69,20 @@ def write_workbook_copy(
         cells[row] = dict(zip((places[name] for name in RESULTS), _cells(book, line), strict=True))
     present = _present(table)
     book.write_cells(table.tab, cells, {places[name]: width for name, width in RESULTS.items() if name not in present})
-    _write_clips(book, table, clips)
+    _write_list(book, table, CLIPS_TITLE, CLIPS, clips)
+    if deliverables:
+        _write_list(book, table, DELIVERABLES_TITLE, DELIVERABLES, deliverables)
     book.open_on(table.tab)
     book.save(out)
 
 
 def write_table_workbook(
-    table: Table, outcomes: Mapping[int, Outcome], clips: Sequence[ClipResult], note: str, out: Path
+    table: Table,
+    outcomes: Mapping[int, Outcome],
+    clips: Sequence[ClipResult],
+    note: str,
+    out: Path,
+    deliverables: Sequence[DeliverableResult] = (),
 ) -> None:
     """Write a workbook that contains the texts of a table, with our columns and the list of clips.
 
@@ -89,12 +103,21 @@ def write_table_workbook(
                 tab.append([cell_of(tab, text, HEADER, BOLD) for text in (*line, *RESULTS)])
             else:
                 tab.append([*values_of(line), *(_styled(tab, result) for result in results.get(number, ()))])
-        tab = add_tab(book, CLIPS_TITLE, dict(enumerate(CLIPS.values())), 2 if note else 1)
-        if note:
-            tab.append([note])
-        tab.append([cell_of(tab, text, HEADER, BOLD) for text in CLIPS])
-        for found in within_limit(clip.results for clip in clips):
-            tab.append([_styled(tab, result) for result in found])
+        _add_list(book, CLIPS_TITLE, CLIPS, clips, note)
+        if deliverables:
+            _add_list(book, DELIVERABLES_TITLE, DELIVERABLES, deliverables)
+
+
+def _add_list(
+    book: Any, title: str, headers: Mapping[str, int], listed: Sequence[ClipResult | DeliverableResult], note: str = ""
+) -> None:
+    """Add a tab with a list, below a note if there is one."""
+    tab = add_tab(book, title, dict(enumerate(headers.values())), 2 if note else 1)
+    if note:
+        tab.append([note])
+    tab.append([cell_of(tab, text, HEADER, BOLD) for text in headers])
+    for found in within_limit(each.results for each in listed):
+        tab.append([_styled(tab, result) for result in found])
 
 
 def _lines(table: Table, last: int) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -147,28 +170,34 @@ def _cells(book: Workbook, results: Iterable[Result]) -> list[NewCell]:
     ]
 
 
-def _write_clips(book: Workbook, table: Table, clips: Sequence[ClipResult]) -> None:
-    """Write the list of clips to our tab of an earlier copy, or to a new one."""
-    header = [NewCell(text, book.styles.get("header", 0)) for text in CLIPS]
-    lines = within_limit(clip.results for clip in clips)
+def _write_list(
+    book: Workbook,
+    table: Table,
+    own_title: str,
+    headers: Mapping[str, int],
+    listed: Sequence[ClipResult | DeliverableResult],
+) -> None:
+    """Write a list to our tab of an earlier copy, or to a new one."""
+    header = [NewCell(text, book.styles.get("header", 0)) for text in headers]
+    lines = within_limit(each.results for each in listed)
     rows = [dict(enumerate(line)) for line in (header, *(_cells(book, found) for found in lines))]
     taken = {title.casefold(): title for title in book.titles}
-    for title in OWN_TITLES:
+    for title in (own_title, *(f"{own_title} ({number})" for number in range(2, 100))):
         if title.casefold() not in taken:
-            book.add_tab(title, rows, list(CLIPS.values()), 1)
+            book.add_tab(title, rows, list(headers.values()), 1)
             return
-        if _is_ours(table, taken[title.casefold()]):
-            book.replace_tab(taken[title.casefold()], rows, list(CLIPS.values()), 1)
+        if _is_ours(table, taken[title.casefold()], (tuple(headers), *(EARLIER_CLIPS if headers is CLIPS else ()))):
+            book.replace_tab(taken[title.casefold()], rows, list(headers.values()), 1)
             return
     raise ValueError("no name is free for the list of clips")
 
 
-def _is_ours(table: Table, title: str) -> bool:
+def _is_ours(table: Table, title: str, ours: Collection[tuple[str, ...]]) -> bool:
     try:
         found = read_table(table.path, ReadingOptions(tab=title))
     except SheetError:
         return False
-    return found.columns in (tuple(CLIPS), *EARLIER_CLIPS)
+    return found.columns in ours
 
 
 def _kept(table: Table) -> list[int]:

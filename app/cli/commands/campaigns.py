@@ -24,6 +24,7 @@ from app.cli.options import (
     CampaignName,
     Encoding,
     Endpoint,
+    Finish,
     GoodRows,
     IncludeHidden,
     MaxVariants,
@@ -36,7 +37,7 @@ from app.cli.options import (
     Until,
 )
 from app.cli.output import say, say_json, states_text, warn
-from app.cli.plan_text import plan_json, plan_sentence, show_plan_details
+from app.cli.plan_text import deliverables_in, plan_json, plan_sentence, show_plan_details
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
@@ -56,6 +57,7 @@ from models.card import LocalCard, ModelCard
 from models.registry import get_card, get_scorer_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
+from tasks.plan.deliverable_counts import deliverable_lines
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_unsupported, waiting_sentences
 from tasks.plan.plan import Plan
@@ -71,6 +73,7 @@ TO_PUBLISH = (State.PASSED, State.APPROVED, State.SIGNING)
 def plan(
     sheet: Sheet,
     model: Model = None,
+    finish: Finish = None,
     max_variants: MaxVariants = None,
     sample_size: Sample = None,
     accept_good_rows: GoodRows = False,
@@ -84,7 +87,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would generate, skip and cost, without running it."""
-    session = Session.open(model=model, max_variants=max_variants, budget=budget)
+    session = Session.open(model=model, finish=finish, max_variants=max_variants, budget=budget)
     path = local_sheet(session, sheet)
     reading = ReadingOptions(tab or "", include_hidden, encoding or "")
     with showing_downloads() as on_download:
@@ -110,6 +113,8 @@ def plan(
         fallbacks_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
+    sampled = None if sample_size is None else asked
+    deliverables = deliverables_in(intake, session.cards, session.settings.model, sampled)
     unready = _unready(session, preview)
     notices = _notices(session, intake)
     refusal = _refusal(session, intake, preview, sample_size)
@@ -117,13 +122,16 @@ def plan(
     if as_json:
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready, *notices]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
+        finished = {"deliverables": [each._asdict() for each in deliverables]} if deliverables else {}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
-        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **more})
+        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **finished, **more})
     else:
         if refusal:
             warn(f"Error: {refusal}")  # first, because the tables can be long
-        command = _run_command(path, model, max_variants, sample_size, accept_good_rows, budget, reading)
+        command = _run_command(path, model, finish, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
+        for line in deliverable_lines(deliverables, intake.checked.briefs):
+            say(line)
         for sentence in (*([note] if note else []), *unready, *notices, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:
@@ -137,6 +145,7 @@ def plan(
 def run(
     sheet: Sheet,
     model: Model = None,
+    finish: Finish = None,
     bucket: BucketOption = None,
     endpoint: Endpoint = None,
     max_variants: MaxVariants = None,
@@ -162,6 +171,7 @@ def run(
     """
     overrides = {
         "model": model,
+        "finish": finish,
         "bucket": bucket,
         "bucket_endpoint": endpoint,
         "max_variants": max_variants,
@@ -256,11 +266,13 @@ def status(
 
 def retry(
     campaign: CampaignName,
-    failed: Annotated[bool, typer.Option("--failed", help="Retry all failed variants; required.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Retry all failed variants and deliverables; required.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Retry the failed variants of a campaign.
+    """Retry the failed variants and deliverables of a campaign.
 
     Variants that failed with an error are generated with the same seed.
 
@@ -272,7 +284,7 @@ def retry(
     retried = retry_failed(session.catalogue, campaign_id)
     if not as_json:
         say(_retried_text(retried))
-    if retried.same_seed or retried.new_seed:
+    if any(retried):
         outcome = run_campaign(session, campaign_id, as_json, {})
     else:
         outcome = outcome_of(session.catalogue, campaign_id)
@@ -349,10 +361,11 @@ def _show_findings(intake: Intake, sheet: Path) -> None:
 
 
 def _retried_text(retried: Retried) -> str:
-    same_seed, new_seed = retried
+    made = counted(retried.deliverables, "deliverable{s} {are} made")
     return (
-        f"{counted(same_seed, 'variant{s} {are} retried')} with the same seed, "
-        f"{counted(new_seed, 'variant{s}')} with a new seed."
+        f"{counted(retried.same_seed, 'variant{s} {are} retried')} with the same seed, "
+        f"{counted(retried.new_seed, 'variant{s}')} with a new seed."
+        f"{f' {made} again.' if retried.deliverables else ''}"
     )
 
 
@@ -374,6 +387,7 @@ def _warn_of_licences(session: Session, campaign_id: str) -> None:
 def _run_command(
     sheet: Path,
     model: str | None,
+    finish: str | None,
     max_variants: int | None,
     sample_size: int | None,
     accept_good_rows: bool,
@@ -383,6 +397,7 @@ def _run_command(
     """Return the command that starts what ``reelmill plan`` has shown."""
     given = {
         "--model": model,
+        "--finish": finish,
         "--max-variants": max_variants,
         "--sample": sample_size,
         "--budget": budget,

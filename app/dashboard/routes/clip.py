@@ -167,6 +167,7 @@ def _facts(deps: Deps, row: VariantRow) -> dict[str, Any]:
         "checks": checks_of(row),
         "settings": _settings(row),
         "events": deps.catalogue.variants.events(variant_id=row.variant_id),
+        "deliverables": deps.catalogue.deliverables.of_variant(row.variant_id),
         "comments": deps.catalogue.reviews.comments(row.variant_id),
         "reviews": deps.catalogue.reviews.all(variant_id=row.variant_id),
         "replaced": replaced_model(deps.catalogue, row),

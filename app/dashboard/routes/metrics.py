@@ -85,6 +85,12 @@ class CatalogueCollector:
             "state",
             remembered.get("all states", catalogue.metrics.all_states),
         )
+        yield _labelled_gauge(
+            "reelmill_deliverables",
+            "Deliverables by state, in the whole catalogue.",
+            "state",
+            remembered.get("all deliverables", catalogue.deliverables.counts),
+        )
         yield self._campaigns()
         yield device_use_metric(remembered.get("device use", catalogue.device_use.of_all))
         yield _labelled_gauge(

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from manifests.finish.captions.limits import MAX_LINES, SPACELESS, limits_of, width_of
@@ -70,17 +71,25 @@ def _spoken_end(token: Token, clause_ends: Collection[int]) -> int:
 
 
 def tokens_of(text: str, language: str) -> list[Token]:
-    """Return the words of a text, or the characters of a language without spaces; lines end a sentence."""
+    """Return the words of a text, or the characters of a language without spaces; lines end a sentence.
+
+    Signs without a word, such as an emoji or the ``!`` of French, belong to the word before them.
+    """
     tokens: list[Token] = []
-    letters = 0
     for line in text.splitlines():
         parts = [part for word in line.split() for part in _parts(word, language)]
         for index, (part, is_joined) in enumerate(parts):
-            letters += letters_in(part)
-            is_last = index == len(parts) - 1
-            ends = SENTENCE if is_last else _ending(part)
-            tokens.append(Token(part, "" if is_joined or not tokens else " ", ends, letters))
-    return tokens
+            token = Token(part, "" if is_joined or not tokens else " ", _ending(part), letters_in(part))
+            if index == len(parts) - 1:
+                token = token._replace(ends=SENTENCE)
+            before = tokens.pop() if tokens and not (token.letters and tokens[-1].letters) else None
+            tokens.append(_merged(before, token) if before else token)
+    totals = accumulate(token.letters for token in tokens)
+    return [token._replace(letters=total) for token, total in zip(tokens, totals, strict=True)]
+
+
+def _merged(one: Token, two: Token) -> Token:
+    return Token(one.text + two.glue + two.text, one.glue, two.ends, one.letters + two.letters)
 
 
 def _parts(word: str, language: str) -> list[tuple[str, bool]]:

@@ -45,8 +45,8 @@ def fitted(cues: Sequence[Cue], end_s: float, start_s: float = 0.0) -> list[Cue]
     A cue that starts at ``end_s`` or later is left out; ``reading_warnings`` reports it when the sheet is checked.
     """
     shifted = sorted(Cue(cue.start_s + start_s, cue.end_s + start_s, cue.text) for cue in cues)
-    ends = [*(cue.start_s for cue in shifted[1:]), end_s]
-    cut = [Cue(cue.start_s, min(cue.end_s, end, end_s), cue.text) for cue, end in zip(shifted, ends, strict=True)]
+    following = [*(cue.start_s for cue in shifted[1:]), end_s]
+    cut = [Cue(cue.start_s, min(cue.end_s, end, end_s), cue.text) for cue, end in zip(shifted, following, strict=False)]
     return [cue for cue in cut if cue.end_s > cue.start_s and cue.text.strip()]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 
-from manifests.sheet.columns import is_result, name_of, normalise
+from manifests.sheet.columns import FINISHING, is_result, name_of, normalise
 from manifests.sheet.header import LOOKED_AT
 from manifests.sheet.table import Row, Table
 
@@ -36,8 +36,14 @@ _MEANINGS = {normalise(name): own for own, others in _OWN.items() for name in (o
 
 
 def meaning_of(header: str) -> str | None:
-    """Return our name for the column of a header; None for a column of the sheet's own."""
-    return _MEANINGS.get(normalise(header)) or _MEANINGS.get(name_of(header) or "", name_of(header))
+    """Return our name for the column of a header; None for a column of the sheet's own.
+
+    Stock footage is published without finishing, so the columns of finishing are lists like any other.
+    """
+    name = name_of(header)
+    if name in FINISHING:
+        return None
+    return _MEANINGS.get(normalise(header)) or _MEANINGS.get(name or "", name)
 
 
 def with_header(table: Table) -> Table:

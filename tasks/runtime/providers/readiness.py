@@ -13,8 +13,9 @@ from manifests.brief import Brief
 from manifests.errors import ModelError
 from models.hosted_card import HostedCard
 from models.registry import hosted_cards
+from models.sound_card import HostedSpeechCard
 from tasks.runtime.providers.provider_accounts import ProviderAccount
-from tasks.runtime.resources import Resources, cards_of
+from tasks.runtime.resources import Resources, cards_of, sound_cards_of
 
 
 class ReadyState(StrEnum):
@@ -128,7 +129,8 @@ def pauses_of(catalogue: Catalogue) -> dict[str, str]:
 
 def unknown_providers(resources: Resources) -> Iterator[str]:
     """Yield a warning for each account whose provider no model card names."""
-    known = sorted({card.provider for card in hosted_cards(cards_of(resources)).values()})
+    voices = {card.provider for card in sound_cards_of(resources).values() if isinstance(card, HostedSpeechCard)}
+    known = sorted(voices | {card.provider for card in hosted_cards(cards_of(resources)).values()})
     for account in resources.providers:
         if account.provider not in known:
             near = difflib.get_close_matches(account.provider, known, n=1, cutoff=0.5)

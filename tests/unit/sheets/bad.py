@@ -444,7 +444,8 @@ PLACEMENTS = (
         one("Aspect", "7:3"),
         "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "aspect 5:7",
@@ -452,7 +453,8 @@ PLACEMENTS = (
         one("Aspect ratio", "5:7"),
         "Row 2, column B 'Aspect ratio': '5:7' is not a supported aspect ratio. The nearest is 9:16. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "aspect as decimal",
@@ -460,7 +462,8 @@ PLACEMENTS = (
         one("Aspect", "1.78"),
         "Row 2, column B 'Aspect': '1.78' is not a channel or an aspect ratio. Use 16:9, 9:16 or 1:1, or "
         "one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, stories, "
-        "shorts.",
+        "shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "channel typo",
@@ -468,7 +471,8 @@ PLACEMENTS = (
         one("Channel", "tiktock"),
         "Row 2, column B 'Channel': 'tiktock' is not a channel or an aspect ratio. Did you mean tiktok? "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, "
-        "tiktok, reels, stories, shorts.",
+        "tiktok, reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "channel unknown",
@@ -476,7 +480,8 @@ PLACEMENTS = (
         one("Channel", "cinema"),
         "Row 2, column B 'Channel': 'cinema' is not a channel or an aspect ratio. Use 16:9, 9:16 or 1:1, "
         "or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, reels, stories, "
-        "shorts.",
+        "shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "pixels",
@@ -484,7 +489,8 @@ PLACEMENTS = (
         one("Format", "1200x628"),
         "Row 2, column B 'Format': '1200x628' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts. If the column contains file formats, rename it, for example to 'File type'.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv. If the column contains file formats, rename it, for example to 'File type'.",
     ),
     bad(
         "one bad of several",
@@ -492,7 +498,8 @@ PLACEMENTS = (
         one("Aspect", "16:9|7:3|1:1"),
         "Row 2, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
     ),
     bad(
         "two ratios",
@@ -720,14 +727,16 @@ ROWS = (
         "Row 4, column A 'Prompt' is empty. Describe what the clip shows.",
         "Row 4, column B 'Aspect': '7:3' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
         "Row 4, column C 'Length': '-1' is out of range. Enter a number of "
         "seconds that the model supports, or leave the cell empty to use the model's default.",
         "Row 4, column D 'Variants': '0' is out of range. Enter a whole number from 1 to 10000.",
         "Row 6, column A 'Prompt': '{x}' is not a column of this sheet. The prompt can use {Aspect}, {Length}.",
         "Row 6, column B 'Aspect': '9:61' is not a supported aspect ratio. The nearest is 9:16. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
-        "reels, stories, shorts.",
+        "reels, stories, shorts, "
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv.",
         "Row 6, column D 'Variants': 'none' is not a whole number. Enter a whole number from 1 to 10000.",
     ),
 )

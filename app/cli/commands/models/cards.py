@@ -20,9 +20,11 @@ from models.registry import (
     get_card_with_weights,
     invalid_cards,
     load_scorer_cards,
+    load_sound_cards,
     weights_path,
     weights_problem,
 )
+from models.sound_card import HostedSpeechCard, MusicCard, SoundCard, SpeechCard
 from models.weights import CardDigest, card_digests
 from models.weights.integrity import REVISION_DIGITS
 from tasks.plan.licence import Clearance, clearance_of, clearances_of
@@ -48,7 +50,8 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         return
     session = Session.open().without_invalid_cards()
     folders = session.settings.model_folders
-    cards = [*session.cards.values(), *load_scorer_cards(folders, skip_invalid=True).values()]
+    others = (load_scorer_cards(folders, skip_invalid=True), load_sound_cards(folders))
+    cards: list[Card] = [*session.cards.values(), *(card for found in others for card in found.values())]
     hosted = [card for card in cards if isinstance(card, HostedCard)]
     if as_json:
         states = states_of(session, hosted)
@@ -97,7 +100,7 @@ def show(
     else:
         say(f"Output: {makes_text(card)}")
     say(f"Licence: {card.licence.name} {card.licence.url}".rstrip())
-    if isinstance(card, GeneratorCard):
+    if isinstance(card, GeneratorCard | SoundCard):
         _show_clearance(card, clearance_of(session.resources, card))
     if isinstance(card, LocalCard):
         _show_weights(session, card)
@@ -182,7 +185,7 @@ def publishing_text(clearance: Clearance | None) -> str:
     return "attested" if clearance.is_given else "attest first"
 
 
-def _show_clearance(card: GeneratorCard, clearance: Clearance) -> None:
+def _show_clearance(card: Card, clearance: Clearance) -> None:
     if card.licence.sentence:
         say(card.licence.sentence)
     if card.retired and isinstance(card, LocalCard):
@@ -216,6 +219,11 @@ def sources_text(card: ModelCard) -> str:
 
 def makes_text(card: Card) -> str:
     """Return ``9 to 33 frames at 8 fps; 16:9 160x90, 1:1 96x96``, or what a scorer does."""
+    if isinstance(card, SpeechCard | HostedSpeechCard):
+        voices = f"; voices: {', '.join(card.voices)}" if card.voices else ""
+        return f"speech in {', '.join(card.languages)}{voices}"
+    if isinstance(card, MusicCard):
+        return f"music of up to {card.longest_s:g} s"
     if not isinstance(card, ModelCard):
         return "scores of how well frames match prompts"
     rules = card.rules
@@ -258,7 +266,7 @@ def _as_json(session: Session, card: Card, states: Mapping[str, Readiness]) -> d
     answer: dict[str, Any] = {"weights_present": problem is None, "weights_problem": problem}
     if isinstance(card, HostedCard):
         answer |= hosted_json(states[card.name], card)
-    if isinstance(card, GeneratorCard):
+    if isinstance(card, GeneratorCard | SoundCard):
         clearance = clearance_of(session.resources, card)
         answer |= {"publishing": publishing_text(clearance), "terms": clearance.terms}
     return {**card.model_dump(mode="json"), **answer}

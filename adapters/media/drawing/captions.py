@@ -1,0 +1,84 @@
+"""Draw captions: one layer for each cue."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from adapters.media.compose.layer import DrawnLayer
+from adapters.media.drawing.fonts import FontSet
+from adapters.media.drawing.text import TextBlock, draw_text
+from manifests.errors import FinishError
+from manifests.finish.colour import colour_of
+from manifests.finish.cue import Cue
+from manifests.finish.frame import Frame
+from manifests.finish.geometry import Size, largest_size, place, safe_rect
+from manifests.finish.template import CaptionStyle
+
+
+def caption_layers(
+    cues: Sequence[Cue],
+    style: CaptionStyle,
+    frame: Frame,
+    fonts: FontSet,
+    language: str,
+    offset_s: float = 0.0,
+    colours: Mapping[str, str] | None = None,
+) -> list[DrawnLayer]:
+    """Draw captions inside the safe zone.
+
+    Args:
+        cues: with times from the start of the sound.
+        language: language tag such as ``de``; empty if it is not known.
+        offset_s: time at which the sound starts in the deliverable, in seconds.
+        colours: of the brand kit.
+
+    Raises:
+        FinishError: a caption does not fit, or no font has one of its characters.
+    """
+    painted = _Painter(style, frame, fonts, language, colours or {})
+    return [
+        painted.layer(number, cue._replace(start_s=cue.start_s + offset_s, end_s=cue.end_s + offset_s))
+        for number, cue in enumerate(cues, 1)
+        if cue.text.strip()
+    ]
+
+
+class _Painter(NamedTuple):
+    style: CaptionStyle
+    frame: Frame
+    fonts: FontSet
+    language: str
+    colours: Mapping[str, str]
+
+    def layer(self, number: int, cue: Cue) -> DrawnLayer:
+        end_s = min(cue.end_s, self.frame.seconds)
+        if cue.start_s >= end_s:
+            raise FinishError(
+                f"Caption {number} begins at {cue.start_s:.2f} s, but the video ends at {self.frame.seconds:.2f} s. "
+                "Shorten the captions, or make the video longer."
+            )
+        pixels = draw_text(self._block(cue.text)).pixels
+        height, width = pixels.shape[:2]
+        rect = place(self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame))
+        return DrawnLayer(f"caption {number}", pixels, rect.x, rect.y, cue.start_s, end_s)
+
+    def _block(self, text: str) -> TextBlock:
+        style, shortest = self.style, min(self.frame.width, self.frame.height)
+        room = largest_size(style.box_for(self.frame.aspect_ratio), self.frame, safe_rect(self.frame))
+        size = style.size * shortest
+        return TextBlock(
+            text=text,
+            language=self.language,
+            fonts=self.fonts,
+            size_px=size,
+            min_size_px=min(size, style.min_size * shortest),
+            colour=colour_of(style.colour, self.colours),
+            max_width_px=room.width,
+            max_height_px=room.height,
+            role=style.font,
+            weight=style.weight,
+            max_lines=max(style.max_lines, text.strip().count("\n") + 1),
+            fill=colour_of(style.fill, self.colours) if style.fill else None,
+            padding_px=style.padding * size,
+            radius_px=style.radius * size,
+            shadow=not style.fill,
+        )

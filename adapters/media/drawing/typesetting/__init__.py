@@ -1,0 +1,1 @@
+"""Set text: choose fonts, break lines, find the size that fits."""

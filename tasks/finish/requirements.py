@@ -1,0 +1,49 @@
+"""Compare a finished file with the requirements of its placement."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from adapters.media.file_facts import measure
+from manifests.finish.template import LogoLayer, TextLayer
+from manifests.placements.facts import DrawnBox, FileFacts
+from tasks.finish.encode import Encoded
+from tasks.finish.layers import all_layers
+from tasks.finish.parts import Parts
+
+VISIBLE = 64
+"""Alpha from which a pixel counts as content: soft shadows may reach into the margins."""
+
+
+def facts_of(parts: Parts, video: Path, encoded: Encoded, sidecars: dict[str, str]) -> FileFacts:
+    """Measure a finished file.
+
+    Raises:
+        EncodingError: the file cannot be read.
+    """
+    facts = measure(
+        video,
+        caption_files=tuple(sidecars),
+        burnt_captions=parts.layers.captions > 0,
+        boxes=tuple(_boxes(parts)),
+        with_loudness=False,
+    )
+    if encoded.loudness is None:
+        return facts
+    loudness = encoded.loudness
+    return facts._replace(loudness_lufs=loudness.lufs, true_peak_dbtp=loudness.true_peak_dbtp)
+
+
+def _boxes(parts: Parts) -> Iterator[DrawnBox]:
+    """Yield the rectangles of logos, texts and captions that are in the frame."""
+    layers = parts.layers
+    important = {layer.name for layer in all_layers(parts.spec) if isinstance(layer, LogoLayer | TextLayer)}
+    first_caption = len(layers.drawn) - layers.captions
+    for number, layer in enumerate(layers.drawn):
+        if layer.name in important or number >= first_caption:
+            rows, columns = np.nonzero(layer.pixels[..., 3] >= VISIBLE)
+            if len(rows):
+                left, top = int(columns.min()), int(rows.min())
+                width, height = int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
+                yield DrawnBox(layer.name, layer.x + left, layer.y + top, width, height)

@@ -1,0 +1,58 @@
+"""Captions of a finished row: whether they can be read by programs, and by people in their time."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from adapters.media.subtitles import cues_of, is_subtitles, parse_subtitles
+from manifests.brief import Brief
+from manifests.errors import FinishError
+from manifests.finish.captions.reading import reading_warnings
+from manifests.finish.wording import captions_of, localised, script_of, wordings
+from manifests.sheet import CellIssue
+from tasks.intake.finishing.sources import CAPTIONS, FinishSources, is_file_name
+
+SHOWN = 3
+"""Warnings about the captions of one language."""
+MAX_CUES = 500
+
+
+def caption_issues(
+    brief: Brief, sources: FinishSources, seconds: Callable[[Brief], float | None]
+) -> Iterator[CellIssue]:
+    """Yield files that cannot be read, and captions that are too fast or too wide for people.
+
+    Args:
+        seconds: length of the shortest deliverable of a row; None if it is not known.
+    """
+    texts = {each.locale: captions_of(brief, each.locale) for each in wordings(brief)}
+    for locale, text in texts.items():
+        if is_file_name(text, CAPTIONS):
+            text, problem = sources.caption_file(text)
+            if problem:
+                yield CellIssue("captions", texts[locale], problem)
+        if text:
+            yield from _of_language(brief, locale, text, seconds(brief))
+
+
+def _of_language(brief: Brief, locale: str, text: str, seconds: float | None) -> Iterator[CellIssue]:
+    column = _column(brief, locale)
+    try:
+        if is_subtitles(text):
+            cues, end_s = parse_subtitles(text), seconds
+        elif seconds and text != script_of(brief, locale):
+            cues, end_s = cues_of(text, locale, seconds), None
+        else:
+            return  # the voice decides the times of a script
+    except FinishError as error:
+        yield CellIssue(column, text, f"cannot be used. {error}")
+        return
+    if len(cues) > MAX_CUES:
+        yield CellIssue(column, text, f"has {len(cues)} captions. Use at most {MAX_CUES}.")
+        return
+    for sentence in islice(reading_warnings(cues, locale, end_s), SHOWN):
+        yield CellIssue(column, text, sentence, warning=True)
+
+
+def _column(brief: Brief, locale: str) -> str:
+    own = "captions" if brief.captions.casefold() not in ("", "script") or localised(brief, "captions", locale) else ""
+    return own or "script"
