@@ -56,9 +56,14 @@ class _Painter(NamedTuple):
                 f"Caption {number} begins at {cue.start_s:.2f} s, but the video ends at {self.frame.seconds:.2f} s. "
                 "Shorten the captions, or make the video longer."
             )
-        pixels = draw_text(self._block(cue.text)).pixels
+        try:
+            pixels = draw_text(self._block(cue.text)).pixels
+        except FinishError as error:
+            raise FinishError(f"Caption {number}: {error}") from error
         height, width = pixels.shape[:2]
-        rect = place(self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame))
+        rect = place(
+            self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame)
+        )
         return DrawnLayer(f"caption {number}", pixels, rect.x, rect.y, cue.start_s, end_s)
 
     def _block(self, text: str) -> TextBlock:
