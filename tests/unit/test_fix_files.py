@@ -10,8 +10,8 @@ from adapters.presets.placements import load_presets
 from manifests.errors import FinishError
 from manifests.placements.linter import lint
 from tasks.finish.fix import fix_file
-from tests.placement_recipes import CLEAN, SEEDED, Seed
-from tests.seeded_clips import write_clip
+from placement_recipes import CLEAN, SEEDED, Seed
+from seeded_clips import write_clip
 
 PRESETS = load_presets()
 UNFIXABLE = ("safe zone", "captions")
