@@ -3,8 +3,9 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-from manifests.placements.facts import DrawnBox
 from seeded_clips import Picture, Recipe
+
+from manifests.placements.facts import DrawnBox
 
 LINKEDIN_FPS = Fraction(30000, 1001)
 TIKTOK = Picture(540, 960)

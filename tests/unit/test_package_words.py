@@ -77,6 +77,16 @@ def test_a_hostile_sheet_gives_harmless_cells(text: str) -> None:
     assert "," not in row.title
 
 
+def test_texts_of_a_language_come_before_general_ones() -> None:
+    metadata = {"headline": ("Fresh",), "headline_de": ("Frisch",), "headline_pt_br": ("Fresco",), "cta": ("Buy",)}
+    finished = item()._replace(metadata=metadata, texts={"cta": "Kaufen"})
+    texts = [
+        finished._replace(locale=locale).text("title", "headline") for locale in ("", "de-AT", "pt-BR", "pt", "fr")
+    ]
+    assert texts == ["Fresh", "Frisch", "Fresco", "Fresh", "Fresh"]
+    assert finished.text("cta") == "Kaufen"
+
+
 def test_titles_are_cut_between_words() -> None:
     assert title_of("A red ball rolls over green grass", 20) == "A red ball rolls"
     assert title_of("Hello, world, again.", 70) == "Hello world again"
