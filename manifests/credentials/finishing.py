@@ -116,6 +116,8 @@ def _shots(masters: Sequence[Master]) -> Iterator[ComponentFile]:
 
 def _components(finishing: Finishing) -> Iterator[ComponentFile]:
     for each in finishing.finished.components:
+        if Path(each.path).name != each.path:
+            raise InvalidDefinitionError(f"the component {each.name!r} is not in the folder of its deliverable")
         facts = {"path": finishing.folder / each.path, "label": each.name, "format": each.media_type}
         try:
             yield ComponentFile.model_validate(facts | {"title": clean_title(each.title)})
@@ -128,7 +130,7 @@ def _actions(finishing: Finishing, components: Sequence[ComponentFile]) -> Itera
     sources = {each.name: each.source_type for each in finishing.finished.components}
     yield {"action": "c2pa.opened", **when, "parameters": {"ingredientIds": [PARENT]}}
     for edit in (*_placed_silently(finishing, components), *finishing.finished.edits):
-        if edit.action == "c2pa.placed" and not edit.source_type:
+        if edit.action == "c2pa.placed":  # what was placed counts, not who placed it
             edit = edit.model_copy(update={"source_type": sources.get(edit.component, "")})
         yield _action(edit, finishing.program_version) | when
     yield {"action": "c2pa.published", **when}

@@ -47,12 +47,12 @@ def provenance_of(
         pipeline=card.pipeline if isinstance(card, ModelCard) else card.title,
         generator_library=provider_file.identifier if provider_file else f"diffusers {_version('diffusers')}",
         created_at=_moment(events, State.RENDERED),
-        program_version=_version("reelmill"),
+        program_version=program_version(),
         licence=card.licence.name,
         licence_terms=licence_terms,
         prompt_hmac_key=prompt_key,
         approved_by=_approver(events),
-        training_mining=_uses(training_mining),
+        training_mining=uses_of(training_mining),
         disclose_prompt=disclose_prompt,
         first_frame=_first_frame(first_frames, row.variant.first_frame_sha256) if first_frames else None,
         provider_file=provider_file,
@@ -73,12 +73,18 @@ def _first_frame(kept: FirstFrames, sha256: str) -> FirstFrame | None:
     return FirstFrame.model_validate(facts | {"height": picture.height, "width": picture.width})
 
 
+def program_version() -> str:
+    """Return the version of Reelmill."""
+    return _version("reelmill")
+
+
 @cache
 def _version(package: str) -> str:
     return version(package)
 
 
-def _uses(policy: str) -> Mapping[str, str]:
+def uses_of(policy: str) -> Mapping[str, str]:
+    """Return the same permission for each use that CAWG defines."""
     return dict.fromkeys(USES, policy)
 
 

@@ -86,6 +86,7 @@ class World:
     seeds: int = 1
     lease_s: float = 60.0
     finish: str = "none"
+    machine: str = ""
 
     @property
     def resources(self) -> Resources:
@@ -98,6 +99,7 @@ class World:
             lease_s=self.lease_s,
             attempts=60,
             prompt_key=b"k" * 32,
+            machine=self.machine,
             audit_key=key_of_home(self.home) or b"",  # commands in the same home seal the catalogue
         )
 

@@ -58,7 +58,9 @@ class _Painter(NamedTuple):
             )
         pixels = draw_text(self._block(cue.text)).pixels
         height, width = pixels.shape[:2]
-        rect = place(self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame))
+        rect = place(
+            self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame)
+        )
         return DrawnLayer(f"caption {number}", pixels, rect.x, rect.y, cue.start_s, end_s)
 
     def _block(self, text: str) -> TextBlock:
