@@ -1,6 +1,7 @@
 """Draw labels of reports: text of a fixed size that is shortened instead of refused."""
 
 import math
+import unicodedata
 from bisect import bisect_left
 
 import numpy as np
@@ -16,6 +17,8 @@ from adapters.media.drawing.typesetting.paragraph import Layout, Script
 
 _CLUSTER = regex.compile(r"\X")
 _ELLIPSIS = "…"
+_UNSEEN = frozenset({"Cf", "Mn", "Me", "Cc", "Cs"})
+"""Categories of characters that people do not miss, such as joiners and accents."""
 
 
 class Label:
@@ -90,6 +93,4 @@ def _legible(text: str) -> str:
 
 
 def _transliterated(cluster: str) -> str:
-    if not any(character.isprintable() for character in cluster):
-        return ""
-    return anyascii(cluster) or "?"
+    return "".join(anyascii(each) or "?" for each in cluster if unicodedata.category(each) not in _UNSEEN)

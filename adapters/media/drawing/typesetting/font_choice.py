@@ -185,6 +185,8 @@ class _Chooser:
         return self._faces
 
     def _system_face(self, visible: str) -> Face | None:
+        if unicodedata.category(visible[0]) == "Co":  # each font has other pictures for private use
+            return None
         face = _system_face(visible[0], self._weight, self._language)
         return face if face and all(face.covers(ord(character)) for character in visible) else None
 
