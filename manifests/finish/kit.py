@@ -36,7 +36,7 @@ class FinishKit(FinishRecord):
     captions: dict[str, str] = Field(default_factory=dict)
 
 
-FINISHING = "finishing"
+FINISHING = "finish_kit"
 """Key under which the kit is stored with a campaign's settings."""
 
 

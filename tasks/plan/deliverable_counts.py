@@ -18,7 +18,7 @@ class DeliverableCount(NamedTuple):
     Attributes:
         placement: label, such as ``tiktok 9:16``.
         locale: language tag; empty for none.
-        number: how many, if all clips are published; fewer if rows want fewer clips than they have variants.
+        number: how many, if as many clips are published as the rows want.
         made_from: how their clips are fitted: ``native``, ``crop``, ``blur`` or ``colour``, each once.
     """
 
@@ -55,17 +55,26 @@ def deliverable_counts(
 def _sources(
     by_id: Mapping[str, Brief], planned: Iterable[PlannedVariant]
 ) -> Iterator[tuple[Brief, str, Mapping[str, str]]]:
-    """Yield (brief, placement, labels) for each clip, and once for each placement of a sequence."""
-    seen: set[tuple[str, str, str]] = set()
+    """Yield (brief, placement, labels) for each wanted clip, and once for each placement of a sequence."""
+    clips: dict[tuple[str, str, tuple[tuple[str, str], ...]], set[str]] = {}
     for item in planned:
         brief = by_id.get(item.brief_id)
-        if brief and not brief.sequence and (key := (item.brief_id, item.variant_id, item.placement.label)) not in seen:
-            seen.add(key)
+        if brief is None or brief.sequence:
+            continue
+        known = clips.setdefault((item.brief_id, item.placement.label, item.labels), set())
+        if item.variant_id not in known and len(known) < _wanted(brief):
+            known.add(item.variant_id)
             yield brief, item.placement.label, dict(item.labels)
     for brief in by_id.values():
         if brief.sequence and rows_of_sequence(brief, by_id.values())[0].brief_id == brief.brief_id:
             for label in dict.fromkeys(placement.label for placement in brief.placements):
                 yield brief, label, {}
+
+
+def _wanted(brief: Brief) -> int:
+    """Return how many clips of a combination are published at most; a row of several may share ``want`` unequally."""
+    counts_each = brief.want_scope == "combination" or brief.combinations == 1
+    return brief.want if brief.want and counts_each else brief.variants
 
 
 def _locales(brief: Brief, labels: Mapping[str, str], templates: Mapping[str, FinishTemplate]) -> list[str]:
@@ -82,8 +91,8 @@ def deliverable_lines(counts: Sequence[DeliverableCount], briefs: Iterable[Brief
         return []
     briefs = [brief for brief in briefs if brief.is_finished]
     total = sum(count.number for count in counts)
-    most = "at most " if any(brief.want for brief in briefs) else ""
-    lines = [f"Deliverables: {most}{total:,}"]
+    wanted = ", if as many clips pass as the rows want" if any(brief.want for brief in briefs) else ""
+    lines = [f"Deliverables: {total:,}{wanted}"]
     lines += [f"  {_place(count)}: {count.number:,}{_made(count)}" for count in counts]
     return [*lines, *_notes(briefs)]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from manifests.brief import Brief
+from manifests.errors import FinishError
 from manifests.finish.choices import music_of, size_of, texts_of, voice_of
 from manifests.finish.kit import FinishKit
 from manifests.finish.spec import CaptionSpec, DeliverableSpec, Fit, Shot, SoundSpec
@@ -25,7 +26,7 @@ class PublishedClip(NamedTuple):
         labels: (column, value) pairs of its axes, as in the membership.
         sha256: SHA-256 of its signed file.
         width, height: in pixels.
-        seconds: its length.
+        seconds: its length; 0 if it is not known.
     """
 
     variant_id: str
@@ -35,7 +36,7 @@ class PublishedClip(NamedTuple):
     sha256: str
     width: int
     height: int
-    seconds: float
+    seconds: float = 0.0
 
 
 def specs_of(
@@ -47,6 +48,9 @@ def specs_of(
         briefs: in the sheet's order. All rows of a sequence must be given.
         clips: in the order of publishing: a sequence uses the first published clip of each row, so that a later one
             does not give another deliverable.
+
+    Raises:
+        FinishError: the kit is not the one of these briefs.
     """
     by_brief: dict[str, list[PublishedClip]] = {}
     for clip in clips:
@@ -121,6 +125,10 @@ def _spec(
     clips: Sequence[PublishedClip],
     kit: FinishKit,
 ) -> DeliverableSpec:
+    if brief.finish not in kit.templates or placement.label not in kit.presets:
+        raise FinishError(
+            f"The campaign has no finish template {brief.finish!r} for {placement.label}. Submit its sheet again."
+        )
     template, preset = kit.templates[brief.finish], kit.presets[placement.label]
     size = size_of(preset, placement.aspect_ratio, clips[0].width, clips[0].height)
     labels = dict(clips[0].labels)

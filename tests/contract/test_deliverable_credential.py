@@ -15,6 +15,7 @@ from adapters.c2pa.signer import DevelopmentCA, Signed, Signer, open_signer
 from adapters.c2pa.verifier import verify
 from adapters.media.video_facts import probe
 from adapters.media.xmp import Xmp, copy_with_xmp, read_xmp
+from manifests.credentials.credential import ProviderFile
 from manifests.credentials.definition import IPTC
 from manifests.credentials.finishing import Finishing, deliverable_definition
 from manifests.errors import CredentialError, InvalidDefinitionError, UntrustedCredentialError
@@ -286,3 +287,23 @@ def test_masters_of_other_shots_are_refused(ours, tmp_path):
     )
     with pytest.raises(InvalidDefinitionError, match="not those of the deliverable's shots"):
         deliverable_definition(other)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_master_of_a_provider_with_a_broken_credential_can_be_finished(ours, tmp_path, position):
+    """What the signer of a master has disclosed about the provider's file does not count as tampering later."""
+    given = made(ours, tmp_path, masters=2)
+    broken = bytearray(given.masters[0].read_bytes())
+    broken[-9] ^= 255
+    paths = files(tmp_path, "of a provider")
+    paths.clip.write_bytes(broken)
+    file = ProviderFile("runway", "gen4.5", takes_seed=True, parent_credential="invalid")
+    signed = sign(ours, paths, definition(title="of a provider", provider_file=file))
+    shots, masters = list(given.spec.shots), list(given.masters)
+    shots[position] = Shot(variant_id=PROVENANCE.variant_id, sha256=signed.sha256)
+    masters[position] = paths.out
+    given = given._replace(spec=given.spec.model_copy(update={"shots": tuple(shots)}), masters=tuple(masters))
+    report = verify(sign_made(ours, given).path, ours.anchors_pem())
+    assert report.state == "trusted"
+    assert report.generation["parent_credential"] == "invalid"
+    assert "according to the signer, already in the provider's file" in report.findings[0].sentence

@@ -317,11 +317,11 @@ def test_a_length_that_the_model_makes_is_generated():
 def test_the_plan_names_masters_pairs_and_numbers():
     rows = [
         brief(placements=("16:9", "tiktok"), reframe={"": "crop"}, locales=("en", "de"), ctas=("Buy", "Kaufen")),
-        brief("b2", want=1),
+        brief("b2", variants=3, want=1, want_scope="combination"),
     ]
     counted = deliverable_counts(rows, expand(rows, CARDS, "starter"), TEMPLATES)
     assert deliverable_lines(counted, rows) == [
-        "Deliverables: at most 5",
+        "Deliverables: 5, if as many clips pass as the rows want",
         "  16:9, en: 1",
         "  16:9, de: 1",
         "  tiktok 9:16, en: 1 (cropped)",

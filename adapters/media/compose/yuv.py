@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from adapters.media.video_frames import TO_RGB
 
 RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
 """Luma coefficients of bt709 (ITU-R BT.709-6, item 3.2)."""
@@ -67,8 +70,37 @@ def part_of(planes: Planes, x: int, y: int, width: int, height: int) -> Planes:
 
 
 def frame_of(picture: np.ndarray) -> av.VideoFrame:
-    """Return a frame that shares the memory of a picture."""
-    return av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    """Return a frame of a picture; it shares the picture's memory if its height is a multiple of four.
+
+    PyAV 18 rounds other heights of shared yuv420p pictures down, and then reads the chroma planes at the wrong place.
+    """
+    width, height = size_of(picture)
+    if height % 4 == 0:
+        return av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, pixels in zip(frame.planes, planes_of(picture), strict=True):
+        padded = np.zeros((pixels.shape[0], plane.line_size), np.uint8)
+        padded[:, : pixels.shape[1]] = pixels
+        plane.update(padded)
+    return frame
+
+
+def rgb_of(picture: np.ndarray) -> np.ndarray:
+    """Convert a picture to sRGB: uint8 (height, width, 3)."""
+    pixels: np.ndarray = (
+        VideoReformatter()
+        .reformat(
+            frame_of(picture),
+            format="rgb24",
+            src_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=TO_RGB,
+            threads=1,
+        )
+        .to_ndarray()
+    )
+    return pixels
 
 
 def yuv_of_rgb(rgb: np.ndarray) -> np.ndarray:

@@ -19,8 +19,16 @@ def fitted_text(block: TextBlock, wraps_first: bool) -> DrawnText:
     Raises:
         FinishError: it does not fit at its smallest size, or contains a character that no font has.
     """
-    if not wraps_first:
+    if wraps_first:
+        return _largest(block)
+    try:
         return draw_text(block)
+    except FinishError:
+        return _largest(block)
+
+
+def _largest(block: TextBlock) -> DrawnText:
+    """Draw a text at the largest size at which it fits in one line or in several."""
     sizes = _sizes(block)
     found = bisect_left(sizes, True, key=lambda size: _drawn(block, size) is not None)
     drawn = _drawn(block, sizes[found]) if found < len(sizes) else None

@@ -9,13 +9,16 @@ import numpy as np
 from adapters.media.soundtrack.samples import RATE
 
 BIT_RATE = 192_000
+OPTIONS = {"aac_coder": "fast"}
+"""At this bit rate, FFmpeg's fast coder takes half the time, and is closer to the original: in 22 mixes, it raised peaks
+by 0.03 dB on average and 0.14 dB at most, and the default coder by 0.20 and 1.00 dB."""
 BLOCK = 1024
 """Samples of an AAC frame."""
 
 
 def add_aac_stream(container: av.container.OutputContainer, bit_rate: int = BIT_RATE) -> av.AudioStream:
     """Add a stereo AAC stream at 48 kHz to an output. Add all streams before the first packet is muxed."""
-    stream = container.add_stream("aac", rate=RATE, layout="stereo")
+    stream = container.add_stream("aac", rate=RATE, options=OPTIONS, layout="stereo")
     stream.bit_rate = bit_rate
     return stream
 

@@ -14,6 +14,8 @@ SHORTEST_S = 0.4
 """Length of a gating block. A shorter sound has no integrated loudness."""
 ABSOLUTE_GATE = -70.0
 """In LUFS; quieter blocks do not count, so a sound without louder ones has no loudness."""
+HEADROOM_DB = 0.2
+"""The AAC of most mixes raises peaks by less."""
 _FILTER_TAIL = 64
 """Samples after which the filter that finds true peaks has seen everything."""
 
@@ -62,6 +64,11 @@ def measure_file(path: Path) -> Loudness:
         EncodingError: it cannot be read, or it has no sound.
     """
     return measure(decode(path))
+
+
+def first_aim(wanted: Aim) -> Aim:
+    """Return the aim of the first mix, whose peaks leave room for those that AAC adds."""
+    return Aim(wanted.lufs, wanted.true_peak_dbtp - HEADROOM_DB)
 
 
 def next_aim(measured: Loudness, wanted: Aim, used: Aim, tolerance: float = 0.5) -> Aim | None:

@@ -37,7 +37,7 @@ from app.cli.options import (
     Until,
 )
 from app.cli.output import say, say_json, states_text, warn
-from app.cli.plan_text import plan_json, plan_sentence, show_plan_details
+from app.cli.plan_text import deliverables_in, plan_json, plan_sentence, show_plan_details
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
@@ -57,6 +57,7 @@ from models.card import LocalCard, ModelCard
 from models.registry import get_card, get_scorer_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
+from tasks.plan.deliverable_counts import deliverable_lines
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_unsupported, waiting_sentences
 from tasks.plan.plan import Plan
@@ -112,6 +113,8 @@ def plan(
         fallbacks_in(intake.checked.briefs),
     )
     refuse_unsupported(session.resources, preview.by_card)
+    sampled = None if sample_size is None else asked
+    deliverables = deliverables_in(intake, session.cards, session.settings.model, sampled)
     unready = _unready(session, preview)
     notices = _notices(session, intake)
     refusal = _refusal(session, intake, preview, sample_size)
@@ -119,13 +122,16 @@ def plan(
     if as_json:
         waiting = [*waiting_sentences(preview.by_card, clearances_of(session.resources)), *unready, *notices]
         head = {"campaign_id": campaign_id, "read_as": reading_line(intake)}
+        finished = {"deliverables": [each._asdict() for each in deliverables]} if deliverables else {}
         more = {"prompts": list(map(asdict, prompt_lines(intake, listed)))} if prompts else {}
-        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **more})
+        say_json({**head, **plan_json(preview), "waiting": waiting, "budget_note": note, **finished, **more})
     else:
         if refusal:
             warn(f"Error: {refusal}")  # first, because the tables can be long
         command = _run_command(path, model, finish, max_variants, sample_size, accept_good_rows, budget, reading)
         _show_plan(session, intake, preview, "" if refusal else command)
+        for line in deliverable_lines(deliverables, intake.checked.briefs):
+            say(line)
         for sentence in (*([note] if note else []), *unready, *notices, *unknown_providers(session.resources)):
             warn(f"Warning: {sentence}")
         if prompts:

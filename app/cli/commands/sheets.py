@@ -10,6 +10,7 @@ from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Encoding, Finish, IncludeHidden, MaxVariants, Model, Sheet, Tab
 from app.cli.output import say, say_json, warn
+from app.cli.plan_text import deliverables_in
 from app.session import Session
 from flows.start_checks import missing_profiles
 from flows.submit import read_sheet
@@ -18,6 +19,7 @@ from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
+from tasks.plan.deliverable_counts import deliverable_lines
 from tasks.plan.expand import check_cap
 from tasks.runtime.providers.readiness import problems_in_briefs, unknown_providers
 
@@ -66,6 +68,7 @@ def validate(
         *unknown_providers(session.resources),
     ]
     rows = intake.row_count
+    deliverables = () if too_many else deliverables_in(intake, session.cards, session.settings.model)
     if annotated:
         annotate(intake.table, checked.problems, checked.warnings, annotated)
     if as_json:
@@ -77,6 +80,7 @@ def validate(
                 "good_rows": len(checked.briefs),
                 "variants": sum(brief.combinations * brief.variants for brief in checked.briefs),
                 "too_many_variants": too_many,
+                **({"deliverables": [each._asdict() for each in deliverables]} if deliverables else {}),
                 "problems": [_as_json(problem) for problem in checked.problems],
                 "warnings": [_as_json(warning) for warning in checked.warnings],
                 "unready": unready,
@@ -93,6 +97,8 @@ def validate(
             say(f"Wrote {annotated}, in which the errors and warnings are marked.")
         errors = len(checked.problems) + bool(too_many)
         say(reading_line(intake))
+        for line in deliverable_lines(deliverables, checked.briefs):
+            say(line)
         say(_summary(rows, len(checked.briefs), errors, len(checked.warnings)))
     if not checked.briefs or (checked.problems and not accept_good_rows) or too_many:
         raise typer.Exit(1)

@@ -54,8 +54,8 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     )
     say(
         "\nEnter a name in the column `finish` of the sheet. Placeholders are columns of the sheet; {brand} and "
-        f"{{legal}} also come from brand.yaml. Your own templates are files in the folder `{FOLDER}` next to the sheet, or in "
-        f"{load_settings().home / FOLDER}; `reelmill templates copy NAME` makes the first one."
+        f"{{legal}} also come from brand.yaml. Your own templates are files in the folder `{FOLDER}` next to the sheet, or "
+        f"in {load_settings().home / FOLDER}; `reelmill templates copy NAME` makes the first one."
     )
 
 
@@ -214,7 +214,6 @@ def _texts(template: FinishTemplate, given: list[str]) -> dict[str, str]:
 
 def _write_video(request: "Preview", ratio: str, find_asset: Callable[[Asset], Path], target: Path) -> None:
     from tasks.finish.make import make
-
     from tasks.finish.preview import spec_of
 
     with tempfile.TemporaryDirectory(prefix="reelmill-preview-") as folder:

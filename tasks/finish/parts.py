@@ -1,0 +1,24 @@
+"""The parts that a deliverable is made of, before they are encoded."""
+
+from typing import NamedTuple
+
+from manifests.finish.cue import Cue
+from manifests.finish.spec import DeliverableSpec
+from tasks.finish.footage import Footage
+from tasks.finish.layers import Layers
+from tasks.finish.soundtrack import Tracks
+
+
+class Parts(NamedTuple):
+    """The parts of a deliverable: pictures, layers, sound and captions."""
+
+    spec: DeliverableSpec
+    footage: Footage
+    layers: Layers
+    tracks: Tracks
+    cues: tuple[Cue, ...]
+
+    @property
+    def poster_index(self) -> int:
+        """The frame of the poster: the middle of the footage, when the layers are in place."""
+        return self.footage.plan.intro + self.footage.plan.footage // 2
