@@ -79,7 +79,7 @@ def stock_text(item: PackageItem) -> StockText:
         file_name((item.brief_id,), item.item_id, longest=MAX_FILE_NAME),
         title,
         keywords,
-        category if is_category else "",
+        str(int(category)) if is_category else "",
         title_of(item.text("releases"), 200),
     )
     notes = [f"{name} of {row.file_name} come from the prompt; check them." for name, given in

@@ -6,7 +6,7 @@ from manifests.packages.errors import PackageError
 
 
 class Refusal(NamedTuple):
-    """An agency that refuses AI-generated clips: its name, where that is written, and when it was read."""
+    """An agency that refuses AI-generated clips: its name, the page that says it, and the date of reading."""
 
     agency: str
     source: str

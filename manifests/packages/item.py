@@ -57,9 +57,16 @@ class PackageItem(NamedTuple):
         return f"Row {self.row}, {'deliverable' if self.is_deliverable else 'clip'} {self.item_id[:12]}"
 
     def text(self, *columns: str) -> str:
-        """Return the first text that one of the columns has: of the template, or else of the sheet."""
+        """Return the first text that one of the columns has: of the template, or else of the sheet.
+
+        In the sheet, columns of the item's language such as ``headline_de`` come before ``headline``.
+        """
+        tag = self.locale.lower().replace("-", "_")
+        endings = dict.fromkeys((f"_{tag}", f"_{tag.partition('_')[0]}") if tag else ())
         for column in columns:
-            if found := self.texts.get(column) or next((value for value in self.metadata.get(column, ()) if value), ""):
+            names = (*(column + ending for ending in endings), column)
+            texts = (value for name in names for value in self.metadata.get(name, ()) if value)
+            if found := self.texts.get(column) or next(texts, ""):
                 return found
         return ""
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 _COMMAS = re.compile("[,，、؛،;]")
 _SEPARATORS = re.compile(r"[,，、،;؛|\n]")
 _LEADING = re.compile(r"^[\s=+\-@'\"*#.:!?]+")
-"""Signs at the start of a text that spreadsheet programs take for a formula, or that are not part of a title."""
+"""Signs at the start of a text with which formulas begin in spreadsheet programs, or that are not part of a title."""
 _WORD = re.compile(r"[^\W\d_][^\W_'’-]*(?:['’-][^\W_]+)*")
-_KEPT = ("L", "M", "N", "P", "Z", "Sc")
+_KEPT = ("L", "M", "N", "P", "Z", "Sc", "Sm")
 """Unicode categories of visible text; emoji, control characters and other symbols are left out."""
 _SHORTEST = 3
 _STOP_WORDS = """

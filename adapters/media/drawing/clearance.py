@@ -44,7 +44,7 @@ def clear_of_layers(
             return [replace(caption, y=caption.y + shift) for caption in captions]
     names = ", ".join(f'"{layer.name}"' for layer in obstacles)
     raise FinishError(
-        f"There is no room for the captions beside the layers {names}. Shorten the captions or the texts, use another "
+        f"There is no room for the captions next to the layers {names}. Shorten the captions or the texts, use another "
         "template, or deliver the captions as a file only."
     )
 
@@ -66,5 +66,5 @@ def _is_free(shift: int, pairs: Sequence[tuple[Rect, Rect]]) -> bool:
 
 
 def _is_inside(safe: Rect, rect: Rect, shift: int) -> bool:
-    """Return whether a caption is in the safe zone after it was moved; one that is outside may stay where it is."""
+    """Return whether a caption is in the safe zone after it was moved; one that is outside may stay there."""
     return shift == 0 or (rect.y + shift >= safe.y and rect.bottom + shift <= safe.bottom)

@@ -102,7 +102,7 @@ def preview(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Video to write (.mp4), with pictures beside it; only pictures: .png."
+            "--out", metavar="FILE", help="Video to write (.mp4), with pictures next to it; only pictures: .png."
         ),
     ] = None,
 ) -> None:
