@@ -176,6 +176,8 @@ class TestFitting:
         message = r'The text "(word ){11}wo\.\.\." cannot .* the box of 480 × 160 pixels in 2 lines at its smallest'
         with pytest.raises(FinishError, match=message):
             draw("word " * 80)
+        with pytest.raises(FinishError, match=r"cannot be drawn: it does not fit .* in 2 lines"):
+            draw("新鮮なコーヒーを毎朝お届けします。" * 4, "ja")  # no words, so none is too wide
         with pytest.raises(FinishError, match="Fill in the cell"):
             draw(" \n ")
         with pytest.raises(FinishError, match="no visible characters"):
