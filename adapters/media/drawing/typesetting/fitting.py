@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from adapters.media.drawing.typesetting.font_set import FontSet
 from adapters.media.drawing.typesetting.paragraph import Layout, Script
+from adapters.media.drawing.typesetting.phrases import with_whole_phrases
 from adapters.media.drawing.typesetting.soft_hyphens import SOFT_HYPHEN, hyphenated
 from manifests.errors import FinishError
 
@@ -88,7 +89,7 @@ def fit(block: TextBlock, limit: float) -> Fitted:
         return found
     found = _largest(block, limit, lambda size: _wrapped(block, script, size))
     if found:
-        return _balanced(found)
+        return _balanced(_with_whole_phrases(block, found))
     raise FinishError(_misfit(block))
 
 
@@ -128,6 +129,15 @@ def _wrapped(block: TextBlock, script: Script, size: float) -> Fitted | None:
     if layout.widest_word > width or layout.height > height or layout.lines > block.max_lines:
         return None
     return Fitted(script, layout, size)
+
+
+def _with_whole_phrases(block: TextBlock, found: Fitted) -> Fitted:
+    """Return the text with unbroken Japanese phrases, unless it would be much smaller."""
+    phrases = with_whole_phrases(found.script.text)
+    if phrases == found.script.text:
+        return found
+    script, least = _script(block, phrases), block._replace(min_size_px=max(block.min_size_px, 0.8 * found.size))
+    return _largest(least, found.size, lambda size: _wrapped(block, script, size)) or found
 
 
 def _width(block: TextBlock, text: str, size: float) -> float:
