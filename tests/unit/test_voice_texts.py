@@ -45,7 +45,7 @@ def test_a_text_without_pauses_is_split_at_spaces():
 
 
 SPOKEN = [
-    ("Only €19.99 or 19,99 € today.", "Only 19 euros 99 or 19 euros 99 today."),
+    ("Only €19.99 or 19,99 € today.", "Only 19 euros and 99 cents or 19 euros and 99 cents today."),
     ("$1,299.00, £1, CHF 5 and ¥500", "1299 dollars, 1 pound, 5 francs and 500 yen"),
     ("1.299,00 € and US$ 50", "1299 euros and 50 dollars"),
     ("$0.99, €1.05 and 20€ off", "99 cents, 1 euro and 5 cents and 20 euros off"),
