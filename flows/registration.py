@@ -15,6 +15,7 @@ from flows.runtime.resources import resources_of
 from flows.settings import Settings, load_settings
 from manifests.brief import GENERIC, Brief
 from manifests.errors import BucketRefusedError, IncompleteWeightsError
+from manifests.finish.brief_digest import FINISHED_BRIEFS, digests_of
 from manifests.finish.kit import FINISHING, kit_json
 from manifests.goals.goal import goal_of
 from manifests.goals.want import satisfied_goals
@@ -118,6 +119,7 @@ def register(
     if intake.kit:
         keep_assets(assets_of(resources), intake.kit)
         kept[FINISHING] = kit_json(intake.kit)
+        kept[FINISHED_BRIEFS] = digests_of(briefs)
     catalogue.campaigns.add(campaign, kept)
     catalogue.campaigns.add_variants(campaign.campaign_id, planned)
     release_dead_leases(catalogue)

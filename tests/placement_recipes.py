@@ -3,8 +3,9 @@
 from fractions import Fraction
 from typing import NamedTuple
 
+from seeded_clips import Picture, Recipe
+
 from manifests.placements.facts import DrawnBox
-from tests.seeded_clips import Picture, Recipe
 
 LINKEDIN_FPS = Fraction(30000, 1001)
 TIKTOK = Picture(540, 960)

@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
         level: amplitude of the tone; 0.2 is -14 LUFS. None for no sound.
         peak: height of a click in the tone; 0 for none.
         padded_to: size in bytes that a box without content fills up to; 0 for none.
-        captions: formats of caption files beside the file.
+        captions: formats of caption files next to the file.
         boxes: what finishing has drawn.
     """
 

@@ -1,4 +1,4 @@
-"""Measure what the placement linter checks: a file, its streams, its sound, and the caption files beside it."""
+"""Measure what the placement linter checks: a file, its streams, its sound, and the caption files next to it."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -31,7 +31,7 @@ def measure(
     """Measure a video file.
 
     Args:
-        caption_files: formats of its caption files; None to look beside the file for ``NAME.srt`` and
+        caption_files: formats of its caption files; None to look next to the file for ``NAME.srt`` and
             ``NAME.de.vtt``.
         burnt_captions, boxes: what finishing has drawn, if it is known.
         with_loudness: whether loudness and true peak are measured, for which all the sound is decoded.

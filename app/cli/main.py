@@ -13,6 +13,7 @@ from app.cli.commands import (
     campaigns,
     jobs,
     nights,
+    package,
     placements,
     providers,
     review,
@@ -81,6 +82,7 @@ app.command(rich_help_panel=CAMPAIGNS)(steering.runs)
 app.add_typer(templates.templates, name="templates", rich_help_panel=FINISHING)
 app.command(rich_help_panel=FINISHING)(placements.placements)
 app.command(rich_help_panel=FINISHING)(placements.lint)
+app.command(rich_help_panel=FINISHING)(package.package)
 app.command(rich_help_panel=REVIEW)(serve.review)
 app.command(rich_help_panel=REVIEW)(review.approve)
 app.command(rich_help_panel=REVIEW)(review.reject)

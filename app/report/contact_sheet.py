@@ -1,18 +1,19 @@
 """Contact sheet of a campaign: three frames of each clip with its prompt, score and verdict."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from adapters.catalogue import DeliverableRow, VariantRow
 from adapters.files.umask import make_shared_folders
 from adapters.media.video_frames import VideoFile
 from adapters.sheets.atomic_save import saving
 from app.report.deliverable_section import below, deliverable_section
-from app.report.drawable_text import drawable, shortened, wrapped
 from app.report.fallbacks import NONE, Fallbacks
+from app.report.sheet_text import LINE_HEIGHT, Room, SheetText, sheet_text
 from manifests.clip import Clip
 from manifests.costs.money import Money
 from manifests.errors import BucketError, EncodingError
@@ -21,12 +22,14 @@ from tasks.runtime.files.shared_staging import SHARED, fetch_staged, is_reachabl
 from tasks.runtime.files.staging import Staging, is_own_file
 from tasks.runtime.resources import Resources
 
+log = logging.getLogger(__name__)
 MOMENTS = 3
 COLUMNS = 3
 FRAME_HEIGHT = 110
 GAP = 8
 CAPTION_HEIGHT = 56
 PROMPT_LINES = 2
+FOOTER_LINES = 3
 MAX_CLIPS = 60
 MAX_CANDIDATES = 300
 """The encoded clips of old campaigns are deleted; this limits the search for them."""
@@ -49,12 +52,15 @@ def write_contact_sheet(
         fallbacks: the replacements among the variants.
     """
     made = sorted((row for row in rows if row.clip), key=lambda row: bool(row.reasons))
-    paths = _paths(resources, made[:MAX_CANDIDATES])
-    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path, fallbacks))), MAX_CLIPS))
+    paths, text = _paths(resources, made[:MAX_CANDIDATES]), sheet_text()
+    cells = list(islice((cell for row, path in paths if (cell := _cell(row, path, text, fallbacks))), MAX_CLIPS))
     grid = _grid(cells) if cells else None
-    sheet = below(grid, deliverable_section(resources, deliverables, grid.width if grid else 0))
+    sheet = below(grid, deliverable_section(resources, deliverables, grid.width if grid else 0, text))
     if sheet is None:
         return None
+    if text.note:
+        log.warning("%s", text.note)
+        sheet = _with_footer(sheet, text)
     make_shared_folders(out.parent)
     with saving(out) as unfinished:
         sheet.save(unfinished, format="PNG", optimize=True)
@@ -65,11 +71,20 @@ def _grid(cells: Sequence[Image.Image]) -> Image.Image:
     lines = -(-len(cells) // COLUMNS)
     cell_width, cell_height = max(cell.width for cell in cells), FRAME_HEIGHT + CAPTION_HEIGHT
     columns = min(COLUMNS, len(cells))
-    sheet = Image.new("RGB", (columns * (cell_width + GAP) + GAP, lines * (cell_height + GAP) + GAP), INK["paper"])
+    size = (columns * (cell_width + GAP) + GAP, lines * (cell_height + GAP) + GAP)
+    sheet = Image.new("RGB", size, INK["paper"])
     for index, cell in enumerate(cells):
         line, column = divmod(index, COLUMNS)
         sheet.paste(cell, (GAP + column * (cell_width + GAP), GAP + line * (cell_height + GAP)))
     return sheet
+
+
+def _with_footer(sheet: Image.Image, text: SheetText) -> Image.Image:
+    """Return the sheet with a note about its text below the clips."""
+    taller = Image.new("RGB", (sheet.width, sheet.height + FOOTER_LINES * LINE_HEIGHT + GAP), INK["paper"])
+    taller.paste(sheet, (0, 0))
+    text.draw(taller, (GAP, sheet.height), text.note, INK["bad"], Room(sheet.width - 2 * GAP, FOOTER_LINES))
+    return taller
 
 
 def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[VariantRow, Path]]:
@@ -90,7 +105,7 @@ def _paths(resources: Resources, rows: Iterable[VariantRow]) -> Iterator[tuple[V
             yield row, clip.path
 
 
-def _cell(row: VariantRow, path: Path, fallbacks: Fallbacks) -> Image.Image | None:
+def _cell(row: VariantRow, path: Path, text: SheetText, fallbacks: Fallbacks) -> Image.Image | None:
     try:
         video = VideoFile(path)
         frames = video.at([0, video.num_frames // 2, video.num_frames - 1])
@@ -104,25 +119,30 @@ def _cell(row: VariantRow, path: Path, fallbacks: Fallbacks) -> Image.Image | No
     for picture in pictures:
         cell.paste(picture, (left, 0))
         left += picture.width + 2
-    _caption(cell, row, fallbacks.note(row.variant_id))
+    _caption(cell, row, text, fallbacks.note(row.variant_id))
     return cell
 
 
-def _caption(cell: Image.Image, row: VariantRow, note: str = "") -> None:
-    draw = ImageDraw.Draw(cell)
-    font = ImageFont.load_default(size=12)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    score = row.score.prompt_adherence if row.score else None
+def _caption(cell: Image.Image, row: VariantRow, text: SheetText, note: str = "") -> None:
     words = ", ".join(reason_label(reason.code) for reason in row.reasons)
-    cost = f"   {_cost_text(row.clip)}" if row.clip and row.clip.cost_micros is not None else ""
-    value = f"{cost}   {score:.3f}" if score is not None else cost
-    room = cell.width - font.getlength(value)
-    head = shortened(drawable(f"failed: {words}" if row.reasons else row.state, font), font, room) + value
-    draw.text((0, FRAME_HEIGHT + 3), head, INK["bad" if row.reasons else "good"], font)
-    lines = wrapped(drawable(row.variant.prompt, font), font, cell.width, PROMPT_LINES - bool(note))
+    head, ink = (f"failed: {words}", INK["bad"]) if row.reasons else (row.state, INK["good"])
+    value = _value_text(row)
+    value_width = text.width(value)
+    room = cell.width - value_width - GAP
+    text.draw(cell, (0, FRAME_HEIGHT + 3), head, ink, Room(room))
+    text.draw(cell, (min(room, text.width(head)) + GAP, FRAME_HEIGHT + 3), value, ink, Room(value_width))
+    prompt = Room(cell.width, PROMPT_LINES - bool(note))
+    lines = text.draw(cell, (0, FRAME_HEIGHT + 19), row.variant.prompt, INK["text"], prompt)
     if note:
-        lines = [*lines, shortened(drawable(f"{row.variant.card}, {note}", font), font, cell.width)]
-    draw.text((0, FRAME_HEIGHT + 19), "\n".join(lines), INK["text"], font)
+        top = FRAME_HEIGHT + 19 + LINE_HEIGHT * lines
+        text.draw(cell, (0, top), f"{row.variant.card}, {note}", INK["text"], Room(cell.width))
+
+
+def _value_text(row: VariantRow) -> str:
+    """Return what the clip has cost, and its score."""
+    cost = _cost_text(row.clip) if row.clip and row.clip.cost_micros is not None else ""
+    score = f"{row.score.prompt_adherence:.3f}" if row.score and row.score.prompt_adherence is not None else ""
+    return ", ".join(part for part in (cost, score) if part)
 
 
 def _cost_text(clip: Clip) -> str:

@@ -3,10 +3,10 @@
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from adapters.catalogue import DeliverableRow
-from app.report.drawable_text import drawable, shortened
+from app.report.sheet_text import LINE_HEIGHT, Room, SheetText
 from manifests.errors import BucketError
 from manifests.finish.deliverable import DeliverableState
 from tasks.runtime.resources import Resources, bucket_of
@@ -21,14 +21,17 @@ MAX_POSTER_BYTES = 10_000_000
 INK, PAPER = (40, 40, 44), (250, 250, 248)
 
 
-def deliverable_section(resources: Resources, rows: Iterable[DeliverableRow], width: int) -> Image.Image | None:
+def deliverable_section(
+    resources: Resources, rows: Iterable[DeliverableRow], width: int, text: SheetText
+) -> Image.Image | None:
     """Return the posters of at most MAX_POSTERS published deliverables in lines; None if there are none.
 
     Args:
         width: width of the contact sheet in pixels; a wider poster makes it wider.
+        text: draws the captions.
     """
     published = [row for row in rows if row.state == DeliverableState.PUBLISHED][:MAX_POSTERS]
-    cells = [_cell(row, poster) for row, poster in _posters(resources, published)]
+    cells = [_cell(row, poster, text) for row, poster in _posters(resources, published)]
     if not cells:
         return None
     width = max(width, 4 * (LEAST_WIDTH + GAP), max(cell.width for cell in cells) + 2 * GAP)
@@ -69,15 +72,13 @@ def _posters(resources: Resources, rows: Sequence[DeliverableRow]) -> Iterator[t
         yield row, picture.resize((max(1, picture.width * HEIGHT // picture.height), HEIGHT))
 
 
-def _cell(row: DeliverableRow, poster: Image.Image) -> Image.Image:
+def _cell(row: DeliverableRow, poster: Image.Image, text: SheetText) -> Image.Image:
     cell = Image.new("RGB", (max(poster.width, LEAST_WIDTH), HEIGHT + CAPTION), PAPER)
     cell.paste(poster, (0, 0))
-    draw, font = ImageDraw.Draw(cell), ImageFont.load_default(size=12)
-    assert isinstance(font, ImageFont.FreeTypeFont)
     seconds = f"{row.file.duration_s:.1f} s" if row.file else ""
     lines = [", ".join(filter(None, (row.placement, row.locale))), f"{row.brief_id} {seconds}"]
-    text = "\n".join(shortened(drawable(line, font), font, cell.width) for line in lines)
-    draw.text((0, HEIGHT + 3), text, INK, font)
+    for number, line in enumerate(lines):
+        text.draw(cell, (0, HEIGHT + 3 + LINE_HEIGHT * number), line, INK, Room(cell.width))
     return cell
 
 

@@ -33,7 +33,7 @@ def _coverage(font: ImageFont.FreeTypeFont) -> Callable[[str], bool]:
 
     @lru_cache(4096)
     def has(character: str) -> bool:
-        if character.isspace():
+        if character in " \n":  # a space has no picture; others, such as the no-break space, may be boxes
             return True
         return unicodedata.category(character) not in _UNSEEN and _picture(font, character) != missing
 

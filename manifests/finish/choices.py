@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from manifests.brief import Brief
 from manifests.finish.brand import BrandKit
 from manifests.finish.kit import FinishKit
-from manifests.finish.languages import nearest, primary, region
+from manifests.finish.languages import nearest
 from manifests.finish.spec import MusicSpec, VoiceSpec
 from manifests.finish.template import FinishTemplate
-from manifests.finish.wording import LEGAL, NOTHING, Wording, script_of, text_of
+from manifests.finish.wording import NOTHING, Wording, script_of, text_of
+from manifests.finish.words import with_brand_texts
 from manifests.identity import content_id
 from manifests.placements.preset import FrameSize, PlacementPreset
 
@@ -35,20 +36,9 @@ def texts_of(
     brief: Brief, template: FinishTemplate, wording: Wording, labels: Mapping[str, str], brand: BrandKit
 ) -> tuple[tuple[str, str], ...]:
     """Return the values of a template's placeholders in one language, without those that are empty."""
-    texts = {name: text_of(brief, name, wording, labels) for name in template.placeholders}
-    if LEGAL in texts and not texts[LEGAL]:
-        texts[LEGAL] = legal_of(brand, wording.locale)
-    if "brand" in texts and not texts["brand"]:
-        texts["brand"] = brand.name
-    return tuple((name, text) for name, text in sorted(texts.items()) if text)
-
-
-def legal_of(brand: BrandKit, locale: str) -> str:
-    """Return the brand's legal line for a market: that of the region, the tag, the language, or the default."""
-    for key in (region(locale), locale, primary(locale), DEFAULT):
-        if key and key in brand.legal:
-            return brand.legal[key]
-    return ""
+    own = {name: text_of(brief, name, wording, labels) for name in template.placeholders}
+    texts = with_brand_texts(own, brand, wording.locale)
+    return tuple((name, text) for name, text in sorted(texts.items()) if name in own)
 
 
 def voice_of(brief: Brief, locale: str, kit: FinishKit) -> VoiceSpec | None:

@@ -1,7 +1,8 @@
 """Where boxes lie in a frame: pure functions from fractions to pixels.
 
-All boxes lie inside the safe zone of the placement: anchors are points of the safe zone, sizes are limited by it, and
-positions are rounded to its inside.
+All boxes lie inside the safe zone of the placement: anchors are points of the safe zone, and sizes and distances are
+fractions of it. So boxes that do not overlap in one placement do not overlap in any. The edges of the safe zone are
+rounded to its inside and distances from them down, so that positions are exact to less than a pixel.
 """
 
 import math
@@ -88,32 +89,29 @@ def safe_rect(frame: Frame, margin: float = 0.0) -> Rect:
     return Rect(left, top, max(0, right - left), max(0, bottom - top))
 
 
-def largest_size(box: Box, frame: Frame, safe: Rect) -> Size:
+def largest_size(box: Box, safe: Rect) -> Size:
     """Return the largest size of what is put into a box: its own size, or less if the safe zone has less room."""
-    across = 0 if _is_centred_across(box.anchor) else box.x
-    down = 0 if _is_centred_down(box.anchor) else box.y
-    room_width = safe.width - math.ceil(across * frame.width)
-    room_height = safe.height - math.ceil(down * frame.height)
-    return Size(
-        max(0, min(int(box.width * frame.width), room_width)), max(0, min(int(box.height * frame.height), room_height))
-    )
+    across = 0.0 if _is_centred_across(box.anchor) else box.x
+    down = 0.0 if _is_centred_down(box.anchor) else box.y
+    room_width, room_height = safe.width - int(across * safe.width), safe.height - int(down * safe.height)
+    return Size(min(int(box.width * safe.width), room_width), min(int(box.height * safe.height), room_height))
 
 
-def place(box: Box, size: Size, frame: Frame, safe: Rect) -> Rect:
+def place(box: Box, size: Size, safe: Rect) -> Rect:
     """Return the rectangle of something of this size in a box.
 
     What is not larger than ``largest_size`` lies completely in the safe zone. Offsets of centred anchors, which are
     to the right and down, are limited so that it stays there.
     """
-    x = _along(_across(box.anchor), safe.x, safe.width, size.width, math.ceil(box.x * frame.width))
-    y = _along(_down(box.anchor), safe.y, safe.height, size.height, math.ceil(box.y * frame.height))
+    x = _along(_across(box.anchor), safe.x, safe.width, size.width, int(box.x * safe.width))
+    y = _along(_down(box.anchor), safe.y, safe.height, size.height, int(box.y * safe.height))
     return Rect(x, y, size.width, size.height)
 
 
-def stacked(box: Box, sizes: Sequence[Size], gap: int, frame: Frame, safe: Rect) -> list[Rect]:
+def stacked(box: Box, sizes: Sequence[Size], gap: int, safe: Rect) -> list[Rect]:
     """Return the rectangles of a column: one below another, aligned to the side of the box's anchor."""
     height = stack_height(sizes, gap)
-    column = place(box, Size(max((size.width for size in sizes), default=0), height), frame, safe)
+    column = place(box, Size(max((size.width for size in sizes), default=0), height), safe)
     rects, y = [], column.y
     for size in sizes:
         x = _along(_across(box.anchor), column.x, column.width, size.width, 0)

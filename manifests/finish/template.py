@@ -37,8 +37,8 @@ class Box(FinishRecord):
 
     Attributes:
         anchor: the point of the safe zone, and of the box, that are put on each other.
-        x, y: distance from the anchor to the inside, as fractions of the frame's width and height.
-        width, height: largest size, as fractions of the frame's width and height.
+        x, y: distance from the anchor to the inside, as fractions of the safe zone's width and height.
+        width, height: largest size, as fractions of the safe zone's width and height.
     """
 
     anchor: Anchor = "bottom"

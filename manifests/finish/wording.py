@@ -8,8 +8,9 @@ from typing import NamedTuple
 from manifests.brief import Brief
 from manifests.finish.languages import canonical, nearest
 from manifests.sheet.columns import normalise
+from manifests.sheet.localised import Localised, localised_of
 
-LOCALE, CTA, LEGAL = "locale", "cta", "legal"
+LOCALE, CTA = "locale", "cta"
 NOTHING = ("none", "-")
 
 
@@ -97,6 +98,21 @@ def _own_text(brief: Brief, name: str, wording: Wording, labels: Mapping[str, st
 def column_of(brief: Brief, name: str) -> str:
     """Return the header of the row's own column for a placeholder; the name itself if it is not in the sheet."""
     return next((header for header in brief.metadata if placeholder_of(header) == name), name)
+
+
+def header_for(brief: Brief, name: str, locale: str) -> str:
+    """Return the header of the column from which a text of a locale comes: its column per language, or its own."""
+    texts = brief.localised.get(name, {})
+    key = nearest(locale, {tag: tag for tag in texts}) if locale else ""
+    meant = Localised(name, key)
+    own = (header for header in brief.metadata if key and localised_of(header, {name}, {key}, {name}) == meant)
+    return next(own, column_of(brief, name))
+
+
+def caption_column(brief: Brief, locale: str) -> str:
+    """Return the header of the column from which the captions of a locale come: captions or script."""
+    is_own = brief.captions.casefold() not in ("", "script") or localised(brief, "captions", locale)
+    return header_for(brief, "captions" if is_own else "script", locale)
 
 
 def placeholder_of(header: str) -> str:

@@ -32,7 +32,7 @@ class FileFacts(NamedTuple):
         loudness_unmeasured: why loudness and true peak were not measured, one sentence; empty otherwise.
         loudness_lufs, true_peak_dbtp: None if there is no sound, if it is silent or if it was not measured.
         caption_tracks: languages of the caption tracks inside the file; ``und`` if it is not known.
-        caption_files: formats of the caption files beside the file: ``srt``, ``vtt``.
+        caption_files: formats of the caption files next to the file: ``srt``, ``vtt``.
         burnt_captions: whether captions are part of the picture; only finishing knows.
         boxes: what finishing has drawn; only finishing knows.
     """

@@ -21,7 +21,7 @@ NAMES = {
     "opus": "Opus",
     "webm": "WebM",
 }
-"""Names of formats, where they are not simply in capitals."""
+"""Names of formats that are not simply in capitals."""
 
 
 def seconds(value: float) -> str:

@@ -47,10 +47,11 @@ def layers_of(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     Raises:
         FinishError: a text does not fit, a glyph is missing, or the template has no such caption style.
     """
-    from adapters.media.drawing.layers import drawn_layers  # loads Skia
+    from adapters.media.drawing.clearance import clear_of_layers  # Skia is part of an extra
+    from adapters.media.drawing.layers import drawn_layers
 
     drawn = drawn_layers(spec.template, spec.brand, dict(spec.texts), frame, spec.locale, find_asset)
-    captions = _captions(spec, frame, cues, find_asset)
+    captions = clear_of_layers(_captions(spec, frame, cues, find_asset), spec.template, drawn, frame)
     return Layers((*drawn, *captions), len(captions))
 
 
@@ -66,7 +67,7 @@ def _captions(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     from adapters.media.drawing.captions import caption_layers
     from adapters.media.drawing.fonts import fonts_for
 
-    return caption_layers(cues, style, frame, fonts_for(spec.brand, find_asset), spec.locale, 0.0)
+    return caption_layers(cues, style, frame, fonts_for(spec.brand, find_asset), spec.locale, 0.0, spec.brand.colours)
 
 
 def all_layers(spec: DeliverableSpec) -> list[TemplateLayer]:

@@ -3,9 +3,13 @@
 import time
 from collections import defaultdict
 
+from pydantic import ValidationError
+
 from adapters.catalogue import Catalogue, Membership, PublishedFile
 from manifests.brief import Brief
-from manifests.finish.kit import FinishKit
+from manifests.errors import CatalogueError
+from manifests.finish.brief_digest import FINISHED_BRIEFS, digest_of
+from manifests.finish.kit import FinishKit, kit_in
 from manifests.pluralize import counted, one_or_more
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.lease_owner import current_owner
@@ -15,8 +19,40 @@ SHARE = 0.1
 
 
 def kit_of(catalogue: Catalogue, campaign_id: str) -> FinishKit:
-    """Return templates, brand kit, presets and files of a campaign, as they were when its sheet was submitted."""
-    return FinishKit.model_validate(catalogue.campaigns.get(campaign_id).settings.get("finish_kit", {}))
+    """Return templates, brand kit, presets and files of a campaign, as they were when its sheet was submitted.
+
+    Raises:
+        CatalogueError: they are missing or cannot be read.
+    """
+    try:
+        kit = kit_in(catalogue.campaigns.get(campaign_id).settings)
+    except ValidationError:
+        kit = None
+    if kit is None:
+        raise CatalogueError(
+            f"The templates and the brand kit of the campaign {campaign_id} are missing from the catalogue, or cannot "
+            "be read. Run its sheet again to store them."
+        )
+    return kit
+
+
+def finished_briefs(catalogue: Catalogue, campaign_id: str) -> list[Brief]:
+    """Return the briefs of a campaign in the sheet's order; those that are finished are as they were submitted.
+
+    Raises:
+        CatalogueError: the settings of the campaign, or a finished brief, were changed outside Reelmill.
+    """
+    catalogue.campaigns.check_settings(campaign_id)
+    known = catalogue.campaigns.get(campaign_id).settings.get(FINISHED_BRIEFS, {})
+    found = []
+    for brief in catalogue.campaigns.briefs(campaign_id):
+        if brief.is_finished and known.get(brief.brief_id) != digest_of(brief):
+            raise CatalogueError(
+                f"Row {brief.row} of the campaign {campaign_id} was changed in the catalogue outside Reelmill, so no "
+                "deliverable is made. Run the sheet again to restore it."
+            )
+        found.append(brief)
+    return found
 
 
 class Planning:
@@ -25,7 +61,7 @@ class Planning:
     def __init__(self, catalogue: Catalogue, campaign_id: str) -> None:
         self._catalogue = catalogue
         self._campaign_id = campaign_id
-        self._briefs: list[Brief] = [*catalogue.campaigns.briefs(campaign_id)]
+        self._briefs = finished_briefs(catalogue, campaign_id)
         self._kit = kit_of(catalogue, campaign_id)
         self._published = -1
         self._due = 0.0
@@ -73,6 +109,7 @@ def _clip(file: PublishedFile, brief_id: str, members: list[Membership]) -> Publ
         file.signed.sha256,
         file.width,
         file.height,
+        file.seconds,
     )
 
 

@@ -14,7 +14,6 @@ import stand_in_maker
 from fork_server import fork_server
 from sealed_catalogue import key_of_home
 
-import tasks.finish.planning
 import tasks.runtime.devices
 import tasks.runtime.resources
 from flows.registration import register
@@ -154,7 +153,8 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: Scorer())
     resources = world.resources
     campaign = world.campaign
-    intake = Intake(None, Checked(campaign.briefs), campaign)  # type: ignore[arg-type]
+    kit = KIT if world.is_finished else None
+    intake = Intake(None, Checked(campaign.briefs), campaign, kit=kit)  # type: ignore[arg-type]
     campaign_id = register(Settings(home=world.home), resources, intake)
     catalogue = catalogue_of(resources)
     release_dead_leases(catalogue)
@@ -169,7 +169,6 @@ def finishing(world: World, campaign_id: str) -> AbstractContextManager[object]:
     """Finish deliverables in a thread until the block has ended, if the world has any."""
     if not world.is_finished:
         return nullcontext()
-    vars(tasks.finish.planning).update(kit_of=lambda *_: KIT)
     steps = {"make": stand_in_maker.make, "sign": stand_in_maker.sign}
     return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, **steps))
 

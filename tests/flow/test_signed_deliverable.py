@@ -1,7 +1,5 @@
 """A deliverable made with the real templates, voice and music, then signed: all that was done to it is disclosed."""
 
-from pathlib import Path
-
 import pytest
 from asset_rubric import asset_faults
 from credentials import VARIANT, definition, failures, second_opinion

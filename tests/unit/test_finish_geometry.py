@@ -39,9 +39,9 @@ def test_what_fits_into_a_box_lies_inside_the_safe_zone(
     frame: Frame, box: Box, margin: float, part_across: float, part_down: float
 ):
     safe = safe_rect(frame, margin)
-    room = largest_size(box, frame, safe)
+    room = largest_size(box, safe)
     size = Size(int(room.width * part_across), int(room.height * part_down))
-    assert safe.contains(place(box, size, frame, safe))
+    assert safe.contains(place(box, size, safe))
 
 
 @given(frames, boxes, st.lists(st.tuples(fractions, fractions), max_size=5), st.integers(0, 50))
@@ -49,12 +49,12 @@ def test_stacks_lie_inside_the_safe_zone_and_their_layers_do_not_overlap(
     frame: Frame, box: Box, parts: list[tuple[float, float]], gap: int
 ):
     safe = safe_rect(frame)
-    room = largest_size(box, frame, safe)
+    room = largest_size(box, safe)
     heights = max(1, len(parts))
     sizes = [Size(int(room.width * across), int(room.height * down / heights)) for across, down in parts]
     if stack_height(sizes, gap) > room.height:
         gap = 0
-    rects = stacked(box, sizes, gap, frame, safe)
+    rects = stacked(box, sizes, gap, safe)
     assert all(safe.contains(rect) for rect in rects)
     assert [Size(rect.width, rect.height) for rect in rects] == sizes
     assert all(lower.y == upper.bottom + gap for upper, lower in zip(rects, rects[1:], strict=False))
@@ -76,20 +76,20 @@ def test_anchors_and_offsets_are_counted_from_the_safe_zone():
     safe = safe_rect(wide)
     assert safe == Rect(0, 50, 1000, 350)
     at = {
-        anchor: place(Box(anchor=anchor, x=0.01, y=0.02), Size(100, 50), wide, safe)[:2]
+        anchor: place(Box(anchor=anchor, x=0.01, y=0.02), Size(100, 50), safe)[:2]
         for anchor in ("top-left", "bottom-right", "bottom", "centre")
     }
-    assert at == {"top-left": (10, 60), "bottom-right": (890, 340), "bottom": (460, 340), "centre": (460, 210)}
+    assert at == {"top-left": (10, 57), "bottom-right": (890, 343), "bottom": (460, 343), "centre": (460, 207)}
 
 
 def test_columns_are_aligned_to_the_side_of_their_anchor():
     wide, sizes = frame(1000, 500), [Size(200, 50), Size(100, 30)]
-    assert [rect[:2] for rect in stacked(Box(anchor="bottom-left"), sizes, 10, wide, safe_rect(wide))] == [
+    assert [rect[:2] for rect in stacked(Box(anchor="bottom-left"), sizes, 10, safe_rect(wide))] == [
         (0, 410),
         (0, 470),
     ]
-    assert stacked(Box(anchor="right"), sizes, 10, wide, safe_rect(wide))[1].right == 1000
-    assert stacked(Box(anchor="top"), sizes, 10, wide, safe_rect(wide))[1].x == 450
+    assert stacked(Box(anchor="right"), sizes, 10, safe_rect(wide))[1].right == 1000
+    assert stacked(Box(anchor="top"), sizes, 10, safe_rect(wide))[1].x == 450
 
 
 @given(boxes)

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from placement_recipes import SEEDED, Seed
+from seeded_clips import write_clip
 
 from adapters.media.file_facts import measure
 from adapters.presets.placements import load_presets
-from manifests.errors import FinishError
 from manifests.placements.linter import lint
 from tasks.finish.fix import fix_file
-from tests.placement_recipes import CLEAN, SEEDED, Seed
-from tests.seeded_clips import write_clip
 
 PRESETS = load_presets()
 UNFIXABLE = ("safe zone", "captions")

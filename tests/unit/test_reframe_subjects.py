@@ -143,3 +143,20 @@ def test_a_plain_picture_is_cropped_in_the_centre(tmp_path: Path) -> None:
 def test_the_native_ratio_is_not_cropped(tmp_path: Path) -> None:
     encode(draw(Scene(seconds=1)).frames, FPS, tmp_path / "clip.mp4")
     assert crop_path(tmp_path / "clip.mp4", WIDE) == CropPath(((0.0, 0.5, 0.5),))
+
+
+@pytest.mark.parametrize(
+    ("number", "height", "width"),
+    [(1, 90, 160), (2, 16, 16), (8, 160, 90), (6, 24, 256), (6, 18, 90), (6, 16, 512), (6, 512, 16)],
+)
+@pytest.mark.parametrize("target", [TALL, WIDE, (1, 1)])
+def test_clips_of_any_shape_can_be_cropped(
+    tmp_path: Path, number: int, height: int, width: int, target: tuple[int, int]
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (number, height, width, 3), dtype=np.uint8)
+    encode(frames, FPS, tmp_path / "noise.mp4")
+    path = crop_path(tmp_path / "noise.mp4", target)
+    corners = path.corners(np.arange(number) / FPS, (width, height), target)
+    ends = corners + crop_size((width, height), target)
+    assert corners.min() >= 0
+    assert (ends <= np.array([width, height]) + 1e-6).all()

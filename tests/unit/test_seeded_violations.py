@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from placement_recipes import CLEAN, SEEDED, Seed, is_slow
+from seeded_clips import SOUND_S, Recipe, write_clip
 
 from adapters.media.file_facts import measure
 from adapters.presets.placements import load_presets
 from manifests.placements.linter import lint
-from tests.placement_recipes import CLEAN, SEEDED, Seed, is_slow
-from tests.seeded_clips import SOUND_S, Recipe, write_clip
 
 PRESETS = load_presets()
 

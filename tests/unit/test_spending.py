@@ -24,6 +24,7 @@ from app.report import contact_sheet
 from app.report.clip_table import write_clip_table
 from app.report.cost import cost_of
 from app.report.report import report_of
+from app.report.sheet_text import PillowText
 from app.report.spending import spending_of
 from flows.registration import check_remaining
 from flows.settings import load_settings
@@ -237,12 +238,12 @@ def test_the_cost_of_clips_by_their_source(session):
 def test_the_contact_sheet_shows_what_a_provider_has_billed(session):
     def caption(**changes) -> bytes:
         cell = Image.new("RGB", (400, 200))
-        contact_sheet._caption(cell, hosted_row(session.catalogue, **changes))
+        contact_sheet._caption(cell, hosted_row(session.catalogue, **changes), PillowText(""))
         return cell.tobytes()
 
     def noted(note: str) -> bytes:
         cell = Image.new("RGB", (400, 200))
-        contact_sheet._caption(cell, hosted_row(session.catalogue), note)
+        contact_sheet._caption(cell, hosted_row(session.catalogue), PillowText(""), note)
         return cell.tobytes()
 
     pictures = {caption(), caption(cost_micros=None), caption(cost_is_estimate=True), caption(cost_micros=1)}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
-from adapters.catalogue.core.rows import SignedFacts, object_in, signed_from
+from adapters.catalogue.core.rows import SignedFacts, VariantRow, variant_row
 from adapters.catalogue.core.tables import events, memberships, variants
 from manifests.states import State
 
@@ -17,6 +17,7 @@ class PublishedFile(NamedTuple):
     Attributes:
         event_id: number of the event that published it; larger for later ones.
         width, height: in pixels.
+        seconds: its length.
         machine: id of the installation that generated it.
     """
 
@@ -25,6 +26,7 @@ class PublishedFile(NamedTuple):
     signed: SignedFacts
     width: int
     height: int
+    seconds: float
     machine: str
 
 
@@ -55,7 +57,7 @@ class Published(CataloguePart):
     def _files(self, variant_ids: Iterable[str]) -> Iterator[PublishedFile]:
         for batch in batches(variant_ids):
             query = (
-                select(variants.c.variant_id, events.c.event_id, variants.c.signed, variants.c.clip)
+                select(variants, events.c.event_id)
                 .join(events, events.c.variant_id == variants.c.variant_id)
                 .where(
                     variants.c.variant_id.in_(batch),
@@ -66,8 +68,13 @@ class Published(CataloguePart):
             with self._db.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:
-                facts, clip = signed_from(row.signed), object_in(row.clip)
-                width, height = clip.get("width"), clip.get("height")
-                if facts and type(width) is int and type(height) is int:
-                    machine = str(clip.get("machine", ""))
-                    yield PublishedFile(row.variant_id, row.event_id, facts, width, height, machine)
+                if found := _published(variant_row(row), row.event_id):
+                    yield found
+
+
+def _published(row: VariantRow, event_id: int) -> PublishedFile | None:
+    """Return the file of a variant; None if its row cannot be read."""
+    clip, signed = row.clip, row.signed
+    if clip is None or signed is None:
+        return None
+    return PublishedFile(row.variant_id, event_id, signed, clip.width, clip.height, clip.duration_s, clip.machine)

@@ -166,7 +166,10 @@ class Campaigns(CataloguePart):
             ]
 
     def add(self, campaign: Campaign, settings: Mapping[str, Any]) -> None:
-        """Add a campaign with its briefs; for an existing campaign, only update the settings."""
+        """Add a campaign with its briefs, or update the settings and briefs of an existing one.
+
+        The briefs of the same sheet differ if it was submitted with other options, such as another finish template.
+        """
         head = {
             "campaign_id": campaign.campaign_id,
             "name": clean(campaign.name),
@@ -185,7 +188,7 @@ class Campaigns(CataloguePart):
         with self._db.writing() as connection:
             changed = self._write_head(connection, head)
             if rows:
-                connection.execute(self._insert_new(briefs), rows)
+                connection.execute(self._upsert_briefs(), rows)
             if changed:
                 append(connection, SYSTEM, SETTINGS, [(campaign.campaign_id, changed)])
 
@@ -339,6 +342,15 @@ class Campaigns(CataloguePart):
         result: Insert = statement.on_conflict_do_update(
             index_elements=["campaign_id"],
             set_={name: statement.excluded[name] for name in ("settings", "thresholds", "seal")},
+        )
+        return result
+
+    def _upsert_briefs(self) -> Insert:
+        statement = self._insert(briefs)
+        result: Insert = statement.on_conflict_do_update(
+            index_elements=["campaign_id", "brief_id"],
+            set_={"body": statement.excluded.body},
+            where=briefs.c.body != statement.excluded.body,
         )
         return result
 

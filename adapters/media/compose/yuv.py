@@ -70,8 +70,19 @@ def part_of(planes: Planes, x: int, y: int, width: int, height: int) -> Planes:
 
 
 def frame_of(picture: np.ndarray) -> av.VideoFrame:
-    """Return a frame that shares the memory of a picture."""
-    return av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    """Return a frame of a picture; it shares the picture's memory if its height is a multiple of four.
+
+    PyAV 18 rounds other heights of shared yuv420p pictures down, and then reads the chroma planes at the wrong place.
+    """
+    width, height = size_of(picture)
+    if height % 4 == 0:
+        return av.VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, pixels in zip(frame.planes, planes_of(picture), strict=True):
+        padded = np.zeros((pixels.shape[0], plane.line_size), np.uint8)
+        padded[:, : pixels.shape[1]] = pixels
+        plane.update(padded.tobytes())
+    return frame
 
 
 def rgb_of(picture: np.ndarray) -> np.ndarray:

@@ -5,13 +5,19 @@ from typing import NamedTuple
 
 from adapters.media.compose.layer import DrawnLayer
 from adapters.media.drawing.fonts import FontSet
-from adapters.media.drawing.text import TextBlock, draw_text
+from adapters.media.drawing.text import DrawnText, TextBlock, draw_text
+from adapters.media.drawing.text_fit import fitted_text
 from manifests.errors import FinishError
 from manifests.finish.colour import colour_of
 from manifests.finish.cue import Cue
 from manifests.finish.frame import Frame
-from manifests.finish.geometry import Size, largest_size, place, safe_rect
-from manifests.finish.template import CaptionStyle
+from manifests.finish.geometry import Size, is_right_to_left, largest_size, mirrored, place, safe_rect
+from manifests.finish.template import Box, CaptionStyle
+
+KEPT_SIZE = 0.85
+"""The lines of a caption are kept if they need not shrink below this part of their size."""
+LINES_FACTOR = 2
+"""How many times as many lines a caption may have if its own lines are too wide."""
 
 
 def caption_layers(
@@ -56,16 +62,40 @@ class _Painter(NamedTuple):
                 f"Caption {number} begins at {cue.start_s:.2f} s, but the video ends at {self.frame.seconds:.2f} s. "
                 "Shorten the captions, or make the video longer."
             )
-        pixels = draw_text(self._block(cue.text)).pixels
+        try:
+            pixels = self._drawn(cue.text).pixels
+        except FinishError as error:
+            raise FinishError(f"Caption {number}: {error}") from error
         height, width = pixels.shape[:2]
-        rect = place(
-            self.style.box_for(self.frame.aspect_ratio), Size(width, height), self.frame, safe_rect(self.frame)
-        )
+        rect = place(self._box, Size(width, height), safe_rect(self.frame))
         return DrawnLayer(f"caption {number}", pixels, rect.x, rect.y, cue.start_s, end_s)
+
+    def _drawn(self, text: str) -> DrawnText:
+        """Draw a caption in its own lines or, if they are too wide, in more and larger ones.
+
+        Captions are usually written for wide screens, in lines of up to 42 letters.
+        """
+        block = self._block(text)
+        flowing = block._replace(text=" ".join(text.split()), max_lines=LINES_FACTOR * block.max_lines)
+        try:
+            drawn = draw_text(block)
+        except FinishError:
+            return fitted_text(flowing, wraps_first=True)
+        if drawn.size_px >= KEPT_SIZE * block.size_px:
+            return drawn
+        try:
+            return max(drawn, fitted_text(flowing, wraps_first=True), key=lambda each: each.size_px)
+        except FinishError:
+            return drawn
+
+    @property
+    def _box(self) -> Box:
+        box = self.style.box_for(self.frame.aspect_ratio)
+        return mirrored(box) if is_right_to_left(self.language) else box
 
     def _block(self, text: str) -> TextBlock:
         style, shortest = self.style, min(self.frame.width, self.frame.height)
-        room = largest_size(style.box_for(self.frame.aspect_ratio), self.frame, safe_rect(self.frame))
+        room = largest_size(self._box, safe_rect(self.frame))
         size = style.size * shortest
         return TextBlock(
             text=text,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adapters.media.drawing.skia_library import load_skia
-from adapters.media.drawing.typesetting.fitting import Fitted, TextBlock, fit
+from adapters.media.drawing.typesetting.fitting import Fitted, Rgba, TextBlock, fit
 from adapters.media.drawing.typesetting.font_choice import plain_lines
 from manifests.errors import FinishError
 
@@ -76,7 +76,7 @@ class _Canvas:
         self._width = min(block.max_width_px, math.ceil(layout.longest_line + 2 * across))
         self._height = min(block.max_height_px, math.ceil(layout.height + 2 * down))
         align = _physical(block.align, fitted.script.is_right_to_left)
-        self._paragraph = fitted.script.layout(fitted.size, layout.width, align, _paint(block)).paragraph
+        self._paragraph = fitted.script.layout(fitted.size, layout.width, align, paint_of(block.colour)).paragraph
         spare = {"left": 0.0, "centre": 0.5, "right": 1.0}[align] * (layout.width - layout.longest_line)
         self._x, self._y = across - spare, down
         self._left, self._top, self._right, self._bottom = self._ink()
@@ -112,8 +112,7 @@ class _Canvas:
         canvas = surface.getCanvas()
         if self._block.fill:
             radius = min(self._block.radius_px * self._scale, min(width, height) / 2)
-            paint = skia.Paint(AntiAlias=True, Color=_colour(self._block.fill))
-            canvas.drawRoundRect(skia.Rect.MakeWH(width, height), radius, radius, paint)
+            canvas.drawRoundRect(skia.Rect.MakeWH(width, height), radius, radius, paint_of(self._block.fill))
         if self._block.shadow:
             canvas.saveLayer(None, self._shadow())
         self._paragraph.paint(canvas, self._x - left, self._y - top)
@@ -132,10 +131,11 @@ def _physical(align: str, is_right_to_left: bool) -> str:
     return {"left": "right", "right": "left"}.get(align, align) if is_right_to_left else align
 
 
-def _paint(block: TextBlock) -> Any:
-    return load_skia().Paint(AntiAlias=True, Color=_colour(block.colour))
+def paint_of(colour: Rgba) -> Any:
+    """Return the ``skia.Paint`` of a colour."""
+    return load_skia().Paint(AntiAlias=True, Color=_colour(colour))
 
 
-def _colour(rgba: tuple[int, int, int, int]) -> int:
+def _colour(rgba: Rgba) -> int:
     red, green, blue, alpha = rgba
     return alpha << 24 | red << 16 | green << 8 | blue

@@ -17,6 +17,8 @@ ANALYSIS_SIDE = 256
 """Longest side of the frames in which subjects are found, in pixels."""
 FACE_SIDE = 512
 """Longest side of the frames in which faces are found, in pixels."""
+LEAST_SIDE = 64
+"""Shortest side of both: OpenCV's optical flow crashes on low, wide pictures. Very long clips are distorted instead."""
 ANALYSES_PER_S = 8.0
 FLASH_S = 0.3
 """A picture that comes back within this time was interrupted by a flash, not by another shot."""
@@ -88,7 +90,7 @@ def _sample(seconds: float, frame: av.VideoFrame, is_cut: bool, before: list[Sam
 
 def _pixels(frame: av.VideoFrame, side: int) -> np.ndarray:
     scale = min(side / max(frame.width, frame.height), 1.0)
-    width, height = (max(round(edge * scale), 8) for edge in (frame.width, frame.height))
+    width, height = (max(round(edge * scale), min(LEAST_SIDE, side)) for edge in (frame.width, frame.height))
     pixels = frame.reformat(width, height, "rgb24", interpolation=Interpolation.AREA).to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
 

@@ -43,13 +43,18 @@ class Aim(NamedTuple):
     true_peak_dbtp: float = -1.0
 
 
-def measure(samples: np.ndarray) -> Loudness:
-    """Measure samples, float (2, n) at 48 kHz."""
+def measure(samples: np.ndarray, *, with_peak: bool = True) -> Loudness:
+    """Measure samples, float (2, n) at 48 kHz.
+
+    Args:
+        with_peak: whether true peaks are found, which takes most of the time; without, the highest sample is returned.
+    """
     if is_silent(samples):
         return Loudness(None, None, "The sound is silent.")
     padded = fitted(samples, -(-(samples.shape[1] + _FILTER_TAIL) // BLOCK) * BLOCK)
-    found = run_filters(padded, [("ebur128", "metadata=1:peak=true")], keep=False).metadata
-    highest = max(float(found[-1]["lavfi.r128.true_peak"]), float(np.abs(samples).max()))
+    kind = "true" if with_peak else "none"
+    found = run_filters(padded, [("ebur128", f"metadata=1:peak={kind}")], keep=False).metadata
+    highest = max(float(found[-1].get("lavfi.r128.true_peak", 0.0)), float(np.abs(samples).max()))
     peak = 20 * math.log10(highest)
     if samples.shape[1] < SHORTEST_S * RATE:
         return Loudness(None, peak, f"The sound is shorter than {SHORTEST_S} s, so it has no integrated loudness.")
@@ -59,13 +64,16 @@ def measure(samples: np.ndarray) -> Loudness:
     return Loudness(lufs, peak)
 
 
-def measure_file(path: Path) -> Loudness:
+def measure_file(path: Path, *, is_own: bool = False) -> Loudness:
     """Measure the sound of a finished file as players decode it.
+
+    Args:
+        is_own: whether the file was just made here, so that only its headers are read before it is decoded.
 
     Raises:
         EncodingError: it cannot be read, or it has no sound.
     """
-    return measure(decode(path))
+    return measure(decode(path, is_own=is_own))
 
 
 def first_aim(wanted: Aim) -> Aim:

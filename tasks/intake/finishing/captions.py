@@ -7,7 +7,7 @@ from adapters.media.subtitles import cues_of, is_subtitles, parse_subtitles
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.captions.reading import reading_warnings
-from manifests.finish.wording import captions_of, localised, script_of, wordings
+from manifests.finish.wording import caption_column, captions_of, script_of, wordings
 from manifests.sheet import CellIssue
 from tasks.intake.finishing.sources import CAPTIONS, FinishSources, is_file_name
 
@@ -29,13 +29,13 @@ def caption_issues(
         if is_file_name(text, CAPTIONS):
             text, problem = sources.caption_file(text)
             if problem:
-                yield CellIssue("captions", texts[locale], problem)
+                yield CellIssue(caption_column(brief, locale), texts[locale], problem)
         if text:
             yield from _of_language(brief, locale, text, seconds(brief))
 
 
 def _of_language(brief: Brief, locale: str, text: str, seconds: float | None) -> Iterator[CellIssue]:
-    column = _column(brief, locale)
+    column = caption_column(brief, locale)
     try:
         if is_subtitles(text):
             cues, end_s = parse_subtitles(text), seconds
@@ -51,8 +51,3 @@ def _of_language(brief: Brief, locale: str, text: str, seconds: float | None) ->
         return
     for sentence in islice(reading_warnings(cues, locale, end_s), SHOWN):
         yield CellIssue(column, text, sentence, warning=True)
-
-
-def _column(brief: Brief, locale: str) -> str:
-    own = "captions" if brief.captions.casefold() not in ("", "script") or localised(brief, "captions", locale) else ""
-    return own or "script"

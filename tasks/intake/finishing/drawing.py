@@ -9,7 +9,7 @@ from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.choices import size_of, texts_of
 from manifests.finish.frame import Frame
-from manifests.finish.wording import Wording, captions_of, column_of, text_of, wordings
+from manifests.finish.wording import Wording, caption_column, captions_of, header_for, text_of, wordings
 from manifests.sheet import CellIssue
 from tasks.intake.finishing.checks import preset_of
 from tasks.intake.finishing.sources import FinishSources
@@ -52,11 +52,11 @@ class Drawing:
                 text = text_of(brief, name, wording, {})
                 if problem := self._missing(text, wording.locale):
                     bad = True
-                    yield CellIssue(column_of(brief, name), text, f"cannot be drawn. {problem}")
+                    yield CellIssue(header_for(brief, name, wording.locale), text, f"cannot be drawn. {problem}")
             captions = captions_of(brief, wording.locale, self.sources.captions)
             if problem := self._missing(captions, wording.locale):
                 bad = True
-                yield CellIssue("captions" if brief.captions else "script", captions, f"cannot be drawn. {problem}")
+                yield CellIssue(caption_column(brief, wording.locale), captions, f"cannot be drawn. {problem}")
         if not bad:
             yield from self._misfits(brief)
 

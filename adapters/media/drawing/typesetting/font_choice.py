@@ -54,8 +54,15 @@ def missing_glyphs(text: str, fonts: FontSet, role: str = "body", language: str 
     Characters that are never visible, such as joiners and variation selectors, are not missing. Control characters
     other than tabs and line breaks are.
     """
-    chooser, lines = _Chooser(fonts, role, 400, language, text), plain_lines(text)
-    return tuple(dict.fromkeys(cluster for cluster, face in chooser.clusters(lines) if face is None))
+    chosen = choose_fonts(plain_lines(text), fonts, role, 400, language)
+    return tuple(dict.fromkeys(cluster for cluster, face in chosen if face is None))
+
+
+def choose_fonts(
+    text: str, fonts: FontSet, role: str = "body", weight: int = 400, language: str = ""
+) -> Iterator[tuple[str, "Face | None"]]:
+    """Yield the clusters of a text with their fonts; None for those that no font can draw."""
+    return _Chooser(fonts, role, weight, language, text).clusters(text)
 
 
 def runs(text: str, fonts: FontSet, role: str = "body", weight: int = 400, language: str = "") -> list[Run]:
@@ -65,7 +72,7 @@ def runs(text: str, fonts: FontSet, role: str = "body", weight: int = 400, langu
         FinishError: no font can draw a character; the message names it and how to get a font.
     """
     found: list[Run] = []
-    for cluster, face in _Chooser(fonts, role, weight, language, text).clusters(text):
+    for cluster, face in choose_fonts(text, fonts, role, weight, language):
         if face is None:
             raise FinishError(missing_message(missing_glyphs(text, fonts, role, language)))
         if found and found[-1].font == face.name:
@@ -97,7 +104,7 @@ def _advice(missing: tuple[str, ...]) -> str:
     return "Add a font that has it to the brand kit, or install one: `apt-get install fonts-noto-core`."
 
 
-class _Face(Protocol):
+class Face(Protocol):
     """A font in some weights."""
 
     @property
@@ -149,21 +156,21 @@ class _Chooser:
     def __init__(self, fonts: FontSet, role: str, weight: int, language: str, text: str) -> None:
         self._language = _east_asian(language, text)
         brand = _brand_faces(fonts.files(role))
-        self._faces: tuple[_Face, ...] = (*brand, *map(_ShippedFace, shipped_families(self._language)))
+        self._faces: tuple[Face, ...] = (*brand, *map(_ShippedFace, shipped_families(self._language)))
         self._weight, self._system = weight, fonts.system
 
-    def clusters(self, text: str) -> Iterator[tuple[str, _Face | None]]:
+    def clusters(self, text: str) -> Iterator[tuple[str, Face | None]]:
         """Yield the clusters of a text with their fonts; None for missing ones.
 
         Line breaks, and what is invisible by definition, belong to the font before them.
         """
-        face: _Face | None = self._faces[0]
+        face: Face | None = self._faces[0]
         for cluster in _CLUSTER.findall(text):
             visible = _INVISIBLE.sub("", cluster)
             face = self._face_of(cluster, visible) if visible else face or self._faces[0]
             yield cluster, face
 
-    def _face_of(self, cluster: str, visible: str) -> _Face | None:
+    def _face_of(self, cluster: str, visible: str) -> Face | None:
         if any(unicodedata.category(character) in _NEVER_DRAWN for character in visible):  # some fonts map them
             return None
         forms = {visible, unicodedata.normalize("NFC", visible), unicodedata.normalize("NFD", visible)}
@@ -172,12 +179,14 @@ class _Chooser:
                 return face
         return self._system_face(visible) if self._system else None
 
-    def _ordered(self, cluster: str) -> tuple[_Face, ...]:
+    def _ordered(self, cluster: str) -> tuple[Face, ...]:
         if _PICTURE.search(cluster) and _TEXT_STYLE not in cluster:
             return (_ShippedFace(EMOJI), *self._faces)
         return self._faces
 
-    def _system_face(self, visible: str) -> _Face | None:
+    def _system_face(self, visible: str) -> Face | None:
+        if unicodedata.category(visible[0]) == "Co":  # each font has other pictures for private use
+            return None
         face = _system_face(visible[0], self._weight, self._language)
         return face if face and all(face.covers(ord(character)) for character in visible) else None
 
@@ -191,7 +200,7 @@ def _east_asian(language: str, text: str) -> str:
 
 
 @cache
-def _brand_faces(paths: tuple[str, ...]) -> tuple[_Face, ...]:
+def _brand_faces(paths: tuple[str, ...]) -> tuple[Face, ...]:
     """Return one font for each family, in the order of its first file."""
     families: dict[str, list[str]] = {}
     for path in paths:

@@ -1,0 +1,69 @@
+"""Move captions so that they cover no text or logo of the template."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from adapters.media.compose.layer import DrawnLayer
+from manifests.errors import FinishError
+from manifests.finish.frame import Frame
+from manifests.finish.geometry import Rect, safe_rect, shortest
+from manifests.finish.template import FinishTemplate, LogoLayer, TextLayer
+
+SOLID = 160
+"""Alpha of letters and backgrounds; shadows have less."""
+GAP = 0.02
+"""Space between captions and other layers, as a fraction of the frame's shorter side."""
+
+
+def clear_of_layers(
+    captions: Sequence[DrawnLayer], template: FinishTemplate, layers: Sequence[DrawnLayer], frame: Frame
+) -> list[DrawnLayer]:
+    """Return the captions, all moved up or down by the same distance if they would cover a text or logo.
+
+    Args:
+        layers: what ``drawn_layers`` has drawn for the template.
+
+    Raises:
+        FinishError: there is no free place in the safe zone.
+    """
+    boxed = {layer.name for layer in template.all_layers if isinstance(layer, LogoLayer | TextLayer)}
+    obstacles = [(layer, visible_rect(layer)) for layer in layers if layer.name in boxed]
+    rects = [(caption, visible_rect(caption)) for caption in captions]
+    gap, safe = round(GAP * shortest(frame)), safe_rect(frame)
+    covered = {
+        (caption_rect, rect)
+        for caption, caption_rect in rects
+        for layer, rect in obstacles
+        if min(caption.end_s, layer.end_s) > max(caption.start_s, layer.start_s)
+    }
+    shifts = {
+        0,
+        *(rect.y - gap - own.bottom for own, rect in covered),
+        *(rect.bottom + gap - own.y for own, rect in covered),
+    }
+    for shift in sorted(shifts, key=abs):
+        if _is_free(shift, covered) and all(_is_inside(safe, rect, shift) for _, rect in rects):
+            return [replace(caption, y=caption.y + shift) for caption in captions]
+    names = ", ".join(f'"{layer.name}"' for layer, _ in obstacles)
+    raise FinishError(
+        f"There is no room for the captions beside the layers {names}. Shorten the captions or the texts, use another "
+        "template, or deliver the captions as a file only."
+    )
+
+
+def visible_rect(layer: DrawnLayer) -> Rect:
+    """Return the part of the frame that letters and backgrounds of a layer cover, without shadows."""
+    solid = layer.pixels[..., 3] >= min(SOLID, int(layer.pixels[..., 3].max()))
+    rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
+    return Rect(layer.x + int(columns[0]), layer.y + int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+
+
+def _is_free(shift: int, covered: set[tuple[Rect, Rect]]) -> bool:
+    return all(min(own._replace(y=own.y + shift).overlap(rect)) == 0 for own, rect in covered)
+
+
+def _is_inside(safe: Rect, rect: Rect, shift: int) -> bool:
+    """Return whether a caption is in the safe zone after it was moved; one that is outside may stay where it is."""
+    return shift == 0 or (rect.y + shift >= safe.y and rect.bottom + shift <= safe.bottom)

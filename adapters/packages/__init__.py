@@ -1,0 +1,1 @@
+"""Write the files of packages: CSV, OpenTimelineIO and edit decision lists."""

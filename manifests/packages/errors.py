@@ -1,0 +1,7 @@
+"""Why a package cannot be made."""
+
+from manifests.errors import ReelmillError
+
+
+class PackageError(ReelmillError):
+    """The package cannot be made."""

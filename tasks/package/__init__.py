@@ -1,0 +1,1 @@
+"""Make packages of published clips and deliverables for agencies, platforms and editors."""

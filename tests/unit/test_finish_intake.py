@@ -1,0 +1,188 @@
+"""Sheets with finishing are checked before anything runs, and their campaigns keep what deliverables need."""
+
+from pathlib import Path
+
+import pytest
+from finished_sheets import PROMPT, finished, finishing_in, rows
+
+from manifests.errors import FinishError
+from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
+from models.registry import load_cards
+from tasks.intake.finishing import sounds
+from tasks.intake.finishing.assets import keep_assets
+from tasks.intake.intake import Intake, validate_sheet
+from tasks.runtime.files.assets import AssetStore
+
+pytestmark = pytest.mark.usefixtures("sheets_in_this_process")
+CARDS = load_cards()
+BRAND = "name: Acme\nmusic:\n  default: take.wav\nvoices:\n  de: espeak-ng\nlegal:\n  default: Terms apply.\n"
+
+
+def read(folder: Path, data: bytes, **options: object) -> Intake:
+    (folder / "sheet.csv").write_bytes(data)
+    return validate_sheet(folder / "sheet.csv", CARDS, "starter", finishing=finishing_in(folder, **options))
+
+
+def said(intake: Intake) -> list[str]:
+    return [problem.sentence for problem in (*intake.checked.problems, *intake.checked.warnings)]
+
+
+def good(folder: Path, data: bytes, **options: object) -> FinishKit:
+    intake = read(folder, data, **options)
+    assert said(intake) == []
+    assert intake.kit is not None
+    return intake.kit
+
+
+@pytest.fixture
+def voices(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+    """Return the engines by language, which replace those of this machine."""
+    engines = {"en": ("hibari",), "de": ("espeak-ng",)}
+    monkeypatch.setattr(sounds, "engines_for", lambda tag, _: engines.get(tag.partition("-")[0], ()))
+    return engines
+
+
+def test_a_finished_sheet_gives_a_kit_with_what_its_rows_use(tmp_path: Path, voices):
+    kit = good(
+        tmp_path,
+        finished(
+            placements="16:9|tiktok",
+            locale="en|de",
+            cta_de="Los",
+            script="Hello.",
+            script_de="Hallo.",
+            music="take.wav",
+            captions="talk.srt",
+            captions_de="none",
+        ),
+    )
+    assert list(kit.templates) == ["clean"]
+    assert {label: preset.name for label, preset in kit.presets.items()} == {
+        "16:9": "generic",
+        "tiktok 9:16": "tiktok-auction",
+    }
+    assert dict(kit.voices) == {"de": "espeak-ng", "en": "hibari"}
+    assert [(name, asset.media_type) for name, asset in kit.assets.items()] == [("take.wav", "audio/wav")]
+    assert list(kit.captions) == ["talk.srt"]
+    assert kit_in({FINISHING: kit_json(kit)}) == kit
+
+
+def test_without_finishing_there_is_no_kit(tmp_path: Path):
+    intake = read(tmp_path, rows({"notes": "x"}))
+    assert (intake.kit, said(intake)) == (None, [])
+
+
+def test_a_setting_finishes_the_rows_without_a_template(tmp_path: Path):
+    data = rows({"finish": "", "legal": "A."}, {"finish": "none", "legal": "B."})
+    intake = read(tmp_path, data, finish="minimal")
+    assert [brief.finish for brief in intake.checked.briefs] == ["minimal", "none"]
+    assert intake.campaign.campaign_id != read(tmp_path, data).campaign.campaign_id
+
+
+def test_the_brand_kit_beside_the_sheet_is_used(tmp_path: Path, voices):
+    (tmp_path / "brand.yaml").write_text(BRAND)
+    kit = good(tmp_path, finished())
+    assert (kit.brand.name, kit.brand.music["default"].name) == ("Acme", "take.wav")
+
+
+def test_a_brand_kit_that_was_chosen_must_exist(tmp_path: Path):
+    with pytest.raises(FinishError, match=r"The brand kit .*none\.yaml does not exist\. Correct the setting brand\."):
+        read(tmp_path, finished(), brand_path=tmp_path / "none.yaml")
+
+
+def test_an_invalid_template_of_the_user_is_reported_for_finished_sheets_only(tmp_path: Path):
+    finishing = finishing_in(tmp_path)
+    (tmp_path / "finish" / "broken.yaml").write_text("name: broken\nlayers: 3\n")
+    for data in (rows({"notes": "x"}), finished()):
+        (tmp_path / "sheet.csv").write_bytes(data)
+        if b"finish" not in data:
+            validate_sheet(tmp_path / "sheet.csv", CARDS, "starter", finishing=finishing)
+    with pytest.raises(FinishError, match=r"broken\.yaml, line 2, layers: 3 must be a list"):
+        validate_sheet(tmp_path / "sheet.csv", CARDS, "starter", finishing=finishing)
+
+
+def test_a_language_without_a_voice_is_a_warning_unless_the_voice_was_chosen(tmp_path: Path, voices):
+    sheet = {"locale": "en|ar", "cta_ar": "تسوق", "script": "Hello.", "script_ar": "مرحبا."}
+    [warning] = said(read(tmp_path, finished(**sheet)))
+    assert warning == (
+        "Row 2, column F 'script' is not spoken in Arabic, because no voice on this machine speaks it: these "
+        "deliverables get captions without a voice. Install one, such as `apt-get install espeak-ng`, or use a "
+        "recording."
+    )
+    voices["ar"] = ("espeak-ng",)
+    assert said(read(tmp_path, finished(**sheet))) == []
+    problems = read(tmp_path, finished(**sheet, voiceover="hibari")).checked.problems
+    assert [each.message for each in problems] == [
+        "cannot be used. hibari does not speak Arabic. Use auto, or another engine."
+    ]
+    assert said(read(tmp_path, finished(**sheet, voiceover="take.wav"))) == []
+    assert said(read(tmp_path, finished(**sheet, voiceover="none"))) == []
+
+
+def test_a_voice_that_does_not_exist_is_an_error(tmp_path: Path):
+    [problem] = read(tmp_path, finished(script="Hello.", voiceover="hibary")).checked.problems
+    assert problem.message == "cannot be used. No voice engine is named 'hibary'. Did you mean hibari?"
+
+
+def test_a_character_without_a_font_is_named_with_its_row_and_code(tmp_path: Path):
+    data = rows({"finish": "clean", "cta": "Go"}, {"finish": "clean", "cta": "Go \U000103a0"})
+    [problem] = read(tmp_path, data).checked.problems
+    assert (problem.row, problem.column) == (3, "cta")
+    assert "U+103A0" in problem.message
+
+
+@pytest.mark.parametrize("column", ["script", "captions", "captions_de", "cta_de"])
+def test_every_text_that_is_drawn_is_checked_for_fonts(tmp_path: Path, column: str, voices):
+    texts = {"cta_de": "Los", "captions": "Hello.", "captions_de": "Hallo.", "locale": "en|de"}
+    if column == "script":
+        texts = {"cta_de": "Los", "locale": "en|de", "script_de": "Hallo."}
+    [problem] = read(tmp_path, finished(**{**texts, column: "Go \U000103a0"}, duration_s="2.12")).checked.problems
+    assert (problem.column, "U+103A0" in problem.message) == (column, True)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"cta": "Jetzt unverbindlich ausprobieren", "locale": "de"},
+        {"cta": "تسوّق الآن", "locale": "ar"},
+        {"cta": "अभी खरीदें", "locale": "hi"},
+        {"cta": "今すぐ購入", "locale": "ja"},
+        {"cta": "Los 🎉", "locale": "de"},
+    ],
+)
+@pytest.mark.parametrize("template", ["clean", "bold", "story", "minimal"])
+def test_usual_texts_fit_every_template_and_ratio(tmp_path: Path, template: str, texts: dict[str, str]):
+    found = said(read(tmp_path, finished(placements="16:9|1:1|9:16", **{**texts, "finish": template})))
+    assert found == []
+
+
+def test_the_copy_of_an_earlier_campaign_replaces_a_sound_that_no_longer_exists(tmp_path: Path):
+    kit = good(tmp_path, finished(voiceover="take.wav"))
+    data = finished(voiceover="lost.wav")
+    assert "does not exist" in said(read(tmp_path, data))[0]
+    again = good(tmp_path, data, earlier=lambda: {"lost.wav": kit.assets["take.wav"]})
+    assert again.assets["lost.wav"] == kit.assets["take.wav"]
+
+
+def test_a_sheet_of_another_machine_uses_nothing_of_its_folder_but_files_in_it(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text(BRAND)
+    kit = good(tmp_path, finished(voiceover="take.wav"), confined=True)
+    assert kit.brand.name == ""
+    for name in ("../take.wav", "/etc/take.wav", "a\\take.wav"):
+        assert "is a path on another machine" in said(read(tmp_path, finished(voiceover=name), confined=True))[0]
+    assert "is not a finish template" in said(read(tmp_path, finished(finish="house"), confined=True))[0]
+
+
+def test_the_files_of_a_kit_are_stored_for_other_hosts(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text(BRAND)
+    kit = good(tmp_path, finished(voiceover="take.wav"))
+    shared = AssetStore(tmp_path / "home" / "assets")
+    keep_assets(shared, kit)
+    shared.path(kit.assets["take.wav"]).unlink()
+    with pytest.raises(FinishError, match="is not in"):
+        keep_assets(shared, kit)
+
+
+def test_the_prompt_that_says_the_call_to_action_needs_no_hint(tmp_path: Path):
+    data = f"prompt,cta\n{PROMPT.replace('red', '{cta}')},red\n".encode()
+    assert not any("is not drawn" in sentence for sentence in said(read(tmp_path, data)))
