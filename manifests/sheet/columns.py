@@ -255,8 +255,9 @@ COLUMNS = (
     Column(
         "locale",
         ("locales", "language", "languages", "lang"),
-        "Language or market, for {locale} in the prompt and for your records.",
-        "Text. Several values give separate clips only if the prompt uses {locale}.",
+        "Language or market, for {locale} in the prompt, for finishing and for your records.",
+        "Text; with a finish template, a language tag such as en or pt-BR. Several values give separate clips only if "
+        "the prompt uses {locale}; finishing makes a deliverable of each.",
         "en",
         "none",
         True,
@@ -264,8 +265,9 @@ COLUMNS = (
     Column(
         "cta",
         ("ctas", "call to action", "calls to action"),
-        "Call to action, for {cta} in the prompt and for your records.",
-        "Text. Several values give separate clips only if the prompt uses {cta}.",
+        "Call to action, for {cta} in the prompt, for finish templates and for your records.",
+        "Text. Several values give separate clips only if the prompt uses {cta}; finishing makes a deliverable of "
+        "each.",
         "Shop now",
         "none",
         True,

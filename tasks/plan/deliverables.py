@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from manifests.brief import Brief
 from manifests.errors import FinishError
+from manifests.finish.brand import BrandKit
 from manifests.finish.choices import music_of, size_of, texts_of, voice_of
 from manifests.finish.crop_by_hand import crop_points, parse_places
 from manifests.finish.kit import FinishKit
@@ -148,11 +149,19 @@ def _spec(
         height=size.height,
         duration_s=placement.duration_s,
         template=template,
-        brand=kit.brand,
+        brand=drawn_brand(kit.brand),
         texts=texts_of(brief, template, wording, labels, kit.brand),
         sound=_sound(brief, wording, kit),
         captions=CaptionSpec(text=captions) if captions else None,
     )
+
+
+def drawn_brand(brand: BrandKit) -> BrandKit:
+    """Return the parts of a brand kit that are drawn. Its legal lines, voices and music are in texts and sound.
+
+    A change of one market's legal line then leaves the deliverables of the other markets as they are.
+    """
+    return brand.model_copy(update={"legal": {}, "voices": {}, "music": {}})
 
 
 def _shot(brief: Brief, placement: Placement, clip: PublishedClip) -> Shot:
