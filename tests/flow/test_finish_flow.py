@@ -13,7 +13,7 @@ from app.session import Session
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from manifests.errors import CatalogueError, CredentialError, FinishError
-from tasks.deliver import finish_deliverables as step
+from tasks.deliver.finished import finish_deliverables as step
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

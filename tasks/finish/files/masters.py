@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue import PublishedFile
 from manifests.errors import BucketError, FinishError
 from manifests.finish.spec import DeliverableSpec, Shot
-from tasks.finish.folders import masters_folder
+from tasks.finish.files.folders import masters_folder
 from tasks.runtime.files.staging import disk_full_errors, is_intact
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
