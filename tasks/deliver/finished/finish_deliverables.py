@@ -8,13 +8,13 @@ from adapters.c2pa.signer import Signer
 from adapters.catalogue import Catalogue, DeliverableLease
 from manifests.errors import InvalidDefinitionError, KeyTakenError, LostLeaseError, UntrustedCredentialError
 from manifests.finish.deliverable import DeliverableState
-from tasks.deliver.publish_deliverable import can_publish, publish_deliverable
+from tasks.deliver.finished.publish_deliverable import can_publish, publish_deliverable
+from tasks.deliver.finished.sign_finished import Sign, sign_finished
 from tasks.deliver.sign_deliverable import sign_deliverable
-from tasks.deliver.sign_finished import Sign, sign_finished
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
+from tasks.finish.files.masters import forget_old_masters
 from tasks.finish.finish import Finishing, Make, release_dead_deliverables
 from tasks.finish.make import make
-from tasks.finish.masters import forget_old_masters
 from tasks.finish.planning import Planning
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
