@@ -39,7 +39,7 @@ def measure(
     Raises:
         EncodingError: it is not a readable video.
     """
-    facts, streams = probe(path, max_frames=None), _streams(path)
+    facts, streams = probe(path, is_limited=False), _streams(path)
     sound = _sound(path, facts) if with_loudness else _Sound()
     return FileFacts(
         container=_container(path, facts),
