@@ -19,9 +19,9 @@ from manifests.errors import (
 from manifests.finish.asset import Asset
 from manifests.finish.deliverable import UNDELIVERED, DeliverableState, FinishedFile
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.folders import finished_folder, keep, new_folder
+from tasks.finish.files.folders import finished_folder, keep, new_folder
+from tasks.finish.files.masters import fetch_masters
 from tasks.finish.makers import Made, Makers
-from tasks.finish.masters import fetch_masters
 from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import is_intact
 from tasks.runtime.lease_owner import current_owner, is_dead

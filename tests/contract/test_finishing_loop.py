@@ -12,10 +12,10 @@ from sweep_world import SPRING, SweepWorld
 
 from manifests.errors import BucketUnreachableError, DiskFullError, UntrustedCredentialError
 from manifests.finish.spec import DeliverableSpec, Shot
-from tasks.deliver import finish_deliverables as step
+from tasks.deliver.finished import finish_deliverables as step
 from tasks.deliver.withdraw import withdraw
+from tasks.finish.files.folders import staging_of
 from tasks.finish.finish import release_dead_deliverables
-from tasks.finish.folders import staging_of
 from tasks.runtime.resources import BucketConfig, close_resources
 
 

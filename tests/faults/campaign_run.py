@@ -27,7 +27,7 @@ from manifests.placements.preset import FrameSize, PlacementPreset
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
-from tasks.deliver.finish_deliverables import finish_deliverables
+from tasks.deliver.finished.finish_deliverables import finish_deliverables
 from tasks.intake.intake import Intake
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases

@@ -15,7 +15,7 @@ from test_stalled_worker import LEASE_S, hold_at, sleep_at, wait_for
 
 from adapters.catalogue.work.deliverable_leases import DeliverableLeases
 
-UPLOADED = "tasks.deliver.publish_deliverable:put_upload"
+UPLOADED = "tasks.deliver.finished.publish_deliverable:put_upload"
 
 
 @pytest.fixture

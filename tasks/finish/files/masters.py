@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.catalogue import PublishedFile
 from manifests.errors import BucketError, FinishError
 from manifests.finish.spec import DeliverableSpec, Shot
-from tasks.finish.folders import masters_folder
+from tasks.finish.files.folders import masters_folder
 from tasks.runtime.files.staging import disk_full_errors, is_intact
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
@@ -42,7 +42,7 @@ def _fetch(resources: Resources, shot: Shot) -> Path:
     if found is None or found.signed.sha256 != shot.sha256:
         raise FinishError(
             f"Clip {shot.variant_id[:12]} is no longer published with the content that this deliverable was planned "
-            "for. Run the sheet again to plan its deliverables anew."
+            "for. Run the sheet again to plan its deliverables."
         )
     local = bucket_of(resources).local_path(found.signed.key)
     if local is not None and is_intact(local, shot.sha256):
