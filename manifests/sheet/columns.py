@@ -345,7 +345,8 @@ COLUMNS = (
         "How one clip is fitted to placements with other aspect ratios: native generates a clip in each ratio, crop "
         "follows the subject, blur and colour show the whole clip on a blurred copy or on the brand's background "
         "colour.",
-        "native, crop, blur or colour; or for single placements, such as 9:16=crop|1:1=blur.",
+        "native, crop, blur or colour; or for single placements, such as 9:16=crop|1:1=blur. crop 30% puts the centre "
+        "of the crop at 30 % from the left or the top, and crop 0s:30% 2s:60% moves it.",
         "crop",
         "native",
     ),

@@ -13,13 +13,13 @@ from adapters.media.compose.fit import Crop, Fitter, Pad
 from adapters.media.compose.footage import FittedShot, pictures_of
 from adapters.media.compose.master import Master
 from adapters.media.compose.mux import mux
+from adapters.media.compose.native_sound import native_sound
 from adapters.media.compose.square_pixels import SquareMaster
 from adapters.media.file_facts import measure
 from adapters.media.soundtrack.decode import decode
-from adapters.media.soundtrack.looping import to_length
 from adapters.media.soundtrack.loudness import Aim, measure_file, next_aim
 from adapters.media.soundtrack.mastering import master
-from adapters.media.soundtrack.samples import num_samples, silence
+from adapters.media.soundtrack.samples import fitted, num_samples, silence
 from adapters.media.video_facts import probe
 from manifests.errors import EncodingError, FinishError
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
@@ -83,12 +83,13 @@ class _Fix:
             return ()
         frames = self._frames()
         seconds = frames.frames / frames.fps
+        samples = self._samples(seconds, frames)
         rate: RateControl | None = RateControl()
         for _ in range(ATTEMPTS):
             if rate is None:
                 break
             encode_pictures(pictures_of(frames, [self._shot()]), frames.fps, rate, self._pictures)
-            notes = self._add_sound(self._pictures, seconds, out)
+            notes = self._add_sound(self._pictures, samples, out)
             made = Measured(out.stat().st_size, float(seconds))
             rate = next_rate(rate, made, self._preset, AUDIO_KBPS if self._has_sound else 0)
         return (*frames.notes, *notes)
@@ -100,7 +101,7 @@ class _Fix:
     def _is_copied(self, out: Path) -> bool:
         """Copy the picture, and return whether the file plays as before; some files need another encoding for that."""
         try:
-            self._add_sound(self._source, Fraction(self._facts.duration_s), out)
+            self._add_sound(self._source, self._samples(Fraction(self._facts.duration_s)), out)
             made = probe(out, max_frames=None)
         except EncodingError:
             return False
@@ -120,9 +121,8 @@ class _Fix:
         fitter: Fitter = Pad(master, *size) if self._plan.pads else Crop(master, *size)
         return FittedShot(master, fitter, size[0] * size[1] * 3 // 2)
 
-    def _add_sound(self, pictures: Path, seconds: Fraction, out: Path) -> tuple[str, ...]:
-        """Write the file with its sound; the sound is mixed again until the encoded file has the wanted loudness."""
-        samples = self._samples(seconds)
+    def _add_sound(self, pictures: Path, samples: np.ndarray | None, out: Path) -> tuple[str, ...]:
+        """Write the file with its sound, which is mixed again until the encoded file has the wanted loudness."""
         if samples is None or self._plan.adds_silence:
             mux(pictures, out, samples)
             return ()
@@ -136,20 +136,14 @@ class _Fix:
             aim = following
         return made.notes
 
-    def _samples(self, seconds: Fraction) -> np.ndarray | None:
-        """Return the sound, as long as the picture: cut, or looped with the picture."""
-        num = num_samples(seconds)
+    def _samples(self, seconds: Fraction, frames: FramePlan | None = None) -> np.ndarray | None:
+        """Return the sound, as long as the picture; it follows the frames if some are left out or repeated."""
         if not self._has_sound:
             return None
         if not self._facts.has_audio:
-            return silence(num)
-        samples = decode(self._source)
-        return to_length(samples, num) if float(seconds) > self._facts.duration_s + 0.1 else _cut(samples, num)
-
-
-def _cut(samples: np.ndarray, num: int) -> np.ndarray:
-    missing = num - samples.shape[1]
-    return np.pad(samples, ((0, 0), (0, missing))) if missing > 0 else samples[:, :num]
+            return silence(num_samples(seconds))
+        sound = native_sound(frames, [self._master()]) if frames else decode(self._source)
+        return None if sound is None else fitted(sound, num_samples(seconds))
 
 
 def _losses(facts: FileFacts) -> Sequence[str]:

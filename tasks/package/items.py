@@ -8,6 +8,7 @@ from adapters.catalogue import Catalogue, DeliverableRow, Membership, SignedFact
 from manifests.brief import Brief
 from manifests.clip_metadata import clip_metadata
 from manifests.finish.deliverable import DeliverableState
+from manifests.finish.wording import localised
 from manifests.packages.item import CaptionFile, PackageItem
 from manifests.placement import parse_placement
 from manifests.states import State
@@ -88,7 +89,7 @@ class _Campaign:
             aspect_ratio=spec.aspect_ratio,
             preset=spec.preset.name,
             locale=row.locale,
-            metadata=_metadata(brief, members[0] if members else None),
+            metadata=_metadata(brief, members[0] if members else None) | _localised(brief, row.locale),
             texts=dict(spec.texts),
             key=signed.key,
             sha256=signed.sha256,
@@ -104,6 +105,11 @@ def _metadata(brief: Brief, member: Membership | None) -> dict[str, tuple[str, .
     """Return the columns by their names in lower case, with spaces as underscores."""
     found = clip_metadata([(brief, member.labels if member else ())])
     return {"_".join(name.lower().split()): values for name, values in found.items()}
+
+
+def _localised(brief: Brief, locale: str) -> dict[str, tuple[str, ...]]:
+    """Return the texts of the columns per language that the row has in a language."""
+    return {name: texts for name in brief.localised if (texts := localised(brief, name, locale))}
 
 
 def _captions(signed: SignedFacts) -> Iterator[CaptionFile]:

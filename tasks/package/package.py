@@ -1,7 +1,9 @@
 """Make the package of a campaign for one agency, platform or editing program."""
 
 import difflib
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.bucket import Bucket
@@ -10,7 +12,7 @@ from manifests.packages.agencies import REFUSALS, check_accepts
 from manifests.packages.errors import PackageError
 from manifests.packages.upload_sheet import PLATFORMS
 from tasks.package.editor_package import write_editor_package
-from tasks.package.items import published_items
+from tasks.package.items import Published, published_items
 from tasks.package.platform_package import write_platform_package
 from tasks.package.result import Package
 from tasks.package.stock_package import write_stock_package
@@ -37,11 +39,28 @@ def make_package(
     _check_folder(folder)
     published = published_items(catalogue, campaign_id, presets)
     folder.mkdir(parents=True, exist_ok=True)
+    with _emptied_on_failure(folder):
+        return _written(bucket, published, target, folder)
+
+
+def _written(bucket: Bucket, published: Published, target: str, folder: Path) -> Package:
     if target == ADOBE_STOCK:
         return write_stock_package(bucket, published.clips, folder)
     if target == EDITORS:
         return write_editor_package(bucket, published, folder)
     return write_platform_package(bucket, published, target, PLATFORMS[target], folder)
+
+
+@contextmanager
+def _emptied_on_failure(folder: Path) -> Iterator[None]:
+    """Remove an unfinished package, so that nobody uploads it and the same command can be run again."""
+    try:
+        yield
+    except BaseException:
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        folder.rmdir()
+        raise
 
 
 def check_target(target: str) -> None:

@@ -84,7 +84,7 @@ class _StockPackage:
         fetch(self._bucket, clip.key, clip.sha256, path)
         try:
             found = lint(measure(path, caption_files=(), with_loudness=False), REQUIREMENTS)
-            problems = tuple(violation.message for violation in found)
+            problems = tuple(_without_advice(violation.message) for violation in found)
         except EncodingError as error:
             problems = (str(error),)
         if problems:
@@ -92,8 +92,14 @@ class _StockPackage:
         return problems
 
 
+def _without_advice(message: str) -> str:
+    """Return what is wrong. The advice is for ads: stock clips must not be scaled, padded or extended."""
+    return f"{message.partition('. ')[0].removesuffix('.')}."
+
+
 def _nothing_fits(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return "The campaign has no published clips. Publish some, then run the command again."
     reasons = Counter(each.reason for each in left_out).most_common(3)
-    return f"No clip of the campaign fits Adobe Stock: {' '.join(reason for reason, _ in reasons)}"
+    why = " ".join(reason for reason, _ in reasons)
+    return f"No clip of the campaign fits Adobe Stock: {why} Generate clips that meet this; changed ones are refused."

@@ -31,12 +31,11 @@ def package(
     (OTIO and EDL).
     """
     check_target(target)
-    session = Session.open()
-    found = session.catalogue.campaigns.get(campaign)
+    session, campaign_id = Session.of_campaign(campaign)
     channels = {channel: preset.name for preset in load_presets(preset_folders()).values()
                 for channel in preset.channels}  # fmt: skip
     bucket = bucket_of(session.resources)
-    made = make_package(session.catalogue, bucket, found.campaign_id, target, out, channels)
+    made = make_package(session.catalogue, bucket, campaign_id, target, out, channels)
     if as_json:
         say_json(_as_json(made))
     else:

@@ -172,8 +172,8 @@ def _facts_text(facts: FileFacts) -> str:
     ]
     if facts.loudness_lufs is not None:
         parts.append(f"{facts.loudness_lufs:.1f} LUFS")
-    elif not facts.has_audio:
-        parts.append("no sound")
+    elif not facts.loudness_unmeasured:
+        parts.append("silent" if facts.has_audio else "no sound")
     return ", ".join(parts)
 
 
