@@ -97,12 +97,18 @@ def test_the_edits_are_shown_in_words(ours, tmp_path):
 
 def test_our_facts_name_the_deliverable_and_its_master(ours, tmp_path):
     given = made(ours, tmp_path)
-    facts = verify(sign_made(ours, given).path, ours.anchors_pem()).generation
+    report = verify(sign_made(ours, given).path, ours.anchors_pem())
+    facts = report.generation
+    assert report.deliverable == (
+        f"deliverable {given.spec.deliverable_id[:12]} of clip {given.spec.variant_id[:12]} for tiktok 9:16, de, with "
+        "the finish template bold"
+    )
     assert facts["deliverable_id"] == given.spec.deliverable_id
     assert facts["variant_id"] == given.spec.shots[0].variant_id
     assert facts["template_sha256"] == given.spec.template.digest
     assert (facts["template"], facts["placement"], facts["locale"]) == ("bold", "tiktok 9:16", "de")
     assert "shots" not in facts
+    assert verify(given.masters[0], ours.anchors_pem()).deliverable == ""
 
 
 def test_all_shots_of_a_sequence_are_ingredients(ours, tmp_path):
