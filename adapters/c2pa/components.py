@@ -5,20 +5,21 @@ from c2pa import Builder, C2paError
 from adapters.c2pa.parent import UNREADABLE
 from manifests.credentials.definition import ManifestDefinition
 from manifests.credentials.ingredient_files import ComponentFile
-from manifests.errors import CredentialError
+from manifests.errors import InvalidDefinitionError
 
 
 def add_components(builder: Builder, definition: ManifestDefinition) -> None:
     """Add each component, including its own credential if it has one.
 
     Raises:
-        CredentialError: a component cannot be read.
+        InvalidDefinitionError: a component is missing or damaged. It concerns this deliverable only.
+        OSError: this machine cannot read it.
     """
     for component in definition.components:
         try:
             _add(builder, component)
-        except (C2paError, OSError) as error:
-            raise CredentialError(
+        except (C2paError, FileNotFoundError) as error:
+            raise InvalidDefinitionError(
                 f"Cannot sign the deliverable: its component {component.title!r} cannot be read ({error}). "
                 "Replace the file, and finish the deliverable again."
             ) from error

@@ -18,7 +18,7 @@ from adapters.media.xmp import Xmp, copy_with_xmp, read_xmp
 from manifests.credentials.credential import ProviderFile
 from manifests.credentials.definition import IPTC
 from manifests.credentials.finishing import Finishing, deliverable_definition
-from manifests.errors import CredentialError, InvalidDefinitionError, UntrustedCredentialError
+from manifests.errors import InvalidDefinitionError, UntrustedCredentialError
 from manifests.finish.deliverable import Component, Edit
 from manifests.finish.spec import Shot
 
@@ -166,7 +166,7 @@ def test_components_of_any_format_are_ingredients(ours, tmp_path, component):
 def test_an_unreadable_component_is_named(ours, tmp_path):
     given = made(ours, tmp_path)
     (given.folder / "logo.png").unlink()
-    with pytest.raises(CredentialError, match=r"acme\.png.*Replace the file"):
+    with pytest.raises(InvalidDefinitionError, match=r"acme\.png.*Replace the file"):
         sign_made(ours, given)
     assert not (given.folder / "signed.mp4").exists()
 
@@ -221,7 +221,7 @@ def test_only_a_deliverable_has_a_master_and_components(ours, tmp_path):
 def test_a_finished_file_with_a_credential_of_its_own_is_refused(ours, tmp_path):
     given = made(ours, tmp_path)
     shutil.copy(given.masters[0], given.folder / "deliverable.mp4")
-    with pytest.raises(CredentialError, match="already has a credential"):
+    with pytest.raises(InvalidDefinitionError, match="already has a credential"):
         sign_made(ours, given)
 
 
