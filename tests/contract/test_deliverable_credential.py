@@ -9,6 +9,7 @@ import pytest
 from asset_rubric import asset_faults
 from credentials import PROVENANCE, definition, failures, files, second_opinion, sign
 from deliverables import COMPONENTS, EDITS, Made, made, master, spec_of
+from PIL import Image
 
 from adapters.c2pa.master import read_master
 from adapters.c2pa.signer import DevelopmentCA, Signed, Signer, open_signer
@@ -161,6 +162,22 @@ def test_components_of_any_format_are_ingredients(ours, tmp_path, component):
     report = verify(sign_made(ours, given).path, ours.anchors_pem())
     assert report.state == "trusted"
     assert report.ingredients[1].title == component.title
+
+
+@pytest.mark.parametrize(("kind", "named"), [("JPEG", "image/png"), ("PNG", "image/jpeg"), ("WEBP", "image/svg+xml")])
+def test_a_component_with_the_ending_of_another_format_is_an_ingredient(ours, tmp_path, kind, named):
+    component = COMPONENTS[0].model_copy(update={"media_type": named})
+    given = made(ours, tmp_path, edits=(), components=(component,))
+    Image.new("RGB", (20, 10), (200, 30, 30)).save(given.folder / "logo.png", kind)
+    report = verify(sign_made(ours, given).path, ours.anchors_pem())
+    assert report.state == "trusted"
+    formats = {each["title"]: each.get("format") for each in active(report.store)["ingredients"]}
+    assert formats["acme.png"] == f"image/{kind.lower()}"
+
+
+def active(store: str) -> dict:
+    found = json.loads(store)
+    return found["manifests"][found["active_manifest"]]
 
 
 def test_an_unreadable_component_is_named(ours, tmp_path):
