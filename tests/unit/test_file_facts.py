@@ -8,6 +8,8 @@ from seeded_clips import Picture, Recipe, write_clip
 
 from adapters.media.compose.mux import CaptionTrack, mux
 from adapters.media.file_facts import measure
+from adapters.media.soundtrack.long_loudness import measure_long_file
+from adapters.media.soundtrack.loudness import measure_file
 from adapters.media.video_frames import frames_at
 from adapters.presets.placements import load_presets
 from manifests.errors import EncodingError
@@ -67,16 +69,26 @@ def test_captions_are_found_in_the_file_and_next_to_it(tmp_path: Path) -> None:
     assert not facts.has_audio
 
 
-def test_silence_has_no_loudness_and_is_not_called_unmeasured(tmp_path: Path) -> None:
+def test_silence_has_no_loudness(tmp_path: Path) -> None:
     facts = measure(write_clip(CLIP.changed(level=0.0), tmp_path))
     assert facts.has_audio
-    assert (facts.loudness_lufs, facts.loudness_unmeasured) == (None, "")
+    assert (facts.loudness_lufs, facts.true_peak_dbtp) == (None, None)
 
 
-def test_the_loudness_of_long_files_is_named_as_not_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", [0.2, 0.02, 0.0])
+def test_long_files_have_the_loudness_of_short_ones(level: float, tmp_path: Path) -> None:
+    path = write_clip(CLIP.changed(level=level, peak=0.9 if level else 0, audio_codec="libmp3lame"), tmp_path)
+    long, short = measure_long_file(path), measure_file(path)
+    if level:
+        assert long.lufs == pytest.approx(short.lufs, abs=0.02)
+        assert long.true_peak_dbtp == pytest.approx(short.true_peak_dbtp, abs=0.05)
+    else:
+        assert (long.lufs, long.true_peak_dbtp) == (short.lufs, short.true_peak_dbtp) == (None, None)
+
+
+def test_a_file_of_more_than_ten_minutes_is_measured(tmp_path: Path) -> None:
     facts = measure(write_clip(Recipe(Picture(64, 36, Fraction(1, 2), seconds=640)), tmp_path))
-    assert facts.loudness_lufs is None
-    assert facts.loudness_unmeasured == "The loudness was not measured, because the file is longer than 600 s."
+    assert facts.loudness_lufs == pytest.approx(-14, abs=0.3)
     assert facts.pixel_format == "yuv420p"
 
 
