@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from app.cli.main import app
 from app.provider_tables import provider_tables
 from flows.settings import Settings
-from manifests.sheet.columns import COLUMNS
+from manifests.sheet.columns import COLUMNS, FINISHING, Column
 from models.placement.table import memory_tables
 from models.registry import hosted_cards, load_cards, local_cards
 
@@ -91,6 +91,29 @@ as Excel does.
 """
 
 
+FINISHING_INTRO = """
+## Finishing
+
+A finish template makes ads of the published clips: one deliverable for each placement, each locale and each call to
+action. These columns have an effect in rows with a template only. `reelmill validate` and `reelmill plan` show how
+many deliverables there are, by placement and locale.
+
+- **Texts.** A template draws columns of the sheet: `{cta}` is the column `cta`, `{price_eur}` the column `Price (EUR)`.
+- **Languages.** `locale` lists language tags (BCP 47), such as `en|de-AT|ar`. The columns of the row are in the
+  language of the first one. A column per language contains the text of another one: `cta_de`, `CTA (de)`, `script_ar`,
+  `price_pt-BR`. The text for `de` is used for `de-AT` too, if there is none for it. If a locale has no text, the one of
+  the first locale is used, with a warning.
+- **Pairs.** If a row has as many calls to action as locales, and no column per language for `cta`, the first one
+  belongs to the first locale, and so on. The same applies to other columns with as many values as there are locales.
+- **Placements.** The size, the safe zone and the limits are those of the channel; a ratio without a channel has no
+  limits. The length of a placement, as in `tiktok 15s`, is that of the deliverable: clips are extended or trimmed.
+- **Captions** are checked against the reading speed and the line length of their language. The limits are those of
+  [Netflix's guides](https://partnerhelp.netflixstudios.com/hc/en-us/articles/215758617): 20 characters a second in
+  English and Arabic, 17 in most languages, 11 in Chinese and Japanese, 12 in Korean; 42 characters a line, 16 in East
+  Asian languages.
+"""
+
+
 def settings_page() -> str:
     """Return the page of all settings: name, environment variable, type, default and meaning."""
     lines = [SETTINGS_INTRO]
@@ -117,12 +140,17 @@ def commands_page() -> str:
 
 def columns_page() -> str:
     """Return the page of the columns of a campaign sheet: name, meaning, values, empty cells and other names."""
-    lines = [COLUMNS_INTRO, "| column | meaning | values | if empty | other names |", "|---|---|---|---|---|"]
-    for column in COLUMNS:
+    clips = [column for column in COLUMNS if column.name not in FINISHING]
+    finishing = [column for column in COLUMNS if column.name in FINISHING]
+    return "\n".join([COLUMNS_INTRO, *_columns_table(clips), FINISHING_INTRO, *_columns_table(finishing)]) + "\n"
+
+
+def _columns_table(columns: Iterable[Column]) -> Iterator[str]:
+    yield from ("| column | meaning | values | if empty | other names |", "|---|---|---|---|---|")
+    for column in columns:
         values = f"{column.allowed} Several values." if column.splits else column.allowed
         cells = (column.about, values, column.default, ", ".join(column.aliases))
-        lines.append(f"| `{column.name}` | {' | '.join(map(_cell, cells))} |")
-    return "\n".join(lines) + "\n"
+        yield f"| `{column.name}` | {' | '.join(map(_cell, cells))} |"
 
 
 def families_page() -> str:

@@ -30,6 +30,7 @@ BENCHMARKS = {
     "balance": "benchmarks.fanout.balance",
     "fanout": "benchmarks.fanout.scaling",
     "hosted": "benchmarks.hosted.slots",
+    "finish": "benchmarks.finish.deliverable",
 }
 """Name -> module with ``run()``, which returns one Result or yields several."""
 

@@ -8,7 +8,7 @@ from manifests.pairwise import is_too_large, pairwise
 from manifests.placement import Placement
 
 GENERIC = Placement("generic", "16:9")
-NO_FINISH, NATIVE = "none", "native"
+NO_FINISH, NATIVE, CROP = "none", "native", "crop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Brief:
             empty for the brand kit's default.
         sound: ``keep`` or ``mute``: whether the sound of the clip is kept.
         reframe: how clips are fitted to placements: ``native``, ``crop``, ``blur`` or ``colour`` by the placement's
-            label or aspect ratio; the key is empty for all others. Empty for native everywhere.
+            label or aspect ratio; the key is empty for all others. Empty for native everywhere. A crop that is set by
+            hand has its places after the word, ``crop 30%``; see ``manifests.finish.crop_by_hand``.
         sequence: rows with the same text are joined in order; empty for none.
         transition_s: crossfade to the next row of the sequence in seconds; 0 cuts.
         localised: texts of the columns per language: values by language tag, by our name of the column (``cta``,
@@ -104,6 +105,13 @@ class Brief:
 
     def fit_of(self, placement: Placement) -> str:
         """Return how clips are fitted to a placement: ``native``, ``crop``, ``blur`` or ``colour``."""
+        return self._reframe_of(placement).partition(" ")[0]
+
+    def crop_of(self, placement: Placement) -> str:
+        """Return the places of a crop that is set by hand, such as ``30%``; empty to follow the subject."""
+        return self._reframe_of(placement).partition(" ")[2]
+
+    def _reframe_of(self, placement: Placement) -> str:
         if not self.is_finished:
             return NATIVE
         keys = (placement.label, placement.channel, placement.aspect_ratio, "")

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from adapters.media.soundtrack.aac import aac_packets, add_aac_stream
+from adapters.media.soundtrack.aac import ANY_LEVEL, aac_packets, add_aac_stream
 from adapters.media.soundtrack.samples import RATE, as_stereo
 from adapters.media.video import CRF, MUXING, appearing, encode
 from manifests.errors import EncodingError
@@ -44,7 +44,7 @@ def _join(silent: Path, samples: np.ndarray, fps: int, out: Path) -> None:
     options = MUXING | {"movie_timescale": str(1000 * fps)}
     with av.open(str(silent)) as source, av.open(str(out), "w", format="mp4", options=options) as made:
         pictures = made.add_stream_from_template(source.streams.video[0])
-        sound = add_aac_stream(made)
+        sound = add_aac_stream(made, coder=ANY_LEVEL)
         for packet in source.demux(video=0):
             if packet.dts is not None:
                 packet.stream = pictures

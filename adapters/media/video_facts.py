@@ -90,18 +90,19 @@ def probe(path: Path, max_frames: int | None = MAX_FRAMES) -> VideoFacts:
         stream = container.streams.video[0]
         context = stream.codec_context
         duration_s = _duration_s(container, stream)
-        rotation = _rotation(path)
-        num_frames = _count_frames(path, container, stream, max_frames)
+        # Decoding a frame may overwrite the tags of the container.
+        tags = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
+        num_frames, rotation = _frames(path, container, stream, max_frames)
         sides = (context.height, context.width) if rotation % 180 else (context.width, context.height)
         boxes, sound = read_boxes(path), _sound(container)
         return VideoFacts(
             codec=context.codec.canonical_name,
             profile=context.profile or "",
             pix_fmt=context.pix_fmt or "",
-            primaries=context.color_primaries,
-            transfer=context.color_trc,
-            matrix=context.colorspace,
-            full_range=context.color_range == ColorRange.JPEG or (context.pix_fmt or "").startswith("yuvj"),
+            primaries=tags[0],
+            transfer=tags[1],
+            matrix=tags[2],
+            full_range=tags[3] == ColorRange.JPEG or (context.pix_fmt or "").startswith("yuvj"),
             width=sides[0],
             height=sides[1],
             fps=Fraction(stream.average_rate or 0),
@@ -129,24 +130,23 @@ def _duration_s(container: av.container.InputContainer, stream: av.video.stream.
     return container.duration / av.time_base if container.duration else 0.0
 
 
-def _count_frames(
+def _frames(
     path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream, max_frames: int | None
-) -> int:
-    """Count the frames without decoding them; frames outside the edit list are not shown."""
-    number = 0
+) -> tuple[int, int]:
+    """Return the number of frames and the rotation.
+
+    Frames are counted without decoding them; frames outside the edit list are not shown. Only the first frame is
+    decoded, which is where the display matrix is readable.
+    """
+    number, first = 0, None
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise EncodingError(f"Cannot read the video {path}: it is damaged or truncated.")
+        if first is None:
+            first = next((frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)), None)
         number += bool(packet.size) and not packet.is_discard
         if max_frames is not None and number > max_frames:
             raise EncodingError(f"Cannot read the video {path}: it has more than {max_frames} frames.")
     if not number:
         raise EncodingError(f"The video {path} contains no frames.")
-    return number
-
-
-def _rotation(path: Path) -> int:
-    """Return the rotation of the first frame, which is where the display matrix is readable."""
-    with open_video(path) as container:
-        frame = next(container.decode(video=0), None)
-        return round(frame.rotation / 90) * 90 % 360 if frame is not None else 0
+    return number, round(first.rotation / 90) * 90 % 360 if first is not None else 0

@@ -14,11 +14,16 @@ from adapters.sheets.atomic_save import saving
 from adapters.sheets.workbook_writer import BOLD, HEADER, values_of
 from manifests.errors import SheetError
 from manifests.placement import ASPECT_RATIOS, CHANNELS
-from manifests.sheet.columns import COLUMNS, Column
+from manifests.sheet.columns import COLUMNS, FINISHING, Column
 from manifests.sheet.table import letter
 
 OWN_COLUMN = "colour"
-HEADERS = ("brief_id", "prompt", OWN_COLUMN, *(column.name for column in COLUMNS[2:]))
+IN_SHEET = ("finish", "script", "music")
+"""The columns of finishing that the template has; the guide explains the others."""
+HEADERS = (
+    *("brief_id", "prompt", OWN_COLUMN),
+    *(column.name for column in COLUMNS[2:] if column.name in IN_SHEET or column.name not in FINISHING),
+)
 ROWS: tuple[dict[str, str], ...] = (
     {
         "brief_id": "summer-01",
@@ -63,17 +68,28 @@ _MORE = (
         "",
     ),
 )
+_LANGUAGES = (
+    "cta_de, script_ar, …",
+    "A column per language: the text of another locale, for each column whose text finishing uses. Other spellings: "
+    "CTA (de), price_pt-BR.",
+    "Text.",
+    "Jetzt kaufen",
+    "the text of the first locale, with a warning",
+)
+_GROUPS = (("Clips", ""), ("Finishing: from clip to ad", "Add these columns to the sheet as you need them."))
+"""Headings of the guide, with a sentence."""
 _LIST_ROWS = 1_000
 _WIDTHS = {"prompt": 58, "notes": 40, "negative_prompt": 20, "placements": 16, "brief_id": 14}
 
 
-def write_template(path: Path, models: Sequence[str]) -> None:
+def write_template(path: Path, models: Sequence[str], templates: Sequence[str] = ()) -> None:
     """Write a sheet with example rows, as XLSX with an explanation of every column, or as CSV.
 
     An existing file is replaced. The caller decides whether that is allowed.
 
     Args:
         models: names of the model cards to choose from.
+        templates: names of the finish templates to choose from.
 
     Raises:
         SheetError: the name does not end in .xlsx or .csv, or the file cannot be written.
@@ -85,7 +101,7 @@ def write_template(path: Path, models: Sequence[str]) -> None:
         _write_csv(path)
     else:
         with saving(path) as unfinished:
-            _workbook(models).save(unfinished)
+            _workbook(models, templates).save(unfinished)
 
 
 def _write_csv(path: Path) -> None:
@@ -96,9 +112,9 @@ def _write_csv(path: Path) -> None:
         writer.writerows(ROWS)
 
 
-def _workbook(models: Sequence[str]) -> Workbook:
+def _workbook(models: Sequence[str], templates: Sequence[str]) -> Workbook:
     book = Workbook()
-    _write_campaign(book.active, models)
+    _write_campaign(book.active, models, templates)
     _write_guide(book.create_sheet("Columns"))
     names = book.create_sheet("Models")
     for text in ("model", *models):
@@ -107,7 +123,7 @@ def _workbook(models: Sequence[str]) -> Workbook:
     return book
 
 
-def _write_campaign(tab: Any, models: Sequence[str]) -> None:
+def _write_campaign(tab: Any, models: Sequence[str], templates: Sequence[str]) -> None:
     tab.title = "Campaign"
     tab.append(list(HEADERS))
     for row in ROWS:
@@ -118,6 +134,7 @@ def _write_campaign(tab: Any, models: Sequence[str]) -> None:
         _style_column(tab, index, header, abouts.get(header))
     _choices(tab, "placements", f'"{",".join((*ASPECT_RATIOS, *CHANNELS))}"')
     _choices(tab, "axes", '"cartesian,zip"')
+    _choices(tab, "finish", f'"{",".join(("none", *templates))}"')
     if models:
         _choices(tab, "model", f"=Models!$A$2:$A${len(models) + 1}")
 
@@ -150,10 +167,16 @@ def _choices(tab: Any, header: str, formula: str) -> None:
 
 def _write_guide(tab: Any) -> None:
     tab.append(list(_GUIDE))
-    for column in COLUMNS:
-        tab.append([column.name, column.about, column.allowed, column.example, column.default])
-    for line in _MORE:
-        tab.append(list(line))
+    clips = [column for column in COLUMNS if column.name not in FINISHING]
+    finishing = [column for column in COLUMNS if column.name in FINISHING]
+    headings = []
+    for heading, columns, more in zip(_GROUPS, (clips, finishing), (_MORE, (_LANGUAGES,)), strict=True):
+        tab.append(list(heading))
+        headings.append(tab.max_row)
+        for column in columns:
+            tab.append([column.name, column.about, column.allowed, column.example, column.default])
+        for line in more:
+            tab.append(list(line))
     for index, width in enumerate((18, 62, 62, 40, 26)):
         tab.column_dimensions[letter(index)].width = width
     for row in tab.iter_rows():
@@ -161,4 +184,7 @@ def _write_guide(tab: Any) -> None:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
     for cell in tab[1]:
         cell.font, cell.fill = BOLD, HEADER
+    for row in headings:
+        tab.cell(row, 1).font = BOLD
+        tab.cell(row, 1).alignment = Alignment(wrap_text=False, vertical="top")
     tab.freeze_panes = "A2"

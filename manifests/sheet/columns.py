@@ -255,8 +255,9 @@ COLUMNS = (
     Column(
         "locale",
         ("locales", "language", "languages", "lang"),
-        "Language or market, for {locale} in the prompt and for your records.",
-        "Text. Several values give separate clips only if the prompt uses {locale}.",
+        "Language or market, for {locale} in the prompt, for finishing and for your records.",
+        "Text; with a finish template, a language tag such as en or pt-BR. Several values give separate clips only if "
+        "the prompt uses {locale}; finishing makes a deliverable of each.",
         "en",
         "none",
         True,
@@ -264,8 +265,9 @@ COLUMNS = (
     Column(
         "cta",
         ("ctas", "call to action", "calls to action"),
-        "Call to action, for {cta} in the prompt and for your records.",
-        "Text. Several values give separate clips only if the prompt uses {cta}.",
+        "Call to action, for {cta} in the prompt, for finish templates and for your records.",
+        "Text. Several values give separate clips only if the prompt uses {cta}; finishing makes a deliverable of "
+        "each.",
         "Shop now",
         "none",
         True,
@@ -343,7 +345,8 @@ COLUMNS = (
         "How one clip is fitted to placements with other aspect ratios: native generates a clip in each ratio, crop "
         "follows the subject, blur and colour show the whole clip on a blurred copy or on the brand's background "
         "colour.",
-        "native, crop, blur or colour; or for single placements, such as 9:16=crop|1:1=blur.",
+        "native, crop, blur or colour; or for single placements, such as 9:16=crop|1:1=blur. crop 30% puts the centre "
+        "of the crop at 30 % from the left or the top, and crop 0s:30% 2s:60% moves it.",
         "crop",
         "native",
     ),

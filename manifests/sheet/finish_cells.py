@@ -3,13 +3,14 @@
 import re
 from difflib import get_close_matches
 
-from manifests.brief import NATIVE, NO_FINISH
+from manifests.brief import CROP, NATIVE, NO_FINISH
+from manifests.finish.crop_by_hand import parse_places, places_text
 from manifests.placement import parse_placement
 from manifests.pluralize import any_of
 from manifests.sheet.cells import clean
 
 SCRIPT_LENGTH, CAPTIONS_LENGTH = 5_000, 20_000
-FITS = (NATIVE, "crop", "blur", "colour")
+FITS = (NATIVE, CROP, "blur", "colour")
 _OTHER_FITS = {
     **dict.fromkeys(("color", "solid", "background"), "colour"),
     **dict.fromkeys(("blurred", "blur pad", "blurred background"), "blur"),
@@ -20,6 +21,7 @@ _SOUNDS = {
     **dict.fromkeys(("keep", "kept", "on", "yes", "original"), "keep"),
     **dict.fromkeys(("mute", "muted", "off", "no", "none", "silent"), "mute"),
 }
+_BY_HAND = re.compile(r"crop(?:\s+at)?\s*:?\s*(\d.*)")
 _SECONDS = re.compile(r"(\d{1,2}(?:[.,]\d{1,3})?)\s*(?:s|sec|secs|seconds?)?")
 LEAST_CROSSFADE_S, LONGEST_CROSSFADE_S = 0.1, 5.0
 
@@ -30,11 +32,15 @@ def parse_finish(text: str) -> str:
 
 
 def parse_reframe(text: str) -> tuple[str, str]:
-    """Return (placement, fit) of ``9:16=crop``, or an empty placement with the fit of ``crop``."""
+    """Return (placement, fit) of ``9:16=crop``, or an empty placement with the fit of ``crop``.
+
+    A crop that is set by hand keeps its places: ``crop 30%``.
+    """
     placement, equals, fit = text.rpartition("=")
     word = fit.strip().casefold()
-    fit = _OTHER_FITS.get(word, word)
-    if fit not in FITS:
+    by_hand = _BY_HAND.fullmatch(word)
+    fit = f"{CROP} {places_text(parse_places(by_hand[1]))}" if by_hand else _OTHER_FITS.get(word, word)
+    if fit not in FITS and not by_hand:
         near = get_close_matches(word, [*FITS, *_OTHER_FITS], 1, 0.7)
         hint = f"Did you mean {_OTHER_FITS.get(near[0], near[0])}? " if near else ""
         raise ValueError(f"is not allowed. {hint}Use {any_of(FITS)}, also for a single placement, such as 9:16=crop.")

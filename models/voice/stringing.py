@@ -48,25 +48,29 @@ def strung(spoken: Sequence[SpokenClause], rate: int, engine: str, engine_versio
     clauses: list[Clause] = []
     at = 0
     for number, (clause, samples) in enumerate(spoken):
-        sound = _trimmed(samples, rate)
+        sound, first, last = _trimmed(samples, rate)
         if not len(sound):
             raise ModelError(f"{engine} spoke nothing for {clause.text!r}. Change these words, or use another voice.")
-        clauses.append(Clause(clause.text, at / rate, (at + len(sound)) / rate))
+        clauses.append(Clause(clause.text, (at + first) / rate, (at + last) / rate))
         pause = 0.0 if number == len(spoken) - 1 else SENTENCE_PAUSE_S if clause.ends_sentence else PAUSE_S
         parts += [sound, np.zeros(round(pause * rate), np.float32)]
         at += len(sound) + len(parts[-1])
     return Speech(np.concatenate(parts)[None], rate, tuple(clauses), engine, engine_version, note)
 
 
-def _trimmed(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Cut the silence at both ends of a clause; the new edges rise and fall, so that they do not click."""
+def _trimmed(samples: np.ndarray, rate: int) -> tuple[np.ndarray, int, int]:
+    """Return a clause without the silence at both ends, and where it becomes audible and ends, in samples.
+
+    The new edges rise and fall, so that they do not click.
+    """
     loud = np.flatnonzero(np.abs(samples) > QUIET * max(float(np.abs(samples).max(initial=0.0)), 1e-4))
     if not len(loud):
-        return samples[:0]
+        return samples[:0], 0, 0
     edge = round(EDGE_S * rate)
-    sound = samples[max(0, loud[0] - edge) : loud[-1] + edge].astype(np.float32)
+    start = max(0, int(loud[0]) - edge)
+    sound = samples[start : int(loud[-1]) + edge].astype(np.float32)
     ramp = np.linspace(0, 1, min(edge // 4, len(sound) // 2), dtype=np.float32)
     if len(ramp):
         sound[: len(ramp)] *= ramp
         sound[-len(ramp) :] *= ramp[::-1]
-    return sound
+    return sound, int(loud[0]) - start, min(int(loud[-1]) + 1 - start, len(sound))

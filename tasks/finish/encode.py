@@ -10,12 +10,12 @@ from adapters.media.compose.encoder import encode_pictures
 from adapters.media.compose.footage import pictures_of
 from adapters.media.compose.mux import CaptionTrack, mux
 from adapters.media.compose.overlay import Overlay
-from adapters.media.soundtrack.loudness import Aim, Loudness, measure_file, next_aim
+from adapters.media.soundtrack.loudness import Aim, Loudness, first_aim, measure_file, next_aim
 from adapters.media.soundtrack.samples import num_samples, silence
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
 from manifests.finish.language_codes import iso_639_2
 from tasks.finish.parts import Parts
-from tasks.finish.soundtrack import aim_of, first_aim, mixed
+from tasks.finish.soundtrack import aim_of, mixed
 
 ATTEMPTS = 3
 """Encodings of the pictures, and mixes of the sound, until the file is within the limits."""
@@ -85,13 +85,14 @@ def _with_sound(parts: Parts, silent: Path, out: Path, encoded: Encoded) -> Enco
         nothing = silence(num_samples(plan.frames / plan.fps)) if spec.preset.needs_audio else None
         mux(silent, out, nothing, captions, language)
         return encoded
-    aim: Aim | None = first_aim(spec)
+    wanted = aim_of(spec)
+    aim: Aim | None = first_aim(wanted)
     for _ in range(ATTEMPTS):
         assert aim is not None
         made = mixed(spec, parts.tracks, plan, aim)
         mux(silent, out, made.samples, captions, language)
-        found = measure_file(out)
-        aim = next_aim(found, aim_of(spec), aim, spec.preset.loudness_tolerance)
+        found = measure_file(out, is_own=True)
+        aim = next_aim(found, wanted, aim, spec.preset.loudness_tolerance)
         if aim is None:
             break
     return encoded._replace(loudness=found, notes=made.notes)

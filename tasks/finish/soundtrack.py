@@ -17,8 +17,6 @@ from manifests.finish.length import FramePlan
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
 
-AAC_PEAK_DB = 0.4
-
 
 class Music(NamedTuple):
     """Background music: samples, float32 (2, n) at 48 kHz, and its origin; ``path`` is None if it was made."""
@@ -76,12 +74,6 @@ def _music(spec: DeliverableSpec, plan: FramePlan, find_asset: FindAsset) -> Mus
 def aim_of(spec: DeliverableSpec) -> Aim:
     """Return the loudness that the placement asks for."""
     return Aim(spec.preset.loudness_lufs, spec.preset.true_peak_dbtp)
-
-
-def first_aim(spec: DeliverableSpec) -> Aim:
-    """Return the aim of the first mix: AAC raises peaks by some tenths of a decibel, so room is left for it."""
-    wanted = aim_of(spec)
-    return wanted._replace(true_peak_dbtp=wanted.true_peak_dbtp - AAC_PEAK_DB)
 
 
 def mixed(spec: DeliverableSpec, tracks: Tracks, plan: FramePlan, aim: Aim) -> Mixed:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from manifests.brief import Brief
 from manifests.errors import FinishError
+from manifests.finish.brand import BrandKit
 from manifests.finish.choices import music_of, size_of, texts_of, voice_of
+from manifests.finish.crop_by_hand import crop_points, parse_places
 from manifests.finish.kit import FinishKit
 from manifests.finish.spec import CaptionSpec, DeliverableSpec, Fit, Shot, SoundSpec
 from manifests.finish.wording import Wording, captions_of, wordings
@@ -140,18 +142,39 @@ def _spec(
         aspect_ratio=placement.aspect_ratio,
         preset=preset,
         locale=wording.locale,
-        shots=tuple(Shot(variant_id=clip.variant_id, sha256=clip.sha256) for clip in clips),
+        shots=tuple(_shot(brief, placement, clip) for clip in clips),
         transition_s=brief.transition_s if len(clips) > 1 else 0.0,
         fit=fit_of(brief, placement, clips[0]),
         width=size.width,
         height=size.height,
         duration_s=placement.duration_s,
         template=template,
-        brand=kit.brand,
+        brand=drawn_brand(kit.brand),
         texts=texts_of(brief, template, wording, labels, kit.brand),
         sound=_sound(brief, wording, kit),
         captions=CaptionSpec(text=captions) if captions else None,
     )
+
+
+def drawn_brand(brand: BrandKit) -> BrandKit:
+    """Return the parts of a brand kit that are drawn. Its legal lines, voices and music are in texts and sound.
+
+    A change of one market's legal line then leaves the deliverables of the other markets as they are.
+    """
+    return brand.model_copy(update={"legal": {}, "voices": {}, "music": {}})
+
+
+def _shot(brief: Brief, placement: Placement, clip: PublishedClip) -> Shot:
+    """Return a clip with the crop that the row sets by hand, if it does."""
+    by_hand = brief.crop_of(placement)
+    places = parse_places(by_hand) if by_hand and fit_of(brief, placement, clip) is Fit.CROP else ()
+    is_wide = clip.width / clip.height > _ratio_of(placement)
+    return Shot(variant_id=clip.variant_id, sha256=clip.sha256, crop_path=crop_points(places, wide=is_wide))
+
+
+def _ratio_of(placement: Placement) -> float:
+    width, _, height = placement.aspect_ratio.partition(":")
+    return int(width) / int(height)
 
 
 def fit_of(brief: Brief, placement: Placement, clip: PublishedClip) -> Fit:
@@ -160,9 +183,7 @@ def fit_of(brief: Brief, placement: Placement, clip: PublishedClip) -> Fit:
     A clip with another ratio in a row that is generated natively is one of a sequence, whose row lacks the placement:
     it is cropped.
     """
-    width, _, height = placement.aspect_ratio.partition(":")
-    wanted = int(width) / int(height)
-    if abs(clip.width / clip.height / wanted - 1) <= SAME_RATIO:
+    if abs(clip.width / clip.height / _ratio_of(placement) - 1) <= SAME_RATIO:
         return Fit.NATIVE
     fit = Fit(brief.fit_of(placement))
     return Fit.CROP if fit == Fit.NATIVE else fit

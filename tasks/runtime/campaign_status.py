@@ -65,7 +65,7 @@ def status_of(catalogue: Catalogue, campaign_id: str) -> CampaignStatus:
         again = f"Resume with `reelmill resume {campaign_id}{reopen}`."
         return CampaignStatus(STOPPED, f"The campaign is {standing}. {again}", clips)
     assert run
-    return _ended(campaign_id, run, clips)
+    return _ended(campaign_id, run, clips, catalogue.deliverables.counts(campaign_id))
 
 
 def _is_running(catalogue: Catalogue, run: RunRow) -> bool:
@@ -74,12 +74,12 @@ def _is_running(catalogue: Catalogue, run: RunRow) -> bool:
     return is_alive(run.owner) or run.run_id in {live.run_id for live in catalogue.runs.live()}
 
 
-def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int]) -> CampaignStatus:
+def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int], made: Mapping[str, int]) -> CampaignStatus:
     number = unfinished_in(clips)
     left = counted(number, "variant{s} {are} not generated yet")
     again = f"Resume with `reelmill resume {campaign_id}`."
     if run.outcome == "finished":
-        return CampaignStatus(DONE, _done_text(campaign_id, clips), clips)
+        return CampaignStatus(DONE, _done_text(campaign_id, clips, made), clips)
     if run.outcome in ("window", "budget"):
         why = "its time window ended" if run.outcome == "window" else "its budget is used up"
         return CampaignStatus(STOPPED, f"The run has stopped because {why}; {left}. {again}", clips)
@@ -95,16 +95,20 @@ def _ended(campaign_id: str, run: RunRow, clips: Mapping[str, int]) -> CampaignS
     return CampaignStatus(FAILED, f"The run has failed. {why or unknown}. {left.capitalize()}. {again}", clips)
 
 
-def _done_text(campaign_id: str, clips: Mapping[str, int]) -> str:
-    """Return how the clips of a finished campaign ended, and what people still have to do."""
+def _done_text(campaign_id: str, clips: Mapping[str, int], made: Mapping[str, int]) -> str:
+    """Return how the clips and deliverables of a finished campaign ended, and what people still have to do."""
     published, waiting = clips.get(State.PUBLISHED, 0), clips.get(State.PASSED, 0)
     parts = [f"The campaign has finished: {counted(published, 'clip{s} {are} published')}."]
+    if finished := made.get(State.PUBLISHED, 0):
+        parts.append(f"{counted(finished, 'deliverable{s} {are} published')}.")
+    if failed := made.get(State.FAILED, 0):
+        parts.append(f"{counted(failed, 'deliverable{s}')} failed.")
     if waiting:
         parts.append(f"{counted(waiting, 'clip{s} {are} waiting for review')}.")
     if held := clips.get(State.APPROVED, 0) + clips.get(State.SIGNING, 0):
         parts.append(f"{counted(held, 'approved clip{s} {are} not published yet')}.")
     if not sum(clips.get(state, 0) for state in GOOD):
         parts.append(f"{count_of(sum(clips.values()), 'variant')} did not pass.")
-    if held or clips.get(State.FAILED) or clips.get(State.QUARANTINED):
+    if held or failed or clips.get(State.FAILED) or clips.get(State.QUARANTINED):
         parts.append(f"`reelmill status {campaign_id}` shows why.")
     return " ".join(parts)

@@ -71,7 +71,7 @@ def finished(path: Path, case: tuple[str, MusicSpec | None, str, float], wanted:
     for number in range(1, 5):
         mixed = mix(*sounds, seconds, aim.lufs, aim.true_peak_dbtp)
         soundtracks.write_mp4(path, mixed.samples)
-        used, aim = aim, next_aim(measure_file(path), wanted, aim)
+        aim = next_aim(measure_file(path), wanted, aim)
         if aim is None:
             return mixed.samples, number
     return mixed.samples, number

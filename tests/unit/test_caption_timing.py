@@ -103,7 +103,7 @@ def test_a_voice_that_is_longer_than_the_video_is_refused():
 
 
 def test_without_time_there_are_no_captions():
-    with pytest.raises(ValueError, match="There is no time for captions between 2 s and 2 s"):
+    with pytest.raises(ValueError, match="Captions from 2 s to 2 s have no length"):
         caption_timing("x", "en", 2.0, start_s=2.0)
 
 

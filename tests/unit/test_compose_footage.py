@@ -38,6 +38,12 @@ def test_footage_under_cards_stands_still(film):
     assert shown(plan, film) == [0, 0, *range(12), 11, 11, 11]
 
 
+def test_pictures_that_are_shown_more_than_once_are_read_only(film):
+    plan = FramePlan(FPS, (Piece(0, 0, 6), Piece(0, 5, 2, 0)), 2, 3)
+    found = [picture.flags.writeable for picture in pictures_of(plan, [fitted(film)])]
+    assert found == [False] * 3 + [True] * 5 + [False] * 5
+
+
 @pytest.mark.parametrize("kept", [1, 4, 100])
 def test_a_piece_is_played_backwards_whatever_fits_into_memory(film, monkeypatch, kept):
     monkeypatch.setattr(footage_module, "KEPT_BYTES", kept * 64 * 64 * 3 // 2)

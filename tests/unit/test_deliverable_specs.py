@@ -112,6 +112,20 @@ def test_reframed_placements_share_one_clip():
     assert len({spec.variant_id for spec in found}) == 1
 
 
+def test_a_crop_that_is_set_by_hand_is_the_path_of_the_shot():
+    row = brief(placements=("16:9", "tiktok", "1:1"), reframe={"": "crop 30%", "1:1": "crop 0s:20% 2s:50%"})
+    wide, tall, square = specs(row)
+    assert wide.shots[0].crop_path == ()
+    assert (tall.fit, tall.shots[0].crop_path) == (Fit.CROP, ((0.0, 0.3, 0.5),))
+    assert square.shots[0].crop_path == ((0.0, 0.2, 0.5), (2.0, 0.5, 0.5))
+    assert tall.deliverable_id != specs(replace(row, reframe={"": "crop"}))[1].deliverable_id
+
+
+def test_the_places_of_a_tall_clip_count_from_the_top():
+    wide = specs(brief(placements=("9:16", "16:9"), reframe={"16:9": "crop 30%"}))[1]
+    assert wide.shots[0].crop_path == ((0.0, 0.5, 0.3),)
+
+
 def test_a_ratio_that_the_model_does_not_make_is_cropped_from_the_nearest():
     kit = KIT.model_copy(update={"presets": {"4:5": GENERIC}})
     [found] = specs(brief(placements=("4:5",), reframe={"": "crop"}), kit=kit)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sheets.finished import PROMPT, finished, finishing_in, rows
+from finished_sheets import PROMPT, finished, finishing_in, rows
 
 from manifests.errors import FinishError
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json

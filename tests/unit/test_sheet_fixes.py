@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from finished_sheets import FINISHED, finishing_in
 from sheets.bad import FILES, HEADERS, NUMBERS, PLACEMENTS, PROMPTS, ROWS, P, one
-from sheets.finished import FINISHED, finishing_in
 from sheets.making import lines, workbook
 
 from adapters.sheets import read_table

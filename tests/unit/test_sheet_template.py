@@ -9,7 +9,7 @@ import pytest
 from adapters.sheets import read_table, write_template
 from manifests.errors import DiskFullError, SheetError
 from manifests.sheet import check_table
-from manifests.sheet.columns import COLUMNS, name_of
+from manifests.sheet.columns import COLUMNS, FINISHING, name_of
 from manifests.sheet.table import letter
 
 MODELS = ["starter", *(f"a-model-with-a-long-name-{n}" for n in range(20))]
@@ -31,20 +31,24 @@ def test_every_column_exists_and_is_explained(tmp_path):
     write_template(tmp_path / "sheet.xlsx", MODELS)
     book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
     headers = [cell.value for cell in book["Campaign"][1]]
-    assert {name_of(header) for header in headers} - {None} == {column.name for column in COLUMNS}
+    left_out = FINISHING - {"finish", "script", "music"}  # the guide explains them
+    assert {name_of(header) for header in headers} - {None} == {column.name for column in COLUMNS} - left_out
     assert all(cell.comment for cell in book["Campaign"][1])
-    explained = {row[0]: row[1:] for row in book["Columns"].iter_rows(min_row=2, values_only=True)}
-    assert set(explained) == {column.name for column in COLUMNS} | {"any other", "cells with |"}
+    guide = [row for row in book["Columns"].iter_rows(min_row=2, values_only=True)]
+    explained = {row[0]: row[1:] for row in guide if row[2]}
+    assert set(explained) == {column.name for column in COLUMNS} | {"any other", "cells with |", "cta_de, script_ar, …"}
+    names = [row[0] for row in guide]
+    assert names.index("axes") < names.index("Finishing: from clip to ad") < names.index("finish")
     assert all(all(explained[column.name]) for column in COLUMNS)
 
 
 def test_choices_are_drop_down_lists_and_the_header_is_frozen(tmp_path):
-    write_template(tmp_path / "sheet.xlsx", MODELS)
+    write_template(tmp_path / "sheet.xlsx", MODELS, ["clean", "bold"])
     book = openpyxl.load_workbook(tmp_path / "sheet.xlsx")
     tab = book["Campaign"]
     choices = {str(choice.sqref): choice for choice in tab.data_validations.dataValidation}
     headers = [cell.value for cell in tab[1]]
-    places = [f"{letter(headers.index(name))}2" for name in ("placements", "axes", "model")]
+    places = [f"{letter(headers.index(name))}2" for name in ("placements", "axes", "model", "finish")]
     assert sorted(sqref.partition(":")[0] for sqref in choices) == sorted(places)
     assert not any(choice.showErrorMessage for choice in choices.values())
     assert all(len(choice.formula1) <= 257 for choice in choices.values())

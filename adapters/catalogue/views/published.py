@@ -77,6 +77,4 @@ def _published(row: VariantRow, event_id: int) -> PublishedFile | None:
     clip, signed = row.clip, row.signed
     if clip is None or signed is None:
         return None
-    return PublishedFile(
-        row.variant_id, event_id, signed, clip.width, clip.height, clip.duration_s, clip.machine
-    )
+    return PublishedFile(row.variant_id, event_id, signed, clip.width, clip.height, clip.duration_s, clip.machine)

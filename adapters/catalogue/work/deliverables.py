@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select
 
 from adapters.catalogue.core.database import CataloguePart, batches
 from adapters.catalogue.core.deliverable_changes import (
@@ -23,10 +23,11 @@ from adapters.catalogue.core.deliverable_rows import (
 )
 from adapters.catalogue.core.rows import SignedFacts, clean, record_text
 from adapters.catalogue.core.state_changes import SYSTEM, lock_variants
-from adapters.catalogue.core.tables import database_now, deliverable_events, deliverable_shots, deliverables
+from adapters.catalogue.core.tables import campaigns, database_now, deliverable_events, deliverable_shots, deliverables
 from adapters.catalogue.log.entries import append
 from adapters.catalogue.log.logged_deliveries import DELIVERABLE_PUBLISHED, DELIVERABLE_WITHDRAWN, publication
 from adapters.catalogue.review.signing_proof import signing_detail
+from adapters.catalogue.work.leases import ACTIVE
 from manifests.errors import LostLeaseError, NotFoundError
 from manifests.finish.deliverable import UNDELIVERED, DeliverableState, FinishedFile
 from manifests.finish.spec import DeliverableSpec
@@ -192,6 +193,22 @@ class Deliverables(CataloguePart):
         )
         with self._db.reading() as connection:
             return [PendingDeliverable(*row) for row in connection.execute(query)]
+
+    def campaigns_left(self) -> list[str]:
+        """Return the active campaigns with deliverables that wait for a step, and that no worker has leased."""
+        query = (
+            select(_row.campaign_id)
+            .distinct()
+            .join(campaigns, campaigns.c.campaign_id == _row.campaign_id)
+            .where(
+                campaigns.c.standing == ACTIVE,
+                _row.state.in_(sorted(UNDELIVERED)),
+                or_(_row.lease_owner.is_(None), _row.lease_expires < database_now()),
+            )
+            .order_by(_row.campaign_id)
+        )
+        with self._db.reading() as connection:
+            return list(connection.execute(query).scalars())
 
     def counts(self, campaign_id: str | None = None) -> dict[str, int]:
         """Return the number of deliverables by state, of a campaign or of all; states without any are left out."""

@@ -10,7 +10,6 @@ import numpy as np
 from adapters.media.compose.fit import Fitter
 from adapters.media.compose.master import Master
 from adapters.media.compose.yuv import mixed
-from manifests.errors import EncodingError
 from manifests.finish.length import FramePlan, Piece
 
 KEPT_BYTES = 128 * 2**20
@@ -31,24 +30,20 @@ class FittedShot(NamedTuple):
 
 
 def pictures_of(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.ndarray]:
-    """Yield the pictures of the whole deliverable, without layers; do not change them.
+    """Yield the pictures of the whole deliverable, without layers.
 
-    The first picture of the footage stands still under the intro, and the last one under the end card.
+    The first picture of the footage stands still under the intro, and the last one under the end card. Pictures that
+    are yielded more than once are read-only; others may be changed.
 
     Raises:
         EncodingError: a master cannot be decoded or has fewer frames than planned.
     """
-    footage = _joined(plan, shots)
-    picture = next(footage, None)
-    if picture is None:
-        raise EncodingError("The deliverable has no footage.")
-    for _ in range(plan.intro):
-        yield picture
-    yield picture
-    for picture in footage:
-        yield picture
-    for _ in range(plan.end_card):
-        yield picture
+    last = plan.footage - 1
+    for index, picture in enumerate(_joined(plan, shots)):
+        before = plan.intro if index == 0 else 0
+        after = plan.end_card if index == last else 0
+        picture.flags.writeable = picture.flags.writeable and not (before or after)
+        yield from (picture for _ in range(before + 1 + after))
 
 
 def _joined(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.ndarray]:
@@ -67,8 +62,9 @@ def _joined(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.ndarray
 
 def _piece(piece: Piece, fps: Fraction, shot: FittedShot) -> Iterator[np.ndarray]:
     if piece.step == 0:
-        still = list(shot.pictures(fps, piece.start, piece.start + 1))
-        return (still[0] for _ in range(piece.frames))
+        [still] = shot.pictures(fps, piece.start, piece.start + 1)
+        still.flags.writeable = False
+        return (still for _ in range(piece.frames))
     if piece.step < 0:
         return _backwards(piece, fps, shot)
     return shot.pictures(fps, piece.start, piece.start + piece.frames)

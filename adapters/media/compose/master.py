@@ -47,9 +47,8 @@ class Master:
         """
         stop = self.num_frames(fps) if stop is None else min(stop, self.num_frames(fps))
         index, shown, converted = 0, None, None
-        with open_video(self.path) as container:
+        with open_video(self.path, is_known=True) as container:
             stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
             converter, first = _ToBt709(stream), None
             for frame in container.decode(video=0):
                 first = _time(frame) if first is None else first

@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters.media.soundtrack.aac import BLOCK, aac_packets, add_aac_stream
 from adapters.media.video import MUXING, appearing
+from adapters.media.video_input import HEADERS_ONLY
 from manifests.errors import EncodingError
 from manifests.finish.bitrate import AUDIO_KBPS
 from manifests.finish.cue import Cue
@@ -75,7 +76,10 @@ def mux(
 def _write(
     pictures: Path, part: Path, samples: np.ndarray | None, captions: CaptionTrack | None, language: str
 ) -> None:
-    with av.open(str(pictures)) as source, av.open(str(part), "w", format="mp4", options=_options(source)) as made:
+    with (
+        av.open(str(pictures), options=HEADERS_ONLY) as source,
+        av.open(str(part), "w", format="mp4", options=_options(source)) as made,
+    ):
         video = made.add_stream_from_template(source.streams.video[0])
         sound = None if samples is None else add_aac_stream(made, AUDIO_KBPS * 1000)
         text = _text_stream(made, captions.language) if captions and captions.cues else None

@@ -127,7 +127,7 @@ class Overlay:
         self._size = (width, height)
 
     def over(self, pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the pictures with the layers. The given pictures are not changed; do not change the yielded ones."""
+        """Yield the pictures with the layers; do not change them. Given pictures are changed unless read-only."""
         before: tuple[np.ndarray | None, list[tuple[_TimedLayer, Moment]], np.ndarray | None] = (None, [], None)
         for index, picture in enumerate(pictures):
             active = self._active(index)
@@ -149,7 +149,7 @@ class Overlay:
     def _blended(self, picture: np.ndarray, active: Sequence[tuple[_TimedLayer, Moment]]) -> np.ndarray:
         patches = [patch for layer, moment in active for patch in layer.prepared(moment)]
         hidden = [number for number, patch in enumerate(patches) if patch.covers(*self._size)]
-        made = picture.copy()
+        made = picture if picture.flags.writeable else picture.copy()
         for patch in patches[hidden[-1] if hidden else 0 :]:
             patch.blend(made)
         return made

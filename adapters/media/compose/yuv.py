@@ -81,7 +81,7 @@ def frame_of(picture: np.ndarray) -> av.VideoFrame:
     for plane, pixels in zip(frame.planes, planes_of(picture), strict=True):
         padded = np.zeros((pixels.shape[0], plane.line_size), np.uint8)
         padded[:, : pixels.shape[1]] = pixels
-        plane.update(padded)
+        plane.update(padded.tobytes())
     return frame
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters.media.soundtrack.samples import MAX_S, RATE
 from adapters.media.video_input import FORMATS as VIDEO_FORMATS
+from adapters.media.video_input import HEADERS_ONLY
 from manifests.errors import EncodingError
 
 FORMATS = f"{VIDEO_FORMATS},wav,w64,aiff,flac,mp3,aac,caf,ac3,eac3,asf"
@@ -28,16 +29,18 @@ def has_sound(path: Path) -> bool:
         return bool(container.streams.audio)
 
 
-def decode(path: Path, max_s: float = MAX_S) -> np.ndarray:
+def decode(path: Path, max_s: float = MAX_S, *, is_own: bool = False) -> np.ndarray:
     """Return the sound of a file, float32 (2, n) at 48 kHz. A stream that begins late begins with silence.
 
     Args:
         max_s: longest sound in seconds.
+        is_own: whether the file was made here, so that only its headers are read before it is decoded.
 
     Raises:
         EncodingError: the file is missing, damaged or encrypted, it has no sound, or its sound is longer.
     """
-    with _errors(path), av.open(str(path), options=OPTIONS, metadata_errors="replace") as container:
+    options = OPTIONS | (HEADERS_ONLY if is_own else {})
+    with _errors(path), av.open(str(path), options=options, metadata_errors="replace") as container:
         _check(path, container)
         length = _stated_length(container)
         parts = list(_parts(path, container, round(max_s * RATE)))

@@ -15,10 +15,10 @@ BLOCK = 4800
 
 
 class Filtered(NamedTuple):
-    """The result of filters: samples, float (2, n), and the metadata of the last block that has them."""
+    """The result of filters: samples, float (2, n), and the metadata of each block of samples."""
 
     samples: np.ndarray
-    metadata: dict[str, str]
+    metadata: tuple[dict[str, str], ...]
 
 
 def run_filters(samples: np.ndarray, filters: Sequence[tuple[str, str]], *, keep: bool = True) -> Filtered:
@@ -30,7 +30,7 @@ def run_filters(samples: np.ndarray, filters: Sequence[tuple[str, str]], *, keep
     """
     graph = av.filter.Graph()
     parts: list[np.ndarray] = []
-    metadata: dict[str, str] = {}
+    metadata: list[dict[str, str]] = []
     source = last = graph.add("abuffer", f"sample_rate={RATE}:sample_fmt=fltp:channel_layout=stereo:time_base=1/{RATE}")
     for name, arguments in filters:
         added = graph.add(name, arguments)
@@ -42,10 +42,10 @@ def run_filters(samples: np.ndarray, filters: Sequence[tuple[str, str]], *, keep
     for block in [*_blocks(samples), None]:
         source.push(block)
         for made in _pulled(sink):
-            metadata |= dict(made.metadata)
+            metadata.append(dict(made.metadata))
             if keep:
                 parts.append(made.to_ndarray())
-    return Filtered(np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32), metadata)
+    return Filtered(np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32), tuple(metadata))
 
 
 def _blocks(samples: np.ndarray) -> Iterator[av.AudioFrame]:

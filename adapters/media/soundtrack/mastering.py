@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adapters.media.soundtrack.filtering import run_filters
-from adapters.media.soundtrack.loudness import Aim, measure
+from adapters.media.soundtrack.loudness import Aim, Loudness, measure
 from adapters.media.soundtrack.samples import RATE, fitted, is_silent
 
 LIMITER_RATE = 192_000
@@ -35,14 +35,21 @@ def master(samples: np.ndarray, aim: Aim, tolerance: float = 0.3) -> Mastered:
     """
     if is_silent(samples):
         return Mastered(samples.astype(np.float32), ("The sound is silent.",))
-    first = measure(samples)
+    first = measure(samples, with_peak=False)
     if first.lufs is None:
-        return Mastered(limited(samples, 0.0, aim.true_peak_dbtp), (first.note,))
+        return Mastered(limited(samples, 0.0, aim.true_peak_dbtp).samples, (first.note,))
     return _closed_in(samples, aim, aim.lufs - first.lufs, tolerance)
 
 
-def limited(samples: np.ndarray, gain_db: float, true_peak_dbtp: float) -> np.ndarray:
-    """Amplify samples and limit their true peaks, float32 (2, n).
+class Limited(NamedTuple):
+    """Limited samples, float32 (2, n) at 48 kHz, and what was measured of them."""
+
+    samples: np.ndarray
+    loudness: Loudness
+
+
+def limited(samples: np.ndarray, gain_db: float, true_peak_dbtp: float) -> Limited:
+    """Amplify samples and limit their true peaks.
 
     Resampling after the limiter moves peaks a little, so its limit is lowered by what they exceed.
     """
@@ -50,18 +57,19 @@ def limited(samples: np.ndarray, gain_db: float, true_peak_dbtp: float) -> np.nd
     limit_db = true_peak_dbtp
     for _ in range(PASSES):
         made = _limited_once(louder, limit_db)
-        over_db = (measure(made).true_peak_dbtp or -120.0) - true_peak_dbtp
+        found = measure(made)
+        over_db = (found.true_peak_dbtp or -120.0) - true_peak_dbtp
         if over_db <= CLOSE_DB:
             break
         limit_db -= over_db
-    return made
+    return Limited(made, found)
 
 
 def _closed_in(samples: np.ndarray, aim: Aim, gain_db: float, tolerance: float) -> Mastered:
     for _ in range(PASSES):
         capped_db = min(gain_db, MAX_GAIN_DB)
-        made = limited(samples, capped_db, aim.true_peak_dbtp)
-        lufs = measure(made).lufs
+        made, found = limited(samples, capped_db, aim.true_peak_dbtp)
+        lufs = found.lufs
         missing_lu = 0.0 if lufs is None else aim.lufs - lufs
         if abs(missing_lu) <= CLOSE_LU or (gain_db >= MAX_GAIN_DB and missing_lu > 0):
             break

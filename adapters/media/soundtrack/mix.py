@@ -101,7 +101,7 @@ def _native(native: np.ndarray, num: int) -> np.ndarray:
 
 def _levelled(samples: np.ndarray, lufs: float) -> np.ndarray:
     """Return samples with this loudness; those without loudness unchanged."""
-    found = measure(samples).lufs
+    found = measure(samples, with_peak=False).lufs
     return samples if found is None else samples * 10 ** ((lufs - found) / 20)
 
 

@@ -230,6 +230,7 @@ def status(
     used, jobs, prices = catalogue.device_use.by_campaign(), catalogue.provider_jobs.money_by_campaign(), session.prices
     names = [row.campaign_id for row, _ in rows]
     spent = {name: spending_of(used.get(name, []), prices, jobs.get(name, [])) for name in names}
+    made = catalogue.deliverables.counts_by_campaign()
     if as_json:
         say_json(
             [
@@ -237,6 +238,7 @@ def status(
                     "campaign_id": row.campaign_id,
                     "name": row.name,
                     "states": states,
+                    "deliverables": dict(made.get(row.campaign_id, {})),
                     "status": stages[row.campaign_id],
                     **cost_json(spent[row.campaign_id], prices, states.get(State.PUBLISHED, 0)),
                     **standing_json(row),
@@ -247,7 +249,11 @@ def status(
     elif rows:
         has_prices = prices.are_known or bool(jobs)
         show_table(
-            ["campaign", "status", "priority", "variants", "states", *(["cost"] if has_prices else [])],
+            [
+                *("campaign", "status", "priority", "variants", "states"),
+                *(["deliverables"] if made else []),
+                *(["cost"] if has_prices else []),
+            ],
             [
                 (
                     row.campaign_id,
@@ -255,6 +261,7 @@ def status(
                     row.priority,
                     sum(states.values()),
                     states_text(states),
+                    *([states_text(made[row.campaign_id]) if row.campaign_id in made else ""] if made else []),
                     *([spent[row.campaign_id].text] if has_prices else []),
                 )
                 for row, states in rows

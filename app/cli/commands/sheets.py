@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.presets.templates import load_templates
 from adapters.sheets import annotate, write_template
 from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
@@ -31,7 +32,7 @@ def init(
     """Write a template sheet. The .xlsx template explains every column."""
     if sheet.exists() and not force:
         raise SheetError(f"{sheet} already exists. Choose another file, or overwrite it with --force.")
-    write_template(sheet, sorted(Session.open().cards))
+    write_template(sheet, sorted(Session.open().cards), list(load_templates()))
     say(f"Wrote {sheet}. Fill in the prompts, then run: reelmill validate {sheet}")
 
 

@@ -1,4 +1,4 @@
-"""Background thread that signs and publishes approved clips."""
+"""Background thread that signs and publishes approved clips, and finishes their deliverables."""
 
 import threading
 import time
@@ -9,8 +9,10 @@ from adapters.catalogue.work.leases import ACTIVE
 from app.cli.output import sentence_of
 from app.session import Session
 from manifests.errors import CatalogueError
+from manifests.finish.kit import FINISHING
 from tasks.deliver.deliver import deliver
 from tasks.deliver.staged_elsewhere import staged_elsewhere
+from tasks.finish.planning import needs_finishing
 from tasks.runtime.cancellation import stopping
 
 UNDO_S = 8.0
@@ -59,6 +61,7 @@ class Deliveries:
 
     def _work(self) -> None:
         scan_at = 0.0
+        self._schedule_finished()
         while not self._ended.wait(TICK_S):
             if time.monotonic() >= scan_at:
                 self._schedule_unattended()
@@ -67,11 +70,20 @@ class Deliveries:
                 self._deliver(campaign_id)
 
     def _schedule_unattended(self) -> None:
-        """Schedule campaigns with approved clips whose dashboard or run has ended."""
+        """Schedule campaigns with approved clips, or deliverables, whose dashboard or run has ended."""
         try:
-            self.schedule(self._session.catalogue.progress.left_to_deliver(), 0.0)
+            catalogue = self._session.catalogue
+            self.schedule([*catalogue.progress.left_to_deliver(), *catalogue.deliverables.campaigns_left()], 0.0)
         except CatalogueError:
             return  # retried at the next scan
+
+    def _schedule_finished(self) -> None:
+        """Schedule campaigns with finishing: a process may have been killed before it planned their deliverables."""
+        try:
+            rows = self._session.catalogue.campaigns.all()
+        except CatalogueError:
+            return  # their next run plans them
+        self.schedule((row.campaign_id for row in rows if FINISHING in row.settings), 0.0)
 
     def _pop_due(self) -> list[str]:
         now = time.monotonic()
@@ -89,9 +101,18 @@ class Deliveries:
             rendered = threading.Event()
             rendered.set()
             deliver(session.resources, campaign_id, session.settings.review, rendered, patient=False)
+            if needs_finishing(session.catalogue, campaign_id):
+                self._finish(session, campaign_id, rendered)
             self._note(campaign_id, _left_elsewhere(session, campaign_id))
         except Exception as error:  # noqa: BLE001 - the thread must survive any error
             self._note(campaign_id, sentence_of(error))
+
+    @staticmethod
+    def _finish(session: Session, campaign_id: str, published: threading.Event) -> None:
+        """Make the deliverables of published clips; those that a run has leased are left to it."""
+        from tasks.deliver.finish_deliverables import finish_deliverables  # only campaigns with finishing need it
+
+        finish_deliverables(session.resources, campaign_id, published, patient=False)
 
     def _note(self, campaign_id: str, problem: str) -> None:
         """Show a problem and try again later; an empty one removes the last problem."""

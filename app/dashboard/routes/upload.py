@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from adapters.presets.templates import load_templates
 from adapters.sheets import annotate, write_template
 from adapters.sheets.text.encodings import DETECTED, UTF_8
 from app.dashboard.auth.roles import Reviewer
@@ -96,7 +97,7 @@ def template(deps: PageDeps, person: Reviewer) -> Response:
     """Return an empty sheet that explains every column."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "sheet.xlsx")
-        write_template(out, sorted(deps.session.cards))
+        write_template(out, sorted(deps.session.cards), list(load_templates()))
         return Response(
             out.read_bytes(),
             media_type=mimetypes.guess_type(out.name)[0],

@@ -7,7 +7,7 @@ from manifests.finish.cue import Cue
 from manifests.finish.languages import language_name
 
 _TOLERANCE = 1.05
-"""Times are rounded to milliseconds, and a caption that is 5 % too fast is no reason for a warning."""
+"""Times are rounded to milliseconds, so a caption may be 5 % too fast before a warning."""
 
 
 def reading_warnings(cues: Sequence[Cue], language: str, end_s: float | None = None) -> Iterator[str]:

@@ -25,10 +25,10 @@ def caption_timing(
         start_s: when the voice begins, or from when on captions may be shown without a voice.
 
     Raises:
-        ValueError: the voice ends after ``end_s``, or there is no time between the two.
+        ValueError: the voice ends after ``end_s``, or ``end_s`` is not after ``start_s``.
     """
     if end_s <= start_s:
-        raise ValueError(f"There is no time for captions between {start_s:g} s and {end_s:g} s.")
+        raise ValueError(f"Captions from {start_s:g} s to {end_s:g} s have no length. Make the clip longer.")
     if not clauses:
         return _spread(text, language, start_s, end_s)
     if start_s + clauses[-1][2] > end_s + 0.001:
@@ -51,7 +51,7 @@ def fitted(cues: Sequence[Cue], end_s: float, start_s: float = 0.0) -> list[Cue]
 
 
 def _spread(text: str, language: str, start_s: float, end_s: float) -> list[Cue]:
-    """Share the time among the captions by their length, each of at least MIN_S where there is time for it."""
+    """Share the time among the captions by their length, each of at least MIN_S if the time is long enough."""
     groups = split_text(text, language)
     lengths = _shares([max(width_of(joined(group), language), 1.0) for group in groups], end_s - start_s)
     cues, time = [], start_s

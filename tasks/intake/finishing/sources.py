@@ -34,7 +34,7 @@ class FinishSources:
         folder: the sheet's folder, to which paths are relative.
         home: folder with the user's own templates, presets and brand kit.
         store: keeps copies of logos, fonts and sounds.
-        brand_path: the setting ``brand``; None to look beside the sheet and in the home.
+        brand_path: the setting ``brand``; None to look in the folder of the sheet and in the home.
         finish: the setting ``finish``, for rows without a template.
         confined: use nothing of the sheet's folder but files that it names, because it comes from another machine.
         tools: cards, weights and accounts of voices and music.
@@ -59,7 +59,7 @@ class FinishSources:
 
     @cached_property
     def templates(self) -> dict[str, FinishTemplate]:
-        """All finish templates by name; those beside the sheet come before those of the home."""
+        """All finish templates by name; those next to the sheet come before those of the home."""
         return load_templates(folder / TEMPLATES for folder in self._folders)
 
     @cached_property

@@ -490,7 +490,8 @@ PLACEMENTS = (
         "Row 2, column B 'Format': '1200x628' is not a supported aspect ratio. The nearest is 16:9. "
         "Use 16:9, 9:16 or 1:1, or one of youtube, linkedin, display, instagram-feed, facebook-feed, tiktok, "
         "reels, stories, shorts, "
-        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv. If the column contains file formats, rename it, for example to 'File type'.",
+        "tiktok-reservation, snapchat, pinterest, x, google-app, demand-gen, ctv. "
+        "If the column contains file formats, rename it, for example to 'File type'.",
     ),
     bad(
         "one bad of several",

@@ -112,6 +112,17 @@ FINISHED = (
         tuple(finished(reframe=fit) for fit in ("native", "crop", "blur", "colour")),
     ),
     (
+        finished(reframe="crop 30"),
+        "such as crop 30%, or with times in seconds, such as crop 0s:30% 2.5s:60%",
+        tuple(finished(reframe=value) for value in ("crop 30%", "crop 0s:30% 2.5s:60%", "9:16=crop 62.5 %")),
+    ),
+    (finished(reframe="crop 130%"), "beyond 100 %", (finished(reframe="crop 100%"),)),
+    (
+        finished(reframe="crop 2s:30% 1s:60%"),
+        "does not have its times in order",
+        (finished(reframe="crop 1s:60% 2s:30%"),),
+    ),
+    (
         finished(placements="9:16|tiktok", reframe="tall=crop"),
         "such as 9:16=crop or tiktok=crop",
         tuple(finished(placements="9:16|tiktok", reframe=value) for value in ("9:16=crop", "tiktok=crop")),

@@ -1,0 +1,1 @@
+"""Finishing: a deliverable against a plain re-encode and against MoviePy."""

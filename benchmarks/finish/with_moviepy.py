@@ -1,0 +1,63 @@
+"""The same deliverable in MoviePy 1.0.3, from layers and sounds that are drawn and stored before."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters.media.compose.layer import DrawnLayer
+from adapters.media.video import PRESET
+from manifests.finish.bitrate import AUDIO_KBPS, CRF
+from tasks.finish.spoken import LEAD_S
+
+DEFAULTS: Mapping[str, Any] = {}
+"""MoviePy's own settings: x264's preset medium and crf 23."""
+OURS: Mapping[str, Any] = {
+    "preset": PRESET,
+    "threads": 2,
+    "ffmpeg_params": ["-crf", str(CRF), "-movflags", "+faststart"],
+    "audio_fps": 48_000,
+    "audio_bitrate": f"{AUDIO_KBPS}k",
+}
+"""The settings of x264 and AAC that we use."""
+MUSIC_VOLUME = 0.3
+"""The music under the voice; MoviePy has neither ducking nor loudness."""
+
+
+def write_with_moviepy(
+    source: Path,
+    layers: Sequence[DrawnLayer],
+    sounds: tuple[Path, Path],
+    out: Path,
+    seconds: int,
+    settings: Mapping[str, Any] = DEFAULTS,
+) -> None:
+    """Compose and encode the film as MoviePy's documentation shows.
+
+    Args:
+        sounds: voice and music.
+    """
+    from moviepy.editor import AudioFileClip, CompositeAudioClip, CompositeVideoClip, VideoFileClip
+
+    with VideoFileClip(str(source), audio=False) as film:
+        voice, music = (AudioFileClip(str(path)) for path in sounds)
+        sound = CompositeAudioClip([music.volumex(MUSIC_VOLUME), voice.set_start(LEAD_S)])
+        clips = [film.subclip(0, seconds), *(_image(layer) for layer in layers)]
+        made = CompositeVideoClip(clips).set_duration(seconds).set_audio(sound.set_duration(seconds))
+        made.write_videofile(
+            str(out),
+            codec="libx264",
+            audio_codec="aac",
+            temp_audiofile=str(out.with_suffix(".m4a")),
+            logger=None,
+            **settings,
+        )
+
+
+def _image(layer: DrawnLayer) -> Any:
+    from moviepy.editor import ImageClip
+
+    clip = ImageClip(np.ascontiguousarray(layer.pixels), transparent=True)
+    placed = clip.set_position((layer.x, layer.y)).set_start(layer.start_s).set_duration(layer.end_s - layer.start_s)
+    return placed.crossfadein(layer.enter.seconds) if layer.enter.kind == "fade" else placed
