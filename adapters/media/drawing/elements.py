@@ -50,6 +50,7 @@ class Studio(NamedTuple):
         texts: values of the placeholders.
         safe: the part of the frame for logos and texts.
         is_mirrored: whether left and right are swapped.
+        scale: of logos and texts, at most 1; texts stay at or above their ``min_size``.
         find_asset: returns the path of a stored file.
     """
 
@@ -61,6 +62,7 @@ class Studio(NamedTuple):
     is_mirrored: bool
     fonts: FontSet
     find_asset: Callable[[Asset], Path]
+    scale: float = 1.0
 
     def colour(self, name: str) -> Colour:
         """Return a colour of the brand."""
