@@ -1,5 +1,6 @@
 """Sheets with finishing are checked before anything runs, and their campaigns keep what deliverables need."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,10 @@ def test_colours_that_are_hard_to_read_are_a_warning(tmp_path: Path, voices):
     intake = read(tmp_path, finished())
     assert not intake.checked.problems
     assert 'layer "button": the contrast of #ffffff on #ffe000 is 1.3' in "".join(said(intake))
+
+
+def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "skia", None)
+    [problem] = read(tmp_path, finished(script="Hello.", voiceover="none")).checked.problems
+    assert problem.message.startswith("cannot be used. Text and logos need skia-python")
+    assert "Run `pip install 'reelmill[finish]'`" in problem.message
