@@ -21,7 +21,7 @@ from tasks.finish.layers import cues_for, layers_of
 from tasks.finish.make import make
 from tasks.finish.spoken import LEAD_S, spoken_of
 
-ROUNDS = 3
+ROUNDS = 5
 NEEDED = ("skvideo", "moviepy", "hibari", "skia")
 COMPARED = (10, 30, 60, 90, 120)
 """Frames in which both outputs must show the same."""
