@@ -194,6 +194,18 @@ def test_a_missing_master_fails_with_a_sentence(world):
     assert "Restore it" in error
 
 
+def test_a_master_that_was_changed_fails_one_deliverable(world):
+    first = planned(world, "Buy")
+    row = world.catalogue.variants.of_campaign(SPRING)[0]
+    world.folder.joinpath(world.facts(row.variant_id).key).write_bytes(b"other")
+    broken = Planned.specs
+    second = planned(world, "Try")
+    Planned.specs += broken
+    assert run(world) == 1
+    assert "has other content" in world.catalogue.deliverables.get(first[0]).error
+    assert world.catalogue.deliverables.get(second[0]).state == "published"
+
+
 def test_the_sweeper_knows_deliverables(world):
     [deliverable_id] = planned(world, "Buy")
     run(world)

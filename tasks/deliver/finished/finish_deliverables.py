@@ -86,7 +86,7 @@ def finish_deliverables(
         try:
             _work(resources, Planning(catalogue, campaign_id), finishing, sender, published, patient)
         finally:
-            catalogue.deliverable_leases.release([*finishing.held, *sender.held])
+            finishing.release_all()
     forget_old_masters(resources)
     return sender.published
 
@@ -131,7 +131,6 @@ class Sender:
 
     Attributes:
         published: number of deliverables published so far.
-        held: the lease of the deliverable that is being sent.
     """
 
     def __init__(
@@ -151,19 +150,19 @@ class Sender:
         self._finishing = finishing
         self._sign = sign
         self.published = 0
-        self.held: tuple[DeliverableLease, ...] = ()
 
     def send(self, lease: DeliverableLease) -> None:
         """Sign and publish one deliverable; if something about it is wrong, it fails, and others go on."""
-        self.held = (lease,)
-        if self._is_proven(lease):
-            try:
-                self._send(lease)
-            except OF_ONE as error:
-                self._finishing.fail(lease, error)
-            except LostLeaseError:
-                log.info("Deliverable %s was withdrawn, or left to another worker.", lease.deliverable_id[:12])
-        self.held = ()
+        if problem := self._catalogue.deliverable_proofs.unproven([lease]).get(lease.deliverable_id):
+            text = f"It was not published, because {problem}. Run `reelmill audit verify`."
+            return self._finishing.fail_unproven(lease, text)
+        try:
+            self._send(lease)
+        except OF_ONE as error:
+            self._finishing.fail(lease, error)
+        except LostLeaseError:
+            log.info("Deliverable %s was withdrawn, or left to another worker.", lease.deliverable_id[:12])
+            self._finishing.is_done_with(lease)
 
     def _send(self, lease: DeliverableLease) -> None:
         facts = lease.row.signed if lease.state == DeliverableState.SIGNING else None
@@ -173,16 +172,5 @@ class Sender:
             self._clock.check(self._certificates)
             facts = sign_finished(self._resources, self._signer, lease, self._sign)
         publish_deliverable(self._resources, replace(lease, row=replace(lease.row, signed=facts)), facts)
+        self._finishing.is_done_with(lease)
         self.published += 1
-
-    def _is_proven(self, lease: DeliverableLease) -> bool:
-        """Return whether it may be signed; otherwise it fails, with what was changed outside Reelmill."""
-        unproven = self._catalogue.deliverable_proofs.unproven([lease])
-        reasons = {
-            key: self._finishing.named(lease, f"It was not published, because {problem}. Run `reelmill audit verify`.")
-            for key, problem in unproven.items()
-        }
-        self._catalogue.deliverables.fail_unproven(reasons)
-        for reason in reasons.values():
-            log.warning("%s", reason)
-        return not unproven

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.catalogue import PublishedFile
-from manifests.errors import BucketError, FinishError
+from manifests.errors import FinishError
 from manifests.finish.spec import DeliverableSpec, Shot
 from tasks.finish.files.folders import masters_folder
 from tasks.runtime.files.staging import disk_full_errors, is_intact
@@ -70,7 +70,10 @@ def _download(resources: Resources, file: PublishedFile, path: Path) -> None:
                 out.write(piece)
         if not is_intact(part, file.signed.sha256):
             part.unlink()
-            raise BucketError(f"The bucket returned other content for {key} than was published. Run `reelmill sweep`.")
+            raise FinishError(
+                f"The bucket {resources.bucket.location} has other content for {key} than was published. Restore it "
+                "from the bucket's versions or a backup, then run `reelmill retry CAMPAIGN --failed`."
+            )
         part.rename(path)
 
 
