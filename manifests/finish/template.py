@@ -188,7 +188,7 @@ class ScrimLayer(_Layer):
     """A gradient from an edge of the frame, which makes text on bright footage readable.
 
     Attributes:
-        edge: where it has its full colour.
+        edge: the edge with its full colour.
         height: of the gradient, as a fraction of the frame's height.
         colour: at the edge, such as ``#000000a0``; it becomes transparent towards the middle.
         behind: names of the layers that it is for: it is left out if none of them is shown. Empty to show it always.

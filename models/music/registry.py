@@ -54,7 +54,7 @@ def music_problem(spec: MusicSpec, tools: SoundTools = NO_TOOLS) -> str:
         elif spec.source == PROCEDURAL:
             procedural.mood_named(spec.mood)
         elif spec.source != FILE:
-            return _weights_problem(_card(spec.source, tools), tools)
+            return _weights_problem(_card(spec.source, tools), tools) or tools.unattested(spec.source)
     except ModelError as error:
         return str(error)
     return ""

@@ -82,7 +82,10 @@ def known_voices(voices: Any) -> str:
 def _opened(folder: str, device: str) -> tuple[Any, Any]:
     """Return the model on the device and its tokenizer; no code of the folder is run, and no pickle is read."""
     from transformers import VitsModel, VitsTokenizer
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     forbid_network()
     try:
         model = VitsModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)

@@ -27,12 +27,15 @@ from manifests.placements.preset import FrameSize, PlacementPreset
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
-from tasks.deliver.finish_deliverables import finish_deliverables
+from tasks.deliver.finished.finish_deliverables import finish_deliverables
+from tasks.deliver.withdraw import withdraw
 from tasks.intake.intake import Intake
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.render.render import render_shard
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of
+from tasks.sweep.context import SweepOptions, SweepTarget
+from tasks.sweep.sweep import sweep_all
 
 ENDINGS = {
     "a red ball rolls": "published",
@@ -147,8 +150,12 @@ class World:
         }
 
 
-def run_campaign(world: World, shard_size: int = 4) -> None:
-    """Run the steps of flows.campaign in threads of this process."""
+def run_campaign(world: World, shard_size: int = 4, withdraws: bool = False) -> None:
+    """Run the steps of flows.campaign in threads of this process.
+
+    Args:
+        withdraws: withdraw all published clips at the end, and sweep the bucket.
+    """
     vars(tasks.runtime.devices).update(open_generator=lambda *_, **__: Model())
     vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: Scorer())
     resources = world.resources
@@ -163,6 +170,18 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     with finishing(world, campaign_id), Delivery(resources, campaign_id):
         for shard in remaining.shards(shard_size):
             render_shard(resources, shard)
+    if withdraws:
+        withdraw_all(resources, campaign_id)
+
+
+def withdraw_all(resources: Resources, campaign_id: str) -> None:
+    """Withdraw the published clips, then sweep, which deletes what a killed process has left in the bucket."""
+    catalogue = catalogue_of(resources)
+    ids = [row.variant_id for row in catalogue.variants.of_campaign(campaign_id) if row.state == "published"]
+    seen = {row.variant_id: row.seen for row in catalogue.gallery.rows(ids)}
+    withdraw(resources, seen, "person:ann", "expired rights")
+    target = SweepTarget(resources, frozenset({campaign_id}))
+    sweep_all(resources, [target], SweepOptions(sample=0))
 
 
 def finishing(world: World, campaign_id: str) -> AbstractContextManager[object]:

@@ -23,7 +23,7 @@ from manifests.finish.words import filled
 
 BAR_WIDTH, BAR_GAP = 0.14, 0.5
 """Width of the bar before a text, and the space after it, as fractions of the font size."""
-BRAND_NAME_SIZE = 0.6
+BRAND_NAME_SIZE = 0.72
 """Font size of a brand's name that replaces its logo, as a fraction of the logo's height."""
 
 
@@ -136,7 +136,7 @@ def _block(studio: Studio, layer: TextLayer, text: str, room: Size, sizes: tuple
         weight=layer.weight,
         size_px=sizes[0],
         min_size_px=sizes[1],
-        colour=tuple(studio.colour(layer.colour)),
+        colour=studio.colour(layer.colour),
         max_width_px=room.width,
         max_height_px=room.height,
         max_lines=layer.max_lines,
@@ -193,7 +193,7 @@ def _brand_name(studio: Studio, layer: LogoLayer, room: Size) -> np.ndarray:
         weight=700,
         size_px=size,
         min_size_px=size / 4,
-        colour=tuple(studio.colour(layer.colour)),
+        colour=studio.colour(layer.colour),
         max_width_px=room.width,
         max_height_px=room.height,
         max_lines=1,

@@ -12,6 +12,7 @@ from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
 from tasks.intake.finishing.captions import caption_issues
 from tasks.intake.finishing.checks import (
+    contrast_issues,
     locale_issues,
     placement_issues,
     preset_of,
@@ -80,6 +81,7 @@ class Finishing:
         yield from caption_issues(brief, sources, seconds)
         if not found:
             yield from text_issues(brief, sources.templates[brief.finish])
+            yield from contrast_issues(brief, sources.templates[brief.finish], sources.brand)
             yield from self._drawing.issues(brief)
 
     @cached_property

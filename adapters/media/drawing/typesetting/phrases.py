@@ -1,0 +1,16 @@
+"""Keep Japanese phrases on one line. Unicode allows a break between any two characters, also inside words."""
+
+import regex
+
+_JOINER = "\N{WORD JOINER}"
+_JAPANESE = r"\p{Han}\p{Hiragana}\p{Katakana}ー々"
+_INSIDE = regex.compile(
+    # Phrases usually end with hiragana or punctuation, and the next one begins with another kind of character.
+    rf"(?<=[{_JAPANESE}])(?=[\p{{Hiragana}}])|(?<=[\p{{Han}}\p{{Katakana}}ー々\p{{Nd}}%％])(?=[{_JAPANESE}\p{{Nd}}])"
+)
+_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+
+
+def with_whole_phrases(text: str) -> str:
+    """Return a text with word joiners inside Japanese phrases; other texts are unchanged."""
+    return _INSIDE.sub(_JOINER, text) if _KANA.search(text) else text
