@@ -257,6 +257,8 @@ class TestScripts:
     def test_japanese_lines_end_after_phrases(self):
         joined = with_whole_phrases("新鮮なコーヒーを毎朝焙煎。今日だけ20%オフ！").replace("\N{WORD JOINER}", "_")
         assert joined == "新_鮮_なコ_ー_ヒ_ー_を毎_朝_焙_煎。今_日_だ_け2_0%_オ_フ！"
+        polite = with_whole_phrases("毎朝お届けします").replace("\N{WORD JOINER}", "_")
+        assert polite == "毎_朝お_届_け_し_ま_す"
         assert with_whole_phrases("新鲜咖啡豆, fresh") == "新鲜咖啡豆, fresh"  # Chinese phrases are not known
         width = Script("新鮮なコーヒーを", SHIPPED, "body", 400, "ja").layout(40, 1000).longest_line
         fitted = Script(with_whole_phrases("新鮮なコーヒーを毎朝焙煎。"), SHIPPED, "body", 400, "ja").layout(
