@@ -82,7 +82,7 @@ def _specs(
     if rows[0].brief_id != brief.brief_id:
         return  # the first row of a sequence stands for all
     for label in dict.fromkeys(placement.label for placement in brief.placements):
-        shots = [_shot_for(label, clips.get(row.brief_id, ())) for row in rows]
+        shots = [_shot_for(label, row, clips.get(row.brief_id, ())) for row in rows]
         if all(shots):
             yield from _worded(campaign_id, brief, label, [shot for shot in shots if shot], kit)
 
@@ -92,12 +92,17 @@ def rows_of_sequence(brief: Brief, briefs: Iterable[Brief]) -> list[Brief]:
     return [other for other in briefs if other.is_finished and other.sequence == brief.sequence]
 
 
-def _shot_for(label: str, clips: Sequence[PublishedClip]) -> PublishedClip | None:
-    """Return the first clip of a row for a placement; a row without that placement gives its first clip."""
-    own = next((clip for clip in clips if label in clip.placements), None)
+def _shot_for(label: str, row: Brief, clips: Iterable[PublishedClip]) -> PublishedClip | None:
+    """Return the first published clip of a row of a sequence for a placement; None if it is not published yet.
+
+    A row without the placement gives a clip of its first placement with the same ratio, otherwise of its first one.
+    Which one that is must not depend on what is published so far, or a later clip would give another deliverable.
+    """
+    labels = [placement.label for placement in row.placements]
     ratio = parse_placement(label).aspect_ratio
-    same = (clip for clip in clips if any(parse_placement(each).aspect_ratio == ratio for each in clip.placements))
-    return own or next(same, None) or next(iter(clips), None)
+    same = (placement.label for placement in row.placements if placement.aspect_ratio == ratio)
+    wanted = label if label in labels else next(same, labels[0])
+    return next((clip for clip in clips if wanted in clip.placements), None)
 
 
 def _worded(

@@ -1,5 +1,6 @@
 """Published clips give one deliverable for each placement, language and call to action."""
 
+import itertools
 import json
 from dataclasses import replace
 from itertools import count
@@ -346,6 +347,21 @@ def test_a_later_clip_of_a_row_does_not_change_its_sequence():
     first, second, third = clips(film(1, placements=("16:9",), variants=2), film(2, placements=("16:9",)))
     before = specs_of("c1", rows, [first, third], KIT)
     assert specs_of("c1", rows, [first, third, second], KIT) == before != []
+
+
+FILM = [film(1), film(2), film(3, placements=("tiktok 9:16", "16:9")), film(4, placements=("1:1", "16:9"))]
+
+
+@given(st.permutations(clips(*FILM)))
+def test_a_sequence_that_is_planned_while_clips_are_published_is_planned_once(published: list[PublishedClip]):
+    planned = [specs_of("c1", FILM, published[:number], KIT) for number in range(len(published) + 1)]
+    ids = [{spec.deliverable_id for spec in found} for found in planned]
+    assert all(before <= after for before, after in itertools.pairwise(ids))
+    assert [len(found) for found in (ids[0], ids[-1])] == [0, 2]
+    by_label = {spec.placement: [shot.variant_id for shot in spec.shots] for spec in planned[-1]}
+    labels = {clip.variant_id: clip.placements[0] for clip in published}
+    assert [labels[name] for name in by_label["16:9"]] == ["16:9"] * 4
+    assert [labels[name] for name in by_label["9:16"]] == ["9:16", "9:16", "tiktok 9:16", "1:1"]
 
 
 def test_a_row_without_the_placement_is_cropped():
