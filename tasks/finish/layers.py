@@ -50,8 +50,9 @@ def layers_of(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     from adapters.media.drawing.captioned import captioned_layers  # Skia is part of an extra
     from adapters.media.drawing.layers import drawn_layers
 
-    def draw(scale: float) -> list[DrawnLayer]:
-        return drawn_layers(spec.template, spec.brand, dict(spec.texts), frame, spec.locale, find_asset, scale)
+    def draw(scale: float, of_cards: float) -> list[DrawnLayer]:
+        texts = dict(spec.texts)
+        return drawn_layers(spec.template, spec.brand, texts, frame, spec.locale, find_asset, scale, of_cards)
 
     def draw_captions(scale: float) -> Sequence[DrawnLayer]:
         return _captions(spec, frame, cues, find_asset, scale)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.media.compose.layer import DrawnLayer
 from adapters.media.file_facts import measure
 from manifests.finish.template import LogoLayer, TextLayer
 from manifests.placements.facts import DrawnBox, FileFacts
@@ -37,14 +38,19 @@ def facts_of(parts: Parts, video: Path, encoded: Encoded, sidecars: dict[str, st
 
 
 def _boxes(parts: Parts) -> Iterator[DrawnBox]:
-    """Yield the rectangles of logos, texts and captions that are in the frame."""
-    layers = parts.layers
+    """Yield the rectangles of logos, texts and captions that are in the frame, with those that cards consist of."""
     important = {layer.name for layer in all_layers(parts.spec) if isinstance(layer, LogoLayer | TextLayer)}
-    first_caption = len(layers.drawn) - layers.captions
-    for number, layer in enumerate(layers.drawn):
-        if layer.name in important or number >= first_caption:
-            rows, columns = np.nonzero(layer.pixels[..., 3] >= VISIBLE)
-            if len(rows):
-                left, top = int(columns.min()), int(rows.min())
-                width, height = int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
-                yield DrawnBox(layer.name, layer.x + left, layer.y + top, width, height)
+    first_caption = len(parts.layers.drawn) - parts.layers.captions
+    for number, drawn in enumerate(parts.layers.drawn):
+        for layer in (drawn, *drawn.painted):
+            if layer.name in important or number >= first_caption:
+                yield from _box(layer)
+
+
+def _box(layer: DrawnLayer) -> Iterator[DrawnBox]:
+    """Yield the rectangle of a layer's letters and backgrounds, if it has any."""
+    rows, columns = np.nonzero(layer.pixels[..., 3] >= VISIBLE)
+    if len(rows):
+        left, top = int(columns.min()), int(rows.min())
+        width, height = int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
+        yield DrawnBox(layer.name, layer.x + left, layer.y + top, width, height)

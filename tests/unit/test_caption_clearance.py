@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.media.compose.layer import DrawnLayer
+from adapters.media.drawing.captioned import SCALES, captioned_layers
 from adapters.media.drawing.captions import caption_layers
 from adapters.media.drawing.clearance import clear_of_layers, visible_rect
 from adapters.media.drawing.fonts import FontSet
@@ -42,6 +43,23 @@ def test_all_captions_move_by_the_same_distance_to_the_nearest_free_place():
 
 def test_layers_that_are_not_visible_at_the_same_time_do_not_matter():
     assert ys([block("caption 1", 400, 40, 0, 2)], block("logo", 400, 60, 2, 5)) == [400]
+
+
+def test_captions_on_a_card_cover_none_of_its_texts():
+    card = replace(block("end card", 0, 540, 5, 7), painted=(block("logo", 400, 60, 5, 7),))
+    over, last = block("caption 1", 400, 40, 0, 4.5), block("caption 2", 400, 40, 4.5, 5.5)
+    gap = round(0.03 * 540)
+    assert ys([over, last], card) == [400, 400 - gap - 40]
+    assert ys([over], card) == [400]
+
+
+def test_captions_cover_texts_of_a_card_only_if_it_has_no_room():
+    card = replace(block("end card", 0, 540, 5, 7), painted=(block("logo", 10, 520, 5, 7),))
+    captions = [block("caption 1", 400, 40, 4.5, 5.5)]
+    tried: list[tuple[float, float]] = []
+    _, found = captioned_layers(TEMPLATE, FRAME, lambda *scales: tried.append(scales) or [card], lambda _: captions)
+    assert [caption.y for caption in found] == [400]
+    assert tried == [*((scale, 1.0) for scale in SCALES), *((scale, scale) for scale in SCALES), (1.0, 1.0)]
 
 
 def test_shadows_do_not_count():

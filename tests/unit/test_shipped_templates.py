@@ -1,5 +1,6 @@
 """The shipped templates in every aspect ratio, script and combination of texts."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import pytest
@@ -27,19 +28,22 @@ CUES = (
     Cue(0.5, 2.5, "Short caption"),
     Cue(2.5, 4.5, "Ein langer Untertitel mit vielen Wörtern\nauf zwei vollen Zeilen"),
 )
+ON_CARD = Cue(4.6, 6.0, "A last one on the end card")
 PRESETS = load_presets()
 ZONES = sorted({(ratio, preset.safe_zone(ratio).to_json()) for preset in PRESETS.values() for ratio in preset.sizes})
 """Each combination of an aspect ratio and a safe zone that a shipped placement has."""
 COMMON_ZONES = [(ratio, zone) for ratio, zone in ZONES if ratio in RATIOS]
 
 
-def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str], scale: float = 1.0) -> list[DrawnLayer]:
-    layers = drawn_layers(TEMPLATES[name], BRAND, texts, frame, language, lambda asset: pytest.fail(asset.name), scale)
+def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str], *scales: float) -> list[DrawnLayer]:
+    layers = drawn_layers(
+        TEMPLATES[name], BRAND, texts, frame, language, lambda asset: pytest.fail(asset.name), *scales
+    )
     boxed = {layer.name for layer in TEMPLATES[name].all_layers if isinstance(layer, TextLayer | LogoLayer)}
-    return [layer for layer in layers if layer.name in boxed]
+    return [each for layer in layers for each in (layer, *layer.painted) if each.name in boxed]
 
 
-def check(name: str, frame: Frame, language: str, texts: dict[str, str]) -> None:
+def check(name: str, frame: Frame, language: str, texts: dict[str, str], cues: Sequence[Cue] = CUES) -> None:
     """Check that texts, logos and captions lie inside the safe zone, and that captions cover nothing.
 
     Other overlaps would be errors.
@@ -48,21 +52,30 @@ def check(name: str, frame: Frame, language: str, texts: dict[str, str]) -> None
     layers, captions = captioned_layers(
         template,
         frame,
-        lambda scale: layers_of(name, frame, language, texts, scale),
-        lambda scale: caption_layers(CUES, template.captions["default"], frame, fonts, language, scale=scale),
+        lambda *scales: layers_of(name, frame, language, texts, *scales),
+        lambda scale: caption_layers(cues, template.captions["default"], frame, fonts, language, scale=scale),
     )
     rects = {layer.name: visible_rect(layer) for layer in layers}
     safe = safe_rect(frame, template.margin)
     assert {key: rect for key, rect in rects.items() if not safe.contains(rect)} == {}
-    for caption in map(visible_rect, captions):
-        assert safe_rect(frame).contains(caption)
-        assert [key for key, rect in rects.items() if min(caption.overlap(rect)) > 0] == []
+    for caption in captions:
+        assert safe_rect(frame).contains(visible_rect(caption))
+        shown = [
+            layer.name for layer in layers if min(layer.end_s, caption.end_s) > max(layer.start_s, caption.start_s)
+        ]
+        assert [key for key in shown if min(visible_rect(caption).overlap(rects[key])) > 0] == []
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize(("ratio", "zone"), COMMON_ZONES)
 def test_long_texts_and_captions_fit_every_placement(name: str, ratio: str, zone: str):
     check(name, frame_of(ratio, SafeZone.from_json(zone)), "de", TEXTS["de"])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize(("ratio", "zone"), COMMON_ZONES)
+def test_captions_of_a_voice_that_goes_on_cover_nothing_of_the_end_card(name: str, ratio: str, zone: str):
+    check(name, frame_of(ratio, SafeZone.from_json(zone)), "en", TEXTS["en"], (*CUES, ON_CARD))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -17,6 +17,7 @@ class DrawnLayer:
         x, y: position of the top left corner in the frame, in pixels; may be negative.
         start_s, end_s: when it is visible, in seconds from the start of the deliverable.
         enter, leave: animations inside this time.
+        painted: layers of a card that are part of its pixels, in their places.
     """
 
     name: str
@@ -27,3 +28,4 @@ class DrawnLayer:
     end_s: float
     enter: Motion = NO_MOTION
     leave: Motion = NO_MOTION
+    painted: tuple["DrawnLayer", ...] = ()

@@ -18,18 +18,41 @@ GAP = 0.03
 
 
 def clear_of_layers(
-    captions: Sequence[DrawnLayer], template: FinishTemplate, layers: Sequence[DrawnLayer], frame: Frame
+    captions: Sequence[DrawnLayer],
+    template: FinishTemplate,
+    layers: Sequence[DrawnLayer],
+    frame: Frame,
+    *,
+    of_cards: bool = True,
 ) -> list[DrawnLayer]:
-    """Return the captions, all moved up or down by the same distance if they would cover a text or logo.
+    """Return the captions, moved up or down if they would cover a text or logo.
+
+    All captions over the footage move by the same distance, and so do all that are shown on a card, since cards have
+    their texts in other places.
 
     Args:
         layers: what ``drawn_layers`` has drawn for the template.
+        of_cards: whether the texts and logos that are painted on cards stay free too.
 
     Raises:
         FinishError: there is no free place in the safe zone.
     """
     boxed = {layer.name for layer in template.all_layers if isinstance(layer, LogoLayer | TextLayer)}
-    obstacles = [layer for layer in layers if layer.name in boxed]
+    known = [each for layer in layers for each in (layer, *(layer.painted if of_cards else ()))]
+    obstacles = [layer for layer in known if layer.name in boxed]
+    over = [caption for caption in captions if not _is_on_card(caption, frame)]
+    on_cards = [caption for caption in captions if _is_on_card(caption, frame)]
+    shifts = (_shift(over, obstacles, frame), _shift(on_cards, obstacles, frame))
+    return [replace(caption, y=caption.y + shifts[_is_on_card(caption, frame)]) for caption in captions]
+
+
+def _is_on_card(caption: DrawnLayer, frame: Frame) -> bool:
+    """Return whether a caption is visible during the intro or the end card."""
+    return caption.start_s < frame.intro_s or caption.end_s > frame.intro_s + frame.footage_s
+
+
+def _shift(captions: Sequence[DrawnLayer], obstacles: Sequence[DrawnLayer], frame: Frame) -> int:
+    """Return the smallest distance by which captions can move so that they cover nothing."""
     gap, safe = round(GAP * shortest(frame)), safe_rect(frame)
     rects = [visible_rect(caption) for caption in captions]
     pairs = [
@@ -41,7 +64,7 @@ def clear_of_layers(
     above, below = {rect.y - own.bottom for own, rect in pairs}, {rect.bottom - own.y for own, rect in pairs}
     for shift in sorted({0} | above | below, key=abs):
         if _is_free(shift, pairs) and all(_is_inside(safe, rect, shift) for rect in rects):
-            return [replace(caption, y=caption.y + shift) for caption in captions]
+            return shift
     names = ", ".join(f'"{layer.name}"' for layer in obstacles)
     raise FinishError(
         f"There is no room for the captions next to the layers {names}. Shorten the captions or the texts, use another "

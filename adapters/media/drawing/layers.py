@@ -59,6 +59,7 @@ def drawn_layers(
     language: str,
     find_asset: Callable[[Asset], Path],
     scale: float = 1.0,
+    card_scale: float = 1.0,
 ) -> list[DrawnLayer]:
     """Draw the layers of a template, from back to front.
 
@@ -71,7 +72,7 @@ def drawn_layers(
         frame: size, times and safe zone. Cards are only drawn if it has time for them.
         language: tag such as ``de`` or ``ar-EG``; empty if not known.
         find_asset: returns the path of a stored file.
-        scale: of logos and texts over the footage, at most 1, to leave room for captions.
+        scale, card_scale: of logos and texts over the footage and on cards, at most 1, to leave room for captions.
 
     Raises:
         FinishError: a text does not fit or has a character that no font has, layers overlap, or a colour or logo is
@@ -89,6 +90,7 @@ def drawn_layers(
         find_asset=find_asset,
     )
     drawn = _over_footage(studio._replace(scale=scale), template)
+    studio = studio._replace(scale=card_scale)
     if template.intro and frame.intro_s > 0:
         drawn += _card(studio, template.intro, INTRO, 0.0, frame.intro_s)
     if template.end_card and frame.end_card_s > 0:
@@ -114,7 +116,7 @@ def _card(studio: Studio, card: Card, name: str, start_s: float, end_s: float) -
         paste(pixels, layer.pixels, layer.x, layer.y)
     motion = _motion(studio, card.enter)
     enter, leave = (NO_MOTION, motion) if name == INTRO else (motion, NO_MOTION)
-    base = DrawnLayer(name, pixels, 0, 0, start_s, end_s, enter, leave)
+    base = DrawnLayer(name, pixels, 0, 0, start_s, end_s, enter, leave, tuple(still))
     return [base, *(layer for layer in drawn if not any(layer is other for other in still))]
 
 
