@@ -59,8 +59,13 @@ def invalid_reason(text: str) -> str | None:
     return None
 
 
-def has_invisible(text: str) -> bool:
-    """Return whether ``clean`` removes invisible characters from a text."""
+SOFT_HYPHEN = "\u00ad"
+"""Where a long word may be broken: finish templates draw a hyphen there if the word is wider than its line."""
+
+
+def has_invisible(text: str, *, hyphens: bool = False) -> bool:
+    """Return whether ``clean`` removes invisible characters from a text; with ``hyphens``, soft hyphens are not."""
+    text = text.replace(SOFT_HYPHEN, "") if hyphens else text
     return not text.isascii() and bool(INVISIBLE.search(text) or _stray_isolates(text))
 
 
@@ -74,24 +79,31 @@ def without_direction(text: str) -> str:
     return text if text.isascii() else DIRECTION.sub("", text)
 
 
-def clean(text: str) -> str:
-    """Return the text in NFC without invisible characters, on one line, with single spaces."""
+def clean(text: str, *, hyphens: bool = False) -> str:
+    """Return the text in NFC without invisible characters, on one line, with single spaces.
+
+    Args:
+        hyphens: keep soft hyphens.
+    """
     visible = text
     if not text.isascii():
-        visible = INVISIBLE.sub("", text)
+        visible = INVISIBLE.sub(lambda found: found[0] if hyphens and found[0] == SOFT_HYPHEN else "", text)
         visible = _ISOLATE.sub("", visible) if _stray_isolates(visible) else visible
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
-def split(text: str) -> tuple[str, ...]:
+def split(text: str, *, hyphens: bool = False) -> tuple[str, ...]:
     r"""Return the values of a cell: split at ``|`` outside brackets, each cleaned; ``\|`` is a literal bar.
+
+    Args:
+        hyphens: keep soft hyphens.
 
     Raises:
         ValueError: a value is empty.
     """
     if "|" not in text:
-        return (clean(text),)
-    values = tuple(clean(part) for part in parts(text))
+        return (clean(text, hyphens=hyphens),)
+    values = tuple(clean(part, hyphens=hyphens) for part in parts(text))
     if not all(values):
         raise ValueError("has an empty value before or after a |. Remove the |, or enter the value.")
     return values

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+from manifests.sheet.cells import SOFT_HYPHEN
+
 _WILDCARD = re.compile(r"(?<!_)__([^\s_](?:[\w./*-]*?[^\s_])?)__(?!_)")
 _NAME = re.compile(r"\{([^{}\"]*)\}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -23,11 +25,13 @@ def placeholders(template: str) -> tuple[str, ...]:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Return the template with every ``{name}`` replaced; braces in the values stay as they are.
 
+    Soft hyphens of the values are left out: they only concern how a finish template draws the text.
+
     Raises:
         KeyError: a name has no value.
         ValueError: as placeholders().
     """
-    return _replace(template, values.__getitem__, lambda brace: brace[0])
+    return _replace(template, lambda name: values[name].replace(SOFT_HYPHEN, ""), lambda brace: brace[0])
 
 
 def rename(template: str, names: Mapping[str, str]) -> str:

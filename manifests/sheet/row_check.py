@@ -60,6 +60,7 @@ class RowReader:
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     options: list[str] = field(default_factory=list)
+    template: str = NO_FINISH
 
     def brief(self, checks: Iterable[BriefCheck]) -> Brief:
         """Return the brief of the row, with brief_id as typed. The brief is invalid if there are problems.
@@ -69,7 +70,8 @@ class RowReader:
         if self._overflows():
             return Brief(self.row.number, "", ("",))
         known = self.layout.known
-        self.texts = {name: self._text(name, index) for name, index in known.items() if name not in FINISHING}
+        self.template = self._finish()
+        self.texts |= {name: self._text(name, index) for name, index in known.items() if name not in FINISHING}
         self._check_mark()
         templates = {name: self._templates(name) for name in TEMPLATES}
         names = {typed: spelled for name in templates for typed, spelled in self._named(name, templates[name])}
@@ -141,16 +143,27 @@ class RowReader:
             **self._finishing(),
         )
 
+    def _finish(self) -> str:
+        """Return the finish template of the row."""
+        known = self.layout.known
+        self.texts = {name: self._text(name, known[name]) for name in ("finish",) if name in known}
+        return self._one("finish", finish_cells.parse_finish, self.finish)
+
+    def _keeps_hyphens(self, name: str) -> bool:
+        """Return whether the soft hyphens of a column stay, because a finish template can draw its texts."""
+        base, _ = self.layout.localised.get(name, (name, ""))
+        return self.template != NO_FINISH and (base == "cta" or name in self.layout.metadata) and base not in LONG_TEXTS
+
     def _finishing(self) -> dict[str, Any]:
         """Return the fields of finishing; its columns have no effect in rows without a finish template."""
-        known = self.layout.known
-        self.texts |= {name: self._text(name, known[name]) for name in ("finish",) if name in known}
-        finish = self._one("finish", finish_cells.parse_finish, self.finish)
-        if finish == NO_FINISH:
+        if self.template == NO_FINISH:
             return {}
-        self.texts |= {name: self._text(name, index) for name, index in known.items() if name in FINISHING}
+        known = self.layout.known
+        self.texts |= {
+            name: self._text(name, index) for name, index in known.items() if name in FINISHING and name != "finish"
+        }
         return {
-            "finish": finish,
+            "finish": self.template,
             **{name: self._long(name, self.texts.get(name, "")) for name in LONG_TEXTS},
             "voiceover": self._one("voiceover", cells.parse_text, ""),
             "music": self._one("music", cells.parse_text, ""),
@@ -180,7 +193,7 @@ class RowReader:
 
     def _values(self, name: str, text: str) -> tuple[str, ...]:
         try:
-            return cells.split(text) if text else ()
+            return cells.split(text, hyphens=self._keeps_hyphens(name)) if text else ()
         except ValueError as error:
             self.reject(name, text, str(error))
             return ()
@@ -247,7 +260,7 @@ class RowReader:
         reason = cells.invalid_reason(text)
         if reason:
             return self.reject(name, text, reason)
-        if cells.has_invisible(text):
+        if cells.has_invisible(text, hyphens=self._keeps_hyphens(name)):
             self.warn(name, text, "contained invisible characters, which were removed.")
         return text
 
@@ -264,7 +277,7 @@ class RowReader:
         value = text
         try:
             values = []
-            for value in cells.split(text) if text else ():
+            for value in cells.split(text, hyphens=self._keeps_hyphens(name)) if text else ():
                 values.append(parse(value))
                 if name == "placements" and (reading := reading_of(value)):
                     self.warn(name, value, reading)
@@ -360,7 +373,8 @@ class RowReader:
             return ()
         if cells.HARMFUL.search(text):
             self.warn(key, text, "contained invisible control characters, which were removed.")
-        values = (cells.clean(part) for part in cells.parts(cells.HARMFUL.sub("", text)))
+        hyphens = self._keeps_hyphens(key)
+        values = (cells.clean(part, hyphens=hyphens) for part in cells.parts(cells.HARMFUL.sub("", text)))
         return tuple(value for value in values if value)
 
     def _locales(self) -> tuple[str, ...]:

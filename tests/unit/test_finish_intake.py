@@ -8,6 +8,7 @@ from finished_sheets import PROMPT, finished, finishing_in, rows
 
 from manifests.errors import FinishError
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
+from manifests.sheet.prompt_template import fill
 from models.registry import load_cards
 from tasks.intake.finishing import sounds
 from tasks.intake.finishing.assets import keep_assets
@@ -201,3 +202,23 @@ def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: 
     [problem] = read(tmp_path, finished(script="Hello.", voiceover="none")).checked.problems
     assert problem.message.startswith("cannot be used. Text and logos need skia-python")
     assert "Run `pip install 'reelmill[finish]'`" in problem.message
+
+
+def test_soft_hyphens_where_the_message_asks_for_them_make_a_long_word_fit(tmp_path: Path):
+    parts = ("Donaudampf", "schifffahrts", "gesellschafts", "kapitäns", "mütze")
+    values = {"placements": "tiktok", "finish": "bold", "cta_de": "Los", "price": "9", "price_de": "8"}
+    whole, soft = "".join(parts), "\u00ad".join(parts)
+    [found] = said(read(tmp_path, finished(**values, locale="en|de", headline="Hi", headline_de=whole)))
+    assert "Put soft hyphens (U+00AD) where it may be broken" in found
+    intake = read(tmp_path, finished(**values, locale="en|de", headline=f"A {soft}", headline_de=soft, cta=soft))
+    assert said(intake) == []
+    [brief] = intake.checked.briefs
+    assert brief.localised["headline"]["de"] == (soft,)
+    assert (brief.ctas, brief.metadata["headline"]) == ((soft,), (f"A {soft}",))
+    assert fill("a red circle for {cta}", {"cta": soft}) == f"a red circle for {whole}"  # not for the model
+
+
+def test_soft_hyphens_of_rows_that_are_not_finished_are_removed_as_before(tmp_path: Path):
+    intake = read(tmp_path, finished(finish="none", cta="Kauf\u00aden", headline="Los\u00adlegen"))
+    [brief] = intake.checked.briefs
+    assert (brief.ctas, brief.metadata["headline"]) == (("Kaufen",), ("Loslegen",))

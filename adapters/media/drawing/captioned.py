@@ -1,7 +1,6 @@
 """Draw a template and captions together: both become smaller until the captions cover nothing."""
 
 from collections.abc import Callable, Sequence
-from itertools import product
 
 from adapters.media.compose.layer import DrawnLayer
 from adapters.media.drawing.clearance import clear_of_layers
@@ -28,7 +27,7 @@ def captioned_layers(
     """Return the layers of a template and the captions, at the largest scale at which the captions find a place.
 
     Vertical placements may leave less than half of the frame's height to logo, texts and captions. Cards become smaller
-    only for captions of a voice that goes on over them. If a card leaves no room at any scale, these captions cover
+    only for captions of a voice that continues over them. If a card leaves no room at any scale, these captions cover
     texts of the card, which stay longer.
 
     Args:
