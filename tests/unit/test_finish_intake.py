@@ -222,3 +222,23 @@ def test_soft_hyphens_of_rows_that_are_not_finished_are_removed_as_before(tmp_pa
     intake = read(tmp_path, finished(finish="none", cta="Kauf\u00aden", headline="Los\u00adlegen"))
     [brief] = intake.checked.briefs
     assert (brief.ctas, brief.metadata["headline"]) == (("Kaufen",), ("Loslegen",))
+
+
+LATE = "00:00:01,000 --> 00:00:02,900"
+
+
+def test_captions_of_a_file_are_named_by_the_file_and_compared_with_a_length_that_is_known(tmp_path: Path, voices):
+    (tmp_path / "late.srt").write_text(f"1\n{LATE}\nHello there.\n")
+    [found] = said(read(tmp_path, finished(captions="late.srt")))
+    assert "'late.srt' ends at 2.9 s in caption 1" in found
+    assert "the video has 2.1 s" in found
+    assert said(read(tmp_path, finished(captions="late.srt", voiceover="take.wav"))) == []
+    assert said(read(tmp_path, finished(captions="late.srt", script="Hello there, how are you?", locale="en"))) == []
+    film = {"finish": "clean", "cta": "Go", "sequence": "film"}
+    assert said(read(tmp_path, rows({**film, "captions": "late.srt"}, {**film, "brief_id": "b2"}))) == []
+
+
+def test_music_that_does_not_exist_names_the_music_of_the_brand_kit(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text(BRAND)
+    [found] = said(read(tmp_path, finished(music="brand")))
+    assert found.endswith("The brand kit has: default.")

@@ -31,7 +31,8 @@ def caption_issues(
             if problem:
                 yield CellIssue(caption_column(brief, locale), texts[locale], problem)
         if text:
-            yield from _of_language(brief, locale, text, seconds(brief))
+            found = _of_language(brief, locale, text, seconds(brief))
+            yield from (issue._replace(value=texts[locale]) for issue in found)
 
 
 def _of_language(brief: Brief, locale: str, text: str, seconds: float | None) -> Iterator[CellIssue]:

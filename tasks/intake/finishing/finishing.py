@@ -18,7 +18,7 @@ from tasks.intake.finishing.checks import (
     template_issues,
     text_issues,
 )
-from tasks.intake.finishing.sounds import Voices, music_issues, voice_issues, voices_of
+from tasks.intake.finishing.sounds import Voices, is_spoken, music_issues, voice_issues, voices_of
 from tasks.intake.finishing.sources import FinishSources
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Finishing:
         def seconds(brief: Brief) -> float | None:
             used = [cards[name] for name in brief.models or (default_card,) if name in cards]
             lengths = [card.inputs.num_frames / card.frame_rules.fps for card in used]
-            return self._shortest(brief, min(brief.durations_s or lengths, default=None))
+            is_longer = bool(brief.sequence) or is_spoken(brief)  # by other clips, or until the voice ends
+            return self._shortest(brief, None if is_longer else min(brief.durations_s or lengths, default=None))
 
         def check(brief: Brief) -> Iterator[CellIssue]:
             if brief.is_finished:

@@ -11,7 +11,7 @@ from manifests.finish.kit import FinishKit
 from manifests.finish.languages import language_name, primary
 from manifests.finish.wording import NOTHING, script_of, wordings
 from manifests.sheet import CellIssue
-from models.music.registry import music_problem
+from models.music.registry import LIBRARY, music_problem
 from models.sound_tools import NO_TOOLS, SoundTools
 from models.voice.registry import engines_for, split_voice, voice_of
 from tasks.intake.finishing.sources import SOUNDS, FinishSources, is_file_name
@@ -64,6 +64,14 @@ def voice_issues(brief: Brief, sources: FinishSources, voices: Voices) -> Iterat
             return
 
 
+def is_spoken(brief: Brief) -> bool:
+    """Return whether a row has a voice, so that its deliverables last at least until the voice ends."""
+    wanted = brief.voiceover.strip()
+    if is_file_name(wanted, SOUNDS):
+        return True
+    return wanted.casefold() not in NOTHING and any(script_of(brief, each.locale) for each in wordings(brief))
+
+
 def _silent(locales: list[str], voices: Voices) -> Iterator[CellIssue]:
     for locale in locales:
         if not voices.of(locale):
@@ -102,7 +110,9 @@ def music_issues(brief: Brief, sources: FinishSources) -> Iterator[CellIssue]:
         return
     spec = music_of(brief, FinishKit(brand=sources.brand))
     if spec and (problem := music_problem(spec, sources.tools)):
-        yield CellIssue("music", wanted, f"cannot be used. {problem}")
+        own = sorted(sources.brand.music) if spec.source == LIBRARY and ":" not in wanted else ()
+        names = f" The brand kit has: {', '.join(own)}." if own else ""
+        yield CellIssue("music", wanted, f"cannot be used. {problem}{names}")
 
 
 def voices_of(briefs: Iterable[Brief], voices: Voices) -> Mapping[str, str]:
