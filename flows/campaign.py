@@ -22,7 +22,7 @@ from flows.steer import Action, Priority, apply_action
 from flows.submit import submit
 from manifests.sheet.reading import ReadingOptions
 from tasks.deliver.deliver_task import deliver
-from tasks.deliver.finish_task import finish
+from tasks.deliver.finished.finish_task import finish
 from tasks.deliver.staged_elsewhere import staged_elsewhere
 from tasks.finish.planning import left_to_finish, needs_finishing
 from tasks.intake.sources.sheet_link import fetch_sheet

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.media.soundtrack.long_loudness import measure_long_file
 from adapters.media.soundtrack.loudness import measure_file
 from adapters.media.soundtrack.samples import MAX_S
 from adapters.media.video_facts import QUICKTIME, VideoFacts, probe
@@ -56,7 +57,6 @@ def measure(
         is_rotated=bool(facts.rotation),
         constant_fps=streams.constant_fps,
         audio_codec=facts.audio_codec,
-        loudness_unmeasured=sound.unmeasured,
         loudness_lufs=sound.lufs,
         true_peak_dbtp=sound.true_peak_dbtp,
         caption_tracks=streams.caption_tracks,
@@ -100,19 +100,16 @@ def _is_constant(times: list[float]) -> bool:
 
 
 class _Sound(NamedTuple):
-    """Loudness of the sound; ``unmeasured``: why it is not known."""
+    """Loudness of the sound."""
 
     lufs: float | None = None
     true_peak_dbtp: float | None = None
-    unmeasured: str = ""
 
 
 def _sound(path: Path, facts: VideoFacts) -> _Sound:
     if not facts.audio_codec:
         return _Sound()
-    if facts.duration_s > MAX_S:
-        return _Sound(unmeasured=f"The loudness was not measured, because the file is longer than {MAX_S:g} s.")
-    found = measure_file(path)
+    found = measure_long_file(path) if facts.duration_s > MAX_S else measure_file(path)
     return _Sound(found.lufs, found.true_peak_dbtp)
 
 

@@ -30,6 +30,7 @@ from flows.settings import prepare_prefect
 from flows.submit import read_sheet
 from manifests.costs.prices import NO_PRICES, Prices
 from manifests.errors import ReelmillError
+from manifests.finish.deliverable import DeliverableState
 from manifests.pluralize import count_of, counted, one_or_more
 from manifests.states import DECIDED
 from tasks.deliver.staged_elsewhere import staged_elsewhere
@@ -237,6 +238,11 @@ def _show_deliverables(report: CampaignReport) -> None:
         say(f"  {reason}", indent=4)
     if (more := len(report.deliverable_failures) - SHOWN_REASONS) > 0:
         say(f"  {count_of(more, 'more reason')}; see the results sheet", indent=4)
+    if report.deliverables.get(DeliverableState.FAILED):
+        say(
+            "Change the sheet or the brand kit and run the sheet again, or make them again with "
+            f"`reelmill retry {report.campaign_id} --failed`."
+        )
 
 
 def _show_device_use(report: CampaignReport, prices: Prices) -> None:

@@ -13,9 +13,12 @@ from manifests.finish.deliverable import DeliverableState
 def deliverable_results(
     rows: Iterable[DeliverableRow], briefs: Iterable[Brief], bucket: Bucket
 ) -> list[DeliverableResult]:
-    """Return one result for each deliverable, in the order of the sheet's rows."""
+    """Return one result for each deliverable, in the order of the sheet's rows.
+
+    Those that were replaced before they were published are left out.
+    """
     numbers = {brief.brief_id: brief.row for brief in briefs}
-    found = [_result(row, numbers, bucket) for row in rows]
+    found = [_result(row, numbers, bucket) for row in rows if row.state != DeliverableState.WITHDRAWN or row.signed]
     return sorted(found, key=lambda each: (each.row or 0, each.variant_id, each.placement, each.locale, each.cta))
 
 

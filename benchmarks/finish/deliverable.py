@@ -19,7 +19,7 @@ from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import frame_of, masters_of, plan_of
 from tasks.finish.layers import cues_for, layers_of
 from tasks.finish.make import make
-from tasks.finish.spoken import LEAD_S, spoken_of
+from tasks.finish.spoken import LEAD_S, Sounds, spoken_of
 
 ROUNDS = 5
 NEEDED = ("skvideo", "moviepy", "hibari", "skia")
@@ -86,7 +86,7 @@ def _measured(source: Path, folder: Path, what: str) -> Result:
 
 def _layers(spec: DeliverableSpec, source: Path, store: material.Store) -> list[Any]:
     """Draw the layers for MoviePy."""
-    masters, spoken = masters_of([source]), spoken_of(spec, store)
+    masters, spoken = masters_of([source]), spoken_of(spec, Sounds(store))
     plan = plan_of(spec, masters, LEAD_S + (spoken.seconds if spoken else 0.0), False)
     frame = frame_of(spec, plan)
     return list(layers_of(spec, frame, cues_for(spec, frame, spoken), store).drawn)

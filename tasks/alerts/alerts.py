@@ -90,15 +90,29 @@ def run_ended(
     states = catalogue.progress.tally(campaign_id)
     kind, ending = _ending(outcome, error, unfinished_in(states), campaign_id, why_left)
     spent = _spent(catalogue, run_id)
+    made = catalogue.deliverables.counts(campaign_id)
     link = f"{review_url.rstrip('/')}/campaigns/{campaign_id}" if review_url else ""
     return _add(
         catalogue,
         f"{kind}:{run_id}",
         kind,
-        f"{_name(catalogue, campaign_id)} {ending} {_counted(states)}.",
+        f"{_name(catalogue, campaign_id)} {ending} {_counted(states)}.{_made_text(made)}",
         campaign_id,
-        {"run_id": run_id, "outcome": outcome, "states": states, "device_s": spent, "link": link},
+        {
+            "run_id": run_id,
+            "outcome": outcome,
+            "states": states,
+            "device_s": spent,
+            "link": link,
+            **({"deliverables": made} if made else {}),
+        },
     )
+
+
+def _made_text(made: Mapping[str, int]) -> str:
+    """Return the deliverables of a campaign by state, as a sentence after a space; empty if there are none."""
+    counts = ", ".join(f"{number:,} {state}" for state, number in sorted(made.items()))
+    return f" Deliverables: {counts}." if made else ""
 
 
 @_never_raising
@@ -107,6 +121,7 @@ def run_lost(catalogue: Catalogue, run: RunRow, review_url: str) -> bool:
     newest = next(iter(catalogue.runs.all(run.campaign_id, limit=1)), run)
     states = catalogue.progress.tally(run.campaign_id)
     left = unfinished_in(states) + sum(states.get(state, 0) for state in UNDELIVERED)
+    left += len(catalogue.deliverables.waiting(run.campaign_id))
     if newest.run_id != run.run_id or not left:
         return False
     return run_ended(catalogue, run.campaign_id, run.run_id, LOST_RUN, review_url)

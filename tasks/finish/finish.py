@@ -19,9 +19,9 @@ from manifests.errors import (
 from manifests.finish.asset import Asset
 from manifests.finish.deliverable import UNDELIVERED, DeliverableState, FinishedFile
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.folders import finished_folder, keep, new_folder
+from tasks.finish.files.folders import finished_folder, keep, new_folder
+from tasks.finish.files.masters import fetch_masters
 from tasks.finish.makers import Made, Makers
-from tasks.finish.masters import fetch_masters
 from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import is_intact
 from tasks.runtime.lease_owner import current_owner, is_dead
@@ -50,6 +50,9 @@ class Finishing:
     Args:
         make: makes one file.
         may_start: whether new work may be started; asked before deliverables are leased.
+
+    Attributes:
+        held: the leases of deliverables that are not published and have not failed, by id.
     """
 
     def __init__(
@@ -67,17 +70,13 @@ class Finishing:
         self._may_start = may_start
         self._backlog: deque[str] = deque()
         self._ready: deque[DeliverableLease] = deque()
+        self.held: dict[str, DeliverableLease] = {}
         self.makers = Makers(self._make_one)
 
     @property
     def is_busy(self) -> bool:
         """Whether deliverables are being made, or wait to be signed."""
         return bool(self.makers.leases or self._ready)
-
-    @property
-    def held(self) -> list[DeliverableLease]:
-        """The leases of deliverables that were not passed on."""
-        return [*self.makers.leases.values(), *self._ready]
 
     def others_have_leases(self) -> bool:
         """Return whether another worker has leased deliverables of this campaign."""
@@ -86,9 +85,19 @@ class Finishing:
     def lease_some(self) -> bool:
         """Lease as many deliverables as there is room for, and start to make them; return whether there were any."""
         leases = self._acquire() if self.makers.room and self._may_start() else []
+        self.held |= {lease.deliverable_id: lease for lease in leases}
         for lease in leases:
             self._begin(lease)
         return bool(leases)
+
+    def release_all(self) -> None:
+        """Release the leases that are held, so that the next run or another host resumes their work."""
+        self._catalogue.deliverable_leases.release(self.held.values())
+        self.held.clear()
+
+    def is_done_with(self, lease: DeliverableLease) -> None:
+        """Forget a lease that was ended by a commit, or lost."""
+        self.held.pop(lease.deliverable_id, None)
 
     def next(self, timeout: float) -> DeliverableLease | None:
         """Return a finished deliverable to be signed; None if there is none within the time in seconds.
@@ -109,6 +118,14 @@ class Finishing:
             self._catalogue.deliverables.fail(lease, reason)
         except LostLeaseError:
             log.info("Deliverable %s was left to another worker.", lease.deliverable_id[:12])
+        self.is_done_with(lease)
+
+    def fail_unproven(self, lease: DeliverableLease, text: str) -> None:
+        """Fail a deliverable of which something was changed outside Reelmill, with a sentence about it."""
+        reason = self.named(lease, text)
+        log.warning("%s", reason)
+        self._catalogue.deliverables.fail_unproven({lease.deliverable_id: reason})
+        self.is_done_with(lease)
 
     def named(self, lease: DeliverableLease, text: str) -> str:
         """Return a sentence with the row, placement and locale that it is about."""
@@ -122,7 +139,7 @@ class Finishing:
         if not self._backlog:
             rows = self._catalogue.deliverables.waiting(self._campaign_id, UNDELIVERED)
             free = [row.deliverable_id for row in rows if row.lease_owner is None]
-            self._backlog.extend(free or [row.deliverable_id for row in rows if row.lease_owner != current_owner()])
+            self._backlog.extend(free or [row.deliverable_id for row in rows if row.deliverable_id not in self.held])
         some = [self._backlog.popleft() for _ in range(min(self.makers.room, len(self._backlog)))]
         if not some:
             return []
@@ -137,8 +154,7 @@ class Finishing:
     def _begin(self, lease: DeliverableLease) -> None:
         """Make a deliverable, unless its file is here."""
         if lease.row.damage:
-            unproven = {lease.deliverable_id: self.named(lease, f"It was not made, because {lease.row.damage}.")}
-            self._catalogue.deliverables.fail_unproven(unproven)
+            self.fail_unproven(lease, f"It was not made, because {lease.row.damage}. Run `reelmill audit verify`.")
         elif self._is_here(lease):
             self._ready.append(lease)
         else:
@@ -166,10 +182,10 @@ class Finishing:
         self.makers.start(lease)
 
     def _make_one(self, lease: DeliverableLease) -> FinishedFile:
-        folder = new_folder(self._resources, lease.deliverable_id, lease.attempt)
-        masters = fetch_masters(self._resources, lease.spec)
-        file = self._make(lease.spec, masters, assets_of(self._resources).path, folder)
-        keep(self._resources, lease.deliverable_id, folder, file.sha256)
+        with new_folder(self._resources, lease.deliverable_id, lease.attempt) as folder:
+            masters = fetch_masters(self._resources, lease.spec)
+            file = self._make(lease.spec, masters, assets_of(self._resources).path, folder)
+            keep(self._resources, lease.deliverable_id, folder, file.sha256)
         return file.model_copy(update={"machine": self._resources.machine})
 
     def _committed(self, made: Made) -> DeliverableLease | None:
@@ -183,19 +199,18 @@ class Finishing:
                 self._catalogue.deliverables.requeue(lease, "its file is not on this machine")
             self._catalogue.deliverables.mark_finished(lease, made.file)
         except LostLeaseError:
+            self.is_done_with(lease)
             return None
         row = replace(lease.row, state=DeliverableState.FINISHED, file=made.file, machine=made.file.machine)
         return replace(lease, row=replace(row, signed=None))
 
     def _note(self, made: Made) -> None:
         error = made.error
-        if error is None or isinstance(error, LostLeaseError):
-            return
+        assert error is not None
         if isinstance(error, NOT_OF_ONE) or not isinstance(error, Exception):
-            self._catalogue.deliverable_leases.release([made.lease], begun=True)
             raise error
         if isinstance(error, CatalogueError):
-            self._catalogue.deliverables.fail_unproven({made.lease.deliverable_id: self.named(made.lease, str(error))})
+            self.fail_unproven(made.lease, str(error))
         else:
             self.fail(made.lease, error)
 

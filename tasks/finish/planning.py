@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
@@ -10,6 +11,7 @@ from manifests.brief import Brief
 from manifests.errors import CatalogueError
 from manifests.finish.brief_digest import FINISHED_BRIEFS, digest_of
 from manifests.finish.kit import FinishKit, kit_in
+from manifests.finish.spec import DeliverableSpec
 from manifests.pluralize import counted, one_or_more
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.lease_owner import current_owner
@@ -78,11 +80,22 @@ class Planning:
         if number == self._published:
             return 0
         began = time.monotonic()
-        specs = specs_of(self._campaign_id, self._briefs, self._clips(), self._kit)
+        clips = self._clips()
+        specs = specs_of(self._campaign_id, self._briefs, clips, self._kit)
+        self._withdraw_replaced(clips, specs)
         added = self._catalogue.deliverables.add(specs, current_owner())
         self._published = number
         self._due = time.monotonic() + (time.monotonic() - began) / SHARE
         return len(added)
+
+    def _withdraw_replaced(self, clips: Iterable[PublishedClip], specs: Iterable[DeliverableSpec]) -> None:
+        """Withdraw what an earlier submission of the sheet has planned, once at the start.
+
+        Later, another process may have planned those of a newer submission, which this one does not know.
+        """
+        if self._published < 0:
+            known, current = {clip.variant_id for clip in clips}, {spec.deliverable_id for spec in specs}
+            self._catalogue.deliverables.replace(self._campaign_id, known, current)
 
     def _clips(self) -> list[PublishedClip]:
         """Return the published clips with a genuine place in the campaign, in the order of publishing."""

@@ -9,7 +9,7 @@ from adapters.catalogue import DeliverableRow
 from adapters.catalogue.core.database import batches
 from manifests.finish.deliverable import UNDELIVERED, DeliverableState
 from tasks.deliver.withdraw import remove_deliverable
-from tasks.finish.folders import DELIVERABLES, MASTERS
+from tasks.finish.files.folders import DELIVERABLES, MASTERS
 from tasks.runtime.lease_owner import is_dead
 from tasks.sweep.context import Sweep, SweepTarget
 from tasks.sweep.removal import age_of, remove

@@ -8,7 +8,7 @@ from functools import partial
 
 from manifests.errors import BucketError, CredentialError
 from tasks.alerts import alerts
-from tasks.finish.folders import DELIVERABLES
+from tasks.finish.files.folders import DELIVERABLES
 from tasks.runtime.resources import Resources
 from tasks.sweep.compare import compare
 from tasks.sweep.context import Sweep, SweepOptions, SweepTarget

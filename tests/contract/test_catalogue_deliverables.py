@@ -161,6 +161,23 @@ def test_withdrawing_a_clip_withdraws_its_deliverables(catalogue: Catalogue, sta
     assert catalogue.audit.verify().problems == ()
 
 
+def test_deliverables_of_an_earlier_submission_are_withdrawn(catalogue: Catalogue):
+    first, second = ours.published(catalogue, 2)
+    states = ("planned", "finished", "failed", "signing", "published")
+    old = catalogue.deliverables.add([ours.spec(first, cta=f"Old {state}") for state in states])
+    for deliverable_id, state in zip(old, states, strict=True):
+        ours.bring_to(catalogue, deliverable_id, state)
+    leased, unknown = catalogue.deliverables.add([ours.spec(first, cta="Old"), ours.spec(second, "", first)])
+    ours.lease(catalogue, [leased], "other")
+    catalogue.deliverable_leases.release_owner("me")
+    new = ours.spec(first, cta="New")
+    assert sorted(catalogue.deliverables.replace(ours.CAMPAIGN, [first], [new.deliverable_id])) == sorted(old[:3])
+    assert catalogue.deliverables.add([new]) == [new.deliverable_id]
+    kept = {row.deliverable_id: row.state for row in catalogue.deliverables.of_campaign(ours.CAMPAIGN)}
+    assert [kept[key] for key in old] == ["withdrawn", "withdrawn", "withdrawn", "signing", "published"]
+    assert (kept[leased], kept[unknown]) == ("planned", "planned")
+
+
 def test_waiting_lists_what_has_to_be_done(catalogue: Catalogue):
     [variant_id] = ours.published(catalogue)
     ids = catalogue.deliverables.add([ours.spec(variant_id, str(number)) for number in range(3)])

@@ -12,10 +12,10 @@ from sweep_world import SPRING, SweepWorld
 
 from manifests.errors import BucketUnreachableError, DiskFullError, UntrustedCredentialError
 from manifests.finish.spec import DeliverableSpec, Shot
-from tasks.deliver import finish_deliverables as step
+from tasks.deliver.finished import finish_deliverables as step
 from tasks.deliver.withdraw import withdraw
+from tasks.finish.files.folders import staging_of
 from tasks.finish.finish import release_dead_deliverables
-from tasks.finish.folders import staging_of
 from tasks.runtime.resources import BucketConfig, close_resources
 
 
@@ -192,6 +192,18 @@ def test_a_missing_master_fails_with_a_sentence(world):
     error = world.catalogue.deliverables.get(deliverable_id).error if states(world) == {"failed": 1} else ""
     assert "is missing from the bucket" in error
     assert "Restore it" in error
+
+
+def test_a_master_that_was_changed_fails_one_deliverable(world):
+    first = planned(world, "Buy")
+    row = world.catalogue.variants.of_campaign(SPRING)[0]
+    world.folder.joinpath(world.facts(row.variant_id).key).write_bytes(b"other")
+    broken = Planned.specs
+    second = planned(world, "Try")
+    Planned.specs += broken
+    assert run(world) == 1
+    assert "has other content" in world.catalogue.deliverables.get(first[0]).error
+    assert world.catalogue.deliverables.get(second[0]).state == "published"
 
 
 def test_the_sweeper_knows_deliverables(world):

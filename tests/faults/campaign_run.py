@@ -27,12 +27,15 @@ from manifests.placements.preset import FrameSize, PlacementPreset
 from manifests.sheet import Checked
 from models.fake import FakeGenerator
 from tasks.deliver.deliver import deliver
-from tasks.deliver.finish_deliverables import finish_deliverables
+from tasks.deliver.finished.finish_deliverables import finish_deliverables
+from tasks.deliver.withdraw import withdraw
 from tasks.intake.intake import Intake
 from tasks.plan.expand import expand
 from tasks.plan.remaining import Remaining, release_dead_leases
 from tasks.render.render import render_shard
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, cards_of, catalogue_of
+from tasks.sweep.context import SweepOptions, SweepTarget
+from tasks.sweep.sweep import sweep_all
 
 ENDINGS = {
     "a red ball rolls": "published",
@@ -77,7 +80,13 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The storage and the campaign of a run."""
+    """The storage and the campaign of a run.
+
+    Attributes:
+        finish: the finish template of all rows.
+        machine: id of the installation.
+        signer: folder of the development CA; None for the one in ``home``.
+    """
 
     home: Path
     catalogue_url: str
@@ -86,13 +95,14 @@ class World:
     lease_s: float = 60.0
     finish: str = "none"
     machine: str = ""
+    signer: Path | None = None
 
     @property
     def resources(self) -> Resources:
         return Resources(
             self.catalogue_url,
             self.bucket,
-            SignerConfig("development", self.home / "signer"),
+            SignerConfig("development", self.signer or self.home / "signer"),
             self.home / "staging",
             devices=("cpu",),
             lease_s=self.lease_s,
@@ -147,8 +157,12 @@ class World:
         }
 
 
-def run_campaign(world: World, shard_size: int = 4) -> None:
-    """Run the steps of flows.campaign in threads of this process."""
+def run_campaign(world: World, shard_size: int = 4, withdraws: bool = False) -> None:
+    """Run the steps of flows.campaign in threads of this process.
+
+    Args:
+        withdraws: withdraw all published clips at the end, and sweep the bucket.
+    """
     vars(tasks.runtime.devices).update(open_generator=lambda *_, **__: Model())
     vars(tasks.runtime.resources).update(open_scorer=lambda *_, **__: Scorer())
     resources = world.resources
@@ -163,14 +177,25 @@ def run_campaign(world: World, shard_size: int = 4) -> None:
     with finishing(world, campaign_id), Delivery(resources, campaign_id):
         for shard in remaining.shards(shard_size):
             render_shard(resources, shard)
+    if withdraws:
+        withdraw_all(resources, campaign_id)
+
+
+def withdraw_all(resources: Resources, campaign_id: str) -> None:
+    """Withdraw the published clips, then sweep, which deletes what a killed process has left in the bucket."""
+    catalogue = catalogue_of(resources)
+    ids = [row.variant_id for row in catalogue.variants.of_campaign(campaign_id) if row.state == "published"]
+    seen = {row.variant_id: row.seen for row in catalogue.gallery.rows(ids)}
+    withdraw(resources, seen, "person:ann", "expired rights")
+    target = SweepTarget(resources, frozenset({campaign_id}))
+    sweep_all(resources, [target], SweepOptions(sample=0))
 
 
 def finishing(world: World, campaign_id: str) -> AbstractContextManager[object]:
     """Finish deliverables in a thread until the block has ended, if the world has any."""
     if not world.is_finished:
         return nullcontext()
-    steps = {"make": stand_in_maker.make, "sign": stand_in_maker.sign}
-    return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, **steps))
+    return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, make=stand_in_maker.make))
 
 
 class Delivery:

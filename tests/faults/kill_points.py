@@ -93,7 +93,7 @@ STATE_CHANGES = [
 
 DELIVERABLES = "adapters.catalogue.work.deliverables:Deliverables"
 DELIVERABLE_UPLOADS = [
-    KillPoint("after", "tasks.deliver.publish_deliverable:put_upload", nth) for nth in (1, 2, 3, 4, 5)
+    KillPoint("after", "tasks.deliver.finished.publish_deliverable:put_upload", nth) for nth in (1, 2, 3, 4, 5)
 ]
 DELIVERABLE_CHANGES = [
     KillPoint("inside", f"{DELIVERABLES}.add"),
@@ -106,7 +106,7 @@ DELIVERABLE_CHANGES = [
     KillPoint("after", f"{DELIVERABLES}.mark_finished", 2),
     KillPoint("inside", f"{DELIVERABLES}.fail"),
     KillPoint("after", f"{DELIVERABLES}.fail"),
-    KillPoint("before", "tasks.deliver.finish_deliverables:sign_finished"),
+    KillPoint("before", "tasks.deliver.finished.finish_deliverables:sign_finished"),
     KillPoint("before", f"{DELIVERABLES}.mark_signing"),
     KillPoint("inside", f"{DELIVERABLES}.mark_signing"),
     KillPoint("after", f"{DELIVERABLES}.mark_signing"),

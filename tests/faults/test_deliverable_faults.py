@@ -7,15 +7,16 @@ from pathlib import Path
 
 import proxy
 import pytest
-from audit import Findings
+from audit import Findings, collect
 from campaign_run import World, finish, start
 from kill_points import DELIVERABLES, KillPoint, install
 from test_bucket_faults import behind, shorten_waits
+from test_kill import slow_unless
 from test_stalled_worker import LEASE_S, hold_at, sleep_at, wait_for
 
 from adapters.catalogue.work.deliverable_leases import DeliverableLeases
 
-UPLOADED = "tasks.deliver.publish_deliverable:put_upload"
+UPLOADED = "tasks.deliver.finished.publish_deliverable:put_upload"
 
 
 @pytest.fixture
@@ -24,8 +25,9 @@ def world(served_world) -> World:
 
 
 def other_host(world: World) -> World:
-    """Return the same campaign with the home of another machine."""
-    return replace(world, home=world.home.with_name(f"{world.home.name}-two"), machine="two")
+    """Return the same campaign with the home of another machine, but the same signer."""
+    home = world.home.with_name(f"{world.home.name}-two")
+    return replace(world, home=home, machine="two", signer=world.home / "signer")
 
 
 def crashed_at(world: World, point: KillPoint) -> None:
@@ -103,3 +105,36 @@ def test_a_fault_at_every_second_request_does_not_harm_deliverables(world, findi
         assert finish(start(behind(world, store), shorten_waits)) == 0
         assert store.met.count(fault) >= 12
     assert findings_of(world) == Findings()
+
+
+@pytest.mark.parametrize("when", ["inside", "after"])
+def test_killed_while_it_takes_a_deliverable_of_a_dead_host(world, findings_of, when: str):
+    crashed_at(world, KillPoint("after", f"{DELIVERABLES}.mark_finished"))
+    crashed_at(other_host(world), KillPoint(when, f"{DELIVERABLES}.requeue"))
+    assert finish(start(other_host(world))) == 0
+    assert findings_of(world) == Findings()
+
+
+WITHDRAWAL = [
+    KillPoint("inside", "adapters.catalogue.review.reviews:Reviews.record"),
+    KillPoint("after", "adapters.catalogue.review.reviews:Reviews.record"),
+    KillPoint("after", "adapters.bucket.local:LocalBucket.remove"),
+    KillPoint("after", "adapters.bucket.local:LocalBucket.remove", 5),
+    KillPoint("inside", f"{DELIVERABLES}.mark_removed"),
+    KillPoint("after", f"{DELIVERABLES}.mark_removed"),
+]
+
+
+@pytest.mark.parametrize("point", slow_unless(WITHDRAWAL, (WITHDRAWAL[1],)))
+def test_killed_during_a_withdrawal(embedded_world, point: KillPoint):
+    world = replace(embedded_world, finish="plain")
+    again = {"withdraws": True}
+    assert finish(start(world)) == 0
+    assert finish(start(world, install, point, options=again)) == -signal.SIGKILL, "the kill point was not reached"
+    assert finish(start(world, options=again)) == 0
+    assert not [path for path in Path(world.bucket.location).rglob("*") if path.suffix in (".mp4", ".srt", ".c2pa")]
+    evidence = collect(world.catalogue_url, {})
+    assert {row.state for row in evidence.deliverables.values()} == {"withdrawn"}
+    assert all(row.url is None for row in evidence.deliverables.values())
+    for events in evidence.deliverable_events.values():
+        assert [event.to_state for event in events].count("withdrawn") == 1

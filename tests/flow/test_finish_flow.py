@@ -12,8 +12,8 @@ from app.report.report import report_of
 from app.session import Session
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
-from manifests.errors import CatalogueError, CredentialError
-from tasks.deliver import finish_deliverables as step
+from manifests.errors import CatalogueError, CredentialError, FinishError
+from tasks.deliver.finished import finish_deliverables as step
 from tasks.runtime.resources import catalogue_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -144,6 +144,19 @@ def test_the_texts_of_the_sheet_can_change_only_with_the_sheet(home, launch, fak
     assert made(campaign_id) == {}
     run(launch)
     assert made(campaign_id) == {"published": 2}
+
+
+def test_another_template_replaces_what_was_not_published(home, launch, fake_models, quick, monkeypatch):
+    def broken(spec, *_):
+        raise FinishError("The text does not fit.")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(step.finish_deliverables.__kwdefaults__, "make", broken)
+        campaign_id = run(launch)
+    assert made(campaign_id) == {"failed": 2}
+    (home.parent / "brand.yaml").write_text("name: Acme\ncolours: {primary: '#112233'}\n")
+    assert run(launch) == campaign_id
+    assert made(campaign_id) == {"published": 2, "withdrawn": 2}
 
 
 @pytest.mark.slow

@@ -294,7 +294,8 @@ FORBIDDEN = {
     "read deliverables": "SELECT * FROM deliverables",
     "plan a deliverable": "UPDATE deliverables SET state = 'planned'",
     "read events of deliverables": "SELECT * FROM deliverable_events",
-    "add an event of a deliverable": "INSERT INTO deliverable_events (deliverable_id, at, actor, to_state, detail) VALUES ('x', 0, 'x', 'planned', '')",
+    "add an event of a deliverable": "INSERT INTO deliverable_events (deliverable_id, at, actor, to_state, detail) "
+    "VALUES ('x', 0, 'x', 'planned', '')",
     "raise a budget in money": "UPDATE runs SET budget_micros = 1000000000",
     "give leases back": "UPDATE runs SET served = 0",
     "rename a flow run": 'UPDATE runs SET detail = \'{{"flow_run_id": "x"}}\'',

@@ -147,7 +147,7 @@ def test_an_inserted_deliverable_is_not_signed(catalogue: Catalogue):
     execute(
         catalogue,
         "INSERT INTO deliverables (deliverable_id, campaign_id, variant_id, brief_id, placement, body, state) "
-        f"SELECT :key, campaign_id, variant_id, brief_id, placement, :body, 'planned' FROM deliverables "  # noqa: S608
+        f"SELECT :key, campaign_id, variant_id, brief_id, placement, :body, 'planned' FROM deliverables "
         f"WHERE deliverable_id = '{ID}'",
         "INSERT INTO deliverable_events (deliverable_id, at, actor, to_state, detail, seal) "
         "SELECT :key, at, actor, to_state, detail, seal FROM deliverable_events "
@@ -198,7 +198,7 @@ def test_a_changed_row_of_the_sheet_is_found_before_deliverables_are_planned(cat
     catalogue.campaigns.add(campaign, {FINISHED_BRIEFS: digests_of(briefs)})
     assert finished_briefs(catalogue, campaign.campaign_id) == list(briefs)
     execute(catalogue, "UPDATE briefs SET body = replace(body, '\"Buy\"', '\"Buy from Eve\"')")
-    with pytest.raises(CatalogueError, match="Row 2 of the campaign .* was changed in the catalogue"):
+    with pytest.raises(CatalogueError, match=r"Row 2 of the campaign .* was changed in the catalogue"):
         finished_briefs(catalogue, campaign.campaign_id)
     catalogue.campaigns.add(campaign, {FINISHED_BRIEFS: digests_of(briefs)})
     assert finished_briefs(catalogue, campaign.campaign_id) == list(briefs)

@@ -1,6 +1,6 @@
 """Deliverables: plan them, record their results, and list them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +34,8 @@ from manifests.finish.spec import DeliverableSpec
 from manifests.states import State
 
 _row = deliverables.c
+_REPLACEABLE = (DeliverableState.PLANNED, DeliverableState.FINISHED, DeliverableState.FAILED)
+REPLACED = "The sheet was submitted again with other texts, another template or another brand kit."
 _REMOVABLE = [state for state in DeliverableState if state != DeliverableState.WITHDRAWN]
 
 
@@ -138,6 +140,36 @@ class Deliverables(CataloguePart):
         """Withdraw all deliverables of clips that are withdrawn already; return the ids of those that changed."""
         with self._db.writing() as connection:
             return withdraw_deliverables_of(connection, variant_ids, actor, reason)
+
+    def replace(self, campaign_id: str, variant_ids: Collection[str], current: Collection[str]) -> list[str]:
+        """Withdraw deliverables that nothing plans any more, because the sheet was submitted with other inputs.
+
+        Signing and published ones stay, and so do those that a worker has leased.
+
+        Args:
+            variant_ids: the clips whose deliverables are known; deliverables with other clips stay.
+            current: the ids of all deliverables of these clips.
+
+        Returns:
+            The ids of those that changed.
+        """
+        query = (
+            select(_row.deliverable_id, deliverable_shots.c.variant_id)
+            .join(deliverable_shots, deliverable_shots.c.deliverable_id == _row.deliverable_id)
+            .where(_row.campaign_id == campaign_id, _row.state.in_(_REPLACEABLE), _row.lease_owner.is_(None))
+        )
+        known, shots = set(variant_ids), defaultdict[str, set[str]](set)
+        with self._db.reading() as connection:
+            for deliverable_id, variant_id in connection.execute(query):
+                shots[deliverable_id].add(variant_id)
+        stale = [key for key, mine in shots.items() if key not in current and mine <= known]
+        moved: list[str] = []
+        for batch in batches(stale):
+            with self._db.writing() as connection:
+                locked = lock_deliverables(connection, batch, _REPLACEABLE, _row.lease_owner.is_(None))
+                move_deliverables(connection, locked, DeliverableState.WITHDRAWN, SYSTEM, ENDED, reason=REPLACED)
+            moved += locked
+        return moved
 
     def mark_removed(self, deliverable_id: str) -> None:
         """Clear the URL of a withdrawn deliverable after its files were deleted from the bucket."""

@@ -110,7 +110,9 @@ class Deliveries:
     @staticmethod
     def _finish(session: Session, campaign_id: str, published: threading.Event) -> None:
         """Make the deliverables of published clips; those that a run has leased are left to it."""
-        from tasks.deliver.finish_deliverables import finish_deliverables  # only campaigns with finishing need it
+        from tasks.deliver.finished.finish_deliverables import (
+            finish_deliverables,  # only campaigns with finishing need it
+        )
 
         finish_deliverables(session.resources, campaign_id, published, patient=False)
 

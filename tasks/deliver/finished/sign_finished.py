@@ -11,11 +11,11 @@ from adapters.files.durable import write_durably
 from adapters.media.video import write_poster
 from adapters.media.video_frames import frames_at
 from manifests.identity import canonical_json
-from tasks.deliver.deliverable_record import deliverable_record
+from tasks.deliver.finished.deliverable_record import deliverable_record
 from tasks.deliver.keys import caption_key, keys_of
 from tasks.deliver.poster import is_poster
-from tasks.finish.folders import finished_folder, staging_of
-from tasks.finish.masters import fetch_masters
+from tasks.finish.files.folders import finished_folder, staging_of
+from tasks.finish.files.masters import fetch_masters
 from tasks.finish.workspace import VIDEO
 from tasks.runtime.files.staging import POSTER, disk_full_errors, sha256_of
 from tasks.runtime.resources import Resources, catalogue_of

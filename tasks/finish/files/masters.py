@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adapters.catalogue import PublishedFile
-from manifests.errors import BucketError, FinishError
+from manifests.errors import FinishError
 from manifests.finish.spec import DeliverableSpec, Shot
-from tasks.finish.folders import masters_folder
+from tasks.finish.files.folders import masters_folder
 from tasks.runtime.files.staging import disk_full_errors, is_intact
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 
@@ -42,7 +42,7 @@ def _fetch(resources: Resources, shot: Shot) -> Path:
     if found is None or found.signed.sha256 != shot.sha256:
         raise FinishError(
             f"Clip {shot.variant_id[:12]} is no longer published with the content that this deliverable was planned "
-            "for. Run the sheet again to plan its deliverables anew."
+            "for. Run the sheet again to plan its deliverables."
         )
     local = bucket_of(resources).local_path(found.signed.key)
     if local is not None and is_intact(local, shot.sha256):
@@ -64,14 +64,18 @@ def _download(resources: Resources, file: PublishedFile, path: Path) -> None:
             "then run `reelmill retry CAMPAIGN --failed`."
         )
     part = path.with_suffix(".part")
-    with disk_full_errors(path.parent):
-        with part.open("wb") as out:
+    try:
+        with disk_full_errors(path.parent), part.open("wb") as out:
             for piece in bucket.read_pieces(key):
                 out.write(piece)
         if not is_intact(part, file.signed.sha256):
-            part.unlink()
-            raise BucketError(f"The bucket returned other content for {key} than was published. Run `reelmill sweep`.")
+            raise FinishError(
+                f"The bucket {resources.bucket.location} has other content for {key} than was published. Restore it "
+                "from the bucket's versions or a backup, then run `reelmill retry CAMPAIGN --failed`."
+            )
         part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

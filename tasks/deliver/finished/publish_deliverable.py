@@ -7,7 +7,7 @@ from manifests.errors import LostLeaseError
 from manifests.finish.deliverable import DeliverableState
 from tasks.deliver.publish import Upload, are_in_bucket, are_staged, put_upload
 from tasks.deliver.withdraw import remove_deliverable
-from tasks.finish.folders import drop, staging_of
+from tasks.finish.files.folders import drop, staging_of
 from tasks.runtime.files.staging import POSTER
 from tasks.runtime.resources import Resources, bucket_of, catalogue_of
 

@@ -1,0 +1,1 @@
+"""Sign and publish finished files: from deliverables on this machine to the bucket."""

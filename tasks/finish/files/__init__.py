@@ -1,0 +1,1 @@
+"""Files that finishing needs and makes on this machine."""
