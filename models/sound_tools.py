@@ -33,7 +33,7 @@ class SoundTools(NamedTuple):
         ask: sends requests of hosted voices; None if this process has no accounts.
         why_not: returns why a hosted voice cannot be used, one sentence; empty if it can.
         unattested: returns why the licence of a voice or music card, by its name, does not allow to publish yet, one
-            sentence; empty if it does, and for what is no card.
+            sentence; empty if it does, and for engines that have no card.
     """
 
     card_folders: tuple[Path, ...] = ()

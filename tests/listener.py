@@ -1,4 +1,4 @@
-"""Listen to speech with models of packages: Whisper tiny.en for the words, and Silero VAD for where speech is."""
+"""Listen to speech with models of packages: Whisper tiny.en for the words, and Silero VAD for the times of speech."""
 
 import re
 from functools import cache
@@ -33,7 +33,7 @@ def words_of(samples: np.ndarray, rate: int) -> list[Heard]:
 
 
 def stretches_of(samples: np.ndarray, rate: int) -> list[tuple[float, float]]:
-    """Return where there is speech, in seconds, at a resolution of 32 ms."""
+    """Return the start and the end of each stretch of speech in seconds, at a resolution of 32 ms."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(threshold=0.5, min_silence_duration_ms=60, speech_pad_ms=0, min_speech_duration_ms=50)

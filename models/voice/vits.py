@@ -89,7 +89,7 @@ def _opened(folder: str, device: str) -> tuple[Any, Any]:
     forbid_network()
     try:
         model = VitsModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except Exception as error:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise IncompleteWeightsError(f"The voice in {Path(folder)} cannot be loaded: {what}") from error

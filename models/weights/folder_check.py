@@ -79,7 +79,7 @@ def check_run_templates(files: Iterable[FolderFile]) -> None:
 def settings_in(index: dict[str, Any]) -> dict[str, Any]:
     """Return a pipeline's index without its components, whose names can be those of settings: ``audio_tokenizer``.
 
-    The library and the class of a component are checked where it is loaded.
+    ``components_of`` checks the library and the class of each component.
     """
     return {key: value for key, value in index.items() if not _is_component(value)}
 

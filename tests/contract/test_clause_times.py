@@ -60,7 +60,7 @@ def test_clauses_start_and_end_where_speech_is_heard(speeches):
 
 
 def words_in(clause: Clause, heard: list[listener.Heard]) -> list[listener.Heard]:
-    """Return the words whose middle lies in a clause."""
+    """Return the words whose middle is within the times of a clause."""
     return [word for word in heard if clause.start_s - 0.1 <= (word.start_s + word.end_s) / 2 <= clause.end_s + 0.1]
 
 
