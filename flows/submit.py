@@ -30,9 +30,11 @@ from tasks.intake.remote_pictures import Progress, RemotePictures
 from tasks.intake.remote_sources import RemoteSources
 from tasks.intake.sources.sheet_fetch import s3_url, sheet_file
 from tasks.intake.sources.sheet_store import SheetStore
+from tasks.plan.licence import unattested_sound
 from tasks.runtime.files.assets import AssetStore
 from tasks.runtime.files.first_frames import FirstFrames
 from tasks.runtime.files.shared_staging import fetch_staged
+from tasks.runtime.providers.speech import sound_tools_of
 from tasks.runtime.resources import Resources, assets_of, cards_of, catalogue_of, first_frames_of, scorers_of
 
 log = logging.getLogger(__name__)
@@ -146,6 +148,7 @@ def _finish_sources(settings: Settings, resources: Resources, sheet: Path, confi
         settings.brand,
         settings.finish,
         confined=confined or SheetStore(settings.home).is_kept(sheet),
+        tools=sound_tools_of(resources)._replace(unattested=partial(unattested_sound, resources)),
         earlier=partial(_earlier_assets, resources, sheet.stem),
     )
 

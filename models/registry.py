@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ __all__ = [
     "open_generator",
     "open_scorer",
     "open_text_encoder",
+    "sound_cards",
     "weights_path",
     "weights_problem",
 ]
@@ -74,6 +76,12 @@ def load_sound_cards(extra_folders: Iterable[Path] = (), *, skip_invalid: bool =
     """Return all cards of voices and music by name; ``load_cards`` reports invalid ones."""
     cards = _load(Card, extra_folders, skip_invalid)
     return {name: card for name, card in cards.items() if isinstance(card, SoundCard)}
+
+
+@cache
+def sound_cards(extra_folders: tuple[Path, ...] = ()) -> Mapping[str, SoundCard]:
+    """Return what ``load_sound_cards`` returns; the files are read once in a process."""
+    return load_sound_cards(extra_folders)
 
 
 def invalid_cards(extra_folders: Iterable[Path] = ()) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ def _no_account(card: HostedSpeechCard) -> str:
     return f"{card.name} needs an account at {card.provider}. Set REELMILL_PROVIDER_{card.provider.upper()}_KEY."
 
 
+def _nothing(name: str) -> str:
+    return ""
+
+
 class SoundTools(NamedTuple):
     """The tools.
 
@@ -28,6 +32,8 @@ class SoundTools(NamedTuple):
         device: ``cpu``, ``cuda`` or ``cuda:0``, for models on this machine; empty for the first GPU, or the CPU.
         ask: sends requests of hosted voices; None if this process has no accounts.
         why_not: returns why a hosted voice cannot be used, one sentence; empty if it can.
+        unattested: returns why the licence of a voice or music card, by its name, does not allow to publish yet, one
+            sentence; empty if it does, and for engines that have no card.
     """
 
     card_folders: tuple[Path, ...] = ()
@@ -35,6 +41,7 @@ class SoundTools(NamedTuple):
     device: str = ""
     ask: AskProvider | None = None
     why_not: Callable[[HostedSpeechCard], str] = _no_account
+    unattested: Callable[[str], str] = _nothing
 
 
 NO_TOOLS = SoundTools()

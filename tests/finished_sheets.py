@@ -167,6 +167,9 @@ FINISHED = (
             {"finish": "clean", "cta": "Go", "sequence": "film", "placements": "1:1"},
         ),
         "Enter the same in both rows",
-        (rows(*[{"finish": "clean", "cta": "Go", "sequence": "film", "placements": "1:1"}] * 2),),
+        (
+            rows(*[{"finish": "clean", "cta": "Go", "sequence": "film", "placements": "1:1"}] * 2),
+            rows({"finish": "clean", "cta": "Go", "sequence": "film"}, {"finish": "clean", "sequence": "film"}),
+        ),
     ),
 )

@@ -88,8 +88,9 @@ def _muxing(recipe: Recipe) -> dict[str, str]:
 
 @lru_cache(None)
 def _picture_file(picture: Picture) -> Path:
-    out = Path(SCRATCH.name) / f"{len(list(Path(SCRATCH.name).iterdir()))}.mov"
-    with av.open(str(out), "w", format="mov") as made:
+    kind = "matroska" if "vpx" in picture.codec else "mov"
+    out = Path(SCRATCH.name) / f"{len(list(Path(SCRATCH.name).iterdir()))}.{kind}"
+    with av.open(str(out), "w", format=kind) as made:
         stream = made.add_stream(picture.codec, rate=picture.fps, options=_coding(picture))
         stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, picture.pixel_format
         stream.codec_context.time_base = 1 / (picture.fps * 4)

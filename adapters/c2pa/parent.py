@@ -8,7 +8,7 @@ from c2pa import Builder, C2paError, Context
 from adapters.c2pa.manifest_store import read_store
 from manifests.credentials.definition import ManifestDefinition
 from manifests.credentials.ingredient_files import PARENT, MasterFile
-from manifests.errors import CredentialError
+from manifests.errors import CredentialError, InvalidDefinitionError
 
 MEDIA_TYPE = "video/mp4"
 UNREADABLE = "application/octet-stream"
@@ -44,6 +44,7 @@ def parent_of(clip: Path, definition: ManifestDefinition, context: Context) -> P
     """Return the parent of a clip: a deliverable's master, the provider's file, or itself if it is signed.
 
     Raises:
+        InvalidDefinitionError: a finished file is signed already.
         CredentialError: the clip is not a readable video, or its credential is damaged and this is not disclosed.
     """
     if definition.master:
@@ -72,7 +73,7 @@ def _master_of(clip: Path, master: MasterFile, context: Context) -> Parent:
     except C2paError as error:
         raise CredentialError(f"Cannot sign {clip}: it is not a readable video ({error}).") from error
     if own is not None:
-        raise CredentialError(f"Cannot sign {clip}: it already has a credential. Finish the deliverable again.")
+        raise InvalidDefinitionError(f"Cannot sign {clip}: it already has a credential. Finish the deliverable again.")
     return Parent(master.path, master.title)
 
 

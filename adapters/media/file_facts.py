@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.media.soundtrack.long_loudness import measure_long_file
 from adapters.media.soundtrack.loudness import measure_file
 from adapters.media.soundtrack.samples import MAX_S
 from adapters.media.video_facts import QUICKTIME, VideoFacts, probe
@@ -27,6 +28,7 @@ def measure(
     burnt_captions: bool = False,
     boxes: Iterable[DrawnBox] = (),
     with_loudness: bool = True,
+    is_own: bool = False,
 ) -> FileFacts:
     """Measure a video file.
 
@@ -35,11 +37,12 @@ def measure(
             ``NAME.de.vtt``.
         burnt_captions, boxes: what finishing has drawn, if it is known.
         with_loudness: whether loudness and true peak are measured, for which all the sound is decoded.
+        is_own: whether the file was made here; see ``probe``.
 
     Raises:
         EncodingError: it is not a readable video.
     """
-    facts, streams = probe(path, max_frames=None), _streams(path)
+    facts, streams = probe(path, is_limited=False, is_own=is_own), _streams(path, is_own)
     sound = _sound(path, facts) if with_loudness else _Sound()
     return FileFacts(
         container=_container(path, facts),
@@ -54,7 +57,6 @@ def measure(
         is_rotated=bool(facts.rotation),
         constant_fps=streams.constant_fps,
         audio_codec=facts.audio_codec,
-        loudness_unmeasured=sound.unmeasured,
         loudness_lufs=sound.lufs,
         true_peak_dbtp=sound.true_peak_dbtp,
         caption_tracks=streams.caption_tracks,
@@ -72,8 +74,8 @@ class _Streams(NamedTuple):
     caption_tracks: tuple[str, ...]
 
 
-def _streams(path: Path) -> _Streams:
-    with open_video(path) as container:
+def _streams(path: Path, is_own: bool) -> _Streams:
+    with open_video(path, is_known=is_own) as container:
         video = container.streams.video[0]
         shown = (packet for packet in container.demux(video) if packet.size and not packet.is_discard)
         times = [float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None]
@@ -98,19 +100,16 @@ def _is_constant(times: list[float]) -> bool:
 
 
 class _Sound(NamedTuple):
-    """Loudness of the sound; ``unmeasured``: why it is not known."""
+    """Loudness of the sound."""
 
     lufs: float | None = None
     true_peak_dbtp: float | None = None
-    unmeasured: str = ""
 
 
 def _sound(path: Path, facts: VideoFacts) -> _Sound:
     if not facts.audio_codec:
         return _Sound()
-    if facts.duration_s > MAX_S:
-        return _Sound(unmeasured=f"The loudness was not measured, because the file is longer than {MAX_S:g} s.")
-    found = measure_file(path)
+    found = measure_long_file(path) if facts.duration_s > MAX_S else measure_file(path)
     return _Sound(found.lufs, found.true_peak_dbtp)
 
 

@@ -27,6 +27,8 @@ NAMESPACES = {
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
 }
+COMPOSITE, GENERATED = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
+"""IPTC digital source types of files with and without other content than that of a model."""
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 

@@ -1,6 +1,5 @@
 """The output of `reelmill plan`: counts, time, and prices by brief and model."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,32 +8,11 @@ from app.cli.table import show_table
 from app.report.plan_prices import price_notes, shown_prices, total_text
 from manifests.costs.sums import sums_json, sums_text
 from manifests.pluralize import count_of
-from manifests.variant import PlannedVariant
-from models.card import GeneratorCard
 from tasks.intake.intake import Intake
 from tasks.plan.brief_prices import BriefPrice, totals_of
-from tasks.plan.deliverable_counts import DeliverableCount, deliverable_counts
-from tasks.plan.expand import expand
 from tasks.plan.plan import Estimate, Plan
 
 SHOWN_BRIEFS = 40
-
-
-def deliverables_in(
-    intake: Intake, cards: Mapping[str, GeneratorCard], model: str, planned: Iterable[PlannedVariant] | None = None
-) -> tuple[DeliverableCount, ...]:
-    """Count the deliverables of a sheet by placement and locale; none without finishing.
-
-    Args:
-        model: the card of rows without a model.
-        planned: the variants to count, such as those of a sample; None for all.
-    """
-    briefs = [brief for brief in intake.checked.briefs if brief.is_finished]
-    if intake.kit is None:
-        return ()
-    return deliverable_counts(
-        briefs, expand(briefs, cards, model) if planned is None else planned, intake.kit.templates
-    )
 
 
 def plan_json(preview: Plan) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _WORDS = (
     (r"with --budget or REELMILL_BUDGET", "in the setting REELMILL_BUDGET"),
     (r"start without a budget \(--budget ''\)", "remove the setting REELMILL_BUDGET"),
     (r", or use --budget-hours", ""),
+    (r", or add --finish NAME; ", "; "),
     (r"include hidden rows(?: and columns)? \(--include-hidden\)", "select Include hidden rows and columns"),
 )
 _CANDIDATE = re.compile(r"\(--encoding ([^()\s]+)\)")

@@ -7,11 +7,12 @@ from typing import Any
 
 import av
 
+from adapters.media.soundtrack.aac import add_aac_stream
+from adapters.media.soundtrack.samples import RATE
 from adapters.media.video import CODING, MUXING, PRESET
 from manifests.finish.bitrate import AUDIO_KBPS, CRF
 
 THREADS = 2
-RATE = 48_000
 
 
 def reencode(source: Path, out: Path, seconds: int) -> None:
@@ -23,8 +24,7 @@ def reencode(source: Path, out: Path, seconds: int) -> None:
         )
         pictures.width, pictures.height, pictures.pix_fmt = video.width, video.height, "yuv420p"
         pictures.thread_count = THREADS
-        sound = made.add_stream("aac", rate=RATE, layout="stereo")
-        sound.bit_rate = AUDIO_KBPS * 1000
+        sound = add_aac_stream(made, AUDIO_KBPS * 1000)
         resampler = av.AudioResampler("fltp", "stereo", RATE)
         left = round(seconds * Fraction(video.average_rate or 25))
         for packet in given.demux(video, audio):

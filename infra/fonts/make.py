@@ -28,6 +28,11 @@ PACKAGES = {
     "noto-color-emoji": "0.4.6",
 }
 """Packages of @expo-google-fonts and their versions."""
+KANJI = (
+    "々喩嗅嘲毀溺璧瘍箋籠緻羨臼訃詣諧貪辣遡遜鬱麓彙楷諦憬惧慄僅剝填頰謎餅珈琲咖啡麒麟檸檬琥珀翡翠珊瑚瑠璃玻薔薇鳳凰燦煌颯凜凛彗絢艶囁嘘噂繋"
+    "掻蕎麦饅饂飩餃雲呑炒焙煎淹燻醤麴糀壺鍋蓋箸茗荷筍牡蠣鰻鮪鱈鰹鯵蟹蛤栗杏棗芍薬菫蘭藁簾暖炉簪髭髪瞼肌膚膠原潤澤濡妖媚爛漫絨毯繭絣裃袴襟"
+)
+"""Kanji of advertisements that are not all in JIS level 1."""
 HORIZONTAL = ("kern", "palt", "liga", "ccmp", "locl", "mark", "mkmk", "calt")
 """Features of East Asian fonts that horizontal text uses."""
 SPACES = (0x20, 0xA0)
@@ -69,11 +74,7 @@ def _latin() -> set[int]:
 def _japanese() -> set[int]:
     """Kana, symbols, the 2,965 kanji of JIS level 1, and some of level 2 that are in everyday use."""
     signs = _range((0x2000, 0x2E7F), (0x3000, 0x30FF), (0x31F0, 0x33FF), (0xFF00, 0xFFEF))
-    return (
-        signs
-        | _of_charset("euc_jp", 0xA1, 0xCF)
-        | {ord(kanji) for kanji in "々喩嗅嘲毀溺璧瘍箋籠緻羨臼訃詣諧貪辣遡遜鬱麓"}
-    )
+    return signs | _of_charset("euc_jp", 0xA1, 0xCF) | set(map(ord, KANJI))
 
 
 def _chinese() -> set[int]:

@@ -164,6 +164,18 @@ class CredentialReport:
             reasons.pop(SENTENCES["signingCredential.untrusted"], None)  # implied by the state or the expiry
         return STATES[self.state] + (f" ({'; '.join(reasons)})" if reasons else "")
 
+    @property
+    def deliverable(self) -> str:
+        """What a finished file was made for, as a noun phrase: its id, placement, locale and template; or empty."""
+        facts = self.generation
+        if not facts.get("deliverable_id"):
+            return ""
+        named = [str(facts.get(name) or "") for name in ("placement", "locale")]
+        return (
+            f"deliverable {str(facts['deliverable_id'])[:12]} of clip {str(facts.get('variant_id', ''))[:12]} for "
+            f"{', '.join(filter(None, named))}, with the finish template {facts.get('template')}"
+        )
+
 
 def finding_of(failure: Mapping[str, Any]) -> Finding:
     """Return a failure reported by the library as a finding, with our sentence or else the library's explanation."""

@@ -480,6 +480,11 @@ class ManifestDefinition(_Record):
         return next(each.data.actions for each in self.assertions if isinstance(each, ActionsAssertion))
 
     @property
+    def model_name(self) -> str:
+        """The disclosed model; empty for none."""
+        return next((each.data.model_name for each in self.assertions if isinstance(each, DisclosureAssertion)), "")
+
+    @property
     def generation(self) -> Generation | None:
         """Our own facts."""
         return next((each.data for each in self.assertions if isinstance(each, GenerationAssertion)), None)

@@ -1,13 +1,16 @@
 """What a deliverable is about, in words: its title, description and keywords."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from manifests.brief import Brief
+from manifests.clip_metadata import Metadata
 from manifests.finish.languages import primary
 from manifests.finish.wording import localised, placeholder_of
 
 MAX_KEYWORDS = 50
+COLUMNS = ("title", "description", "keywords")
 
 
 class About(NamedTuple):
@@ -29,16 +32,24 @@ def about(brief: Brief, locale: str = "") -> About:
 
     Columns such as ``title_de`` have priority. Without a title it is the name of the brief: prompts are not disclosed.
     """
-    title = " ".join(_texts(brief, "title", locale))
-    keywords: dict[str, str] = {}
-    for text in _texts(brief, "keywords", locale):
+    title, description, keywords = (_texts(brief, name, locale) for name in COLUMNS)
+    return About(" ".join(title) or brief.brief_id, " ".join(description), _keywords(keywords))
+
+
+def about_clip(metadata: Metadata) -> About | None:
+    """Return the same columns of a clip, of all its rows; None if they are empty."""
+    own = {placeholder_of(header): values for header, values in metadata.items()}
+    title, description, keywords = (own.get(name, ()) for name in COLUMNS)
+    found = About(next(iter(title), ""), next(iter(description), ""), _keywords(keywords))
+    return found if any(found) else None
+
+
+def _keywords(texts: Iterable[str]) -> tuple[str, ...]:
+    words: dict[str, str] = {}
+    for text in texts:
         for word in filter(None, map(str.strip, re.split("[,;\n]", text))):
-            keywords.setdefault(word.casefold(), word)
-    return About(
-        title or brief.brief_id,
-        " ".join(_texts(brief, "description", locale)),
-        tuple(keywords.values())[:MAX_KEYWORDS],
-    )
+            words.setdefault(word.casefold(), word)
+    return tuple(words.values())[:MAX_KEYWORDS]
 
 
 def _texts(brief: Brief, name: str, locale: str) -> tuple[str, ...]:

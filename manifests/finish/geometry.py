@@ -1,6 +1,6 @@
-"""Where boxes lie in a frame: pure functions from fractions to pixels.
+"""Positions of boxes in a frame: pure functions from fractions to pixels.
 
-All boxes lie inside the safe zone of the placement: anchors are points of the safe zone, and sizes and distances are
+All boxes are inside the safe zone of the placement: anchors are points of the safe zone, and sizes and distances are
 fractions of it. So boxes that do not overlap in one placement do not overlap in any. The edges of the safe zone are
 rounded to its inside and distances from them down, so that positions are exact to less than a pixel.
 """

@@ -16,6 +16,9 @@ SOURCE_TYPE = "algorithmicMedia"
 SHORTEST_S, LONGEST_S = 0.5, 600.0
 NOTE = "The music was made by code (a simple procedural bed)."
 PEAK = 0.7
+LOWEST_HZ = 25.0
+EDGE = RATE // 200
+"""Samples in which the piece rises: a waveform that begins suddenly clicks."""
 
 
 class Mood(NamedTuple):
@@ -123,6 +126,7 @@ def _played(piece: _Piece) -> np.ndarray:
     wet = _room(made, piece.rng)[:, : piece.num]
     fade = min(RATE // 2, piece.num // 4)
     wet[:, -fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
+    wet[:, :EDGE] *= np.linspace(0, 1, EDGE)
     return (wet * PEAK / max(float(np.abs(wet).max()), 1e-9)).astype(np.float32)
 
 
@@ -235,12 +239,15 @@ def _add(made: np.ndarray, start_s: float, pan: float, sound: np.ndarray) -> Non
 
 
 def _room(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the sound in a small room: noise that dies away is its echo."""
+    """Return the sound in a small room, without what is too low to be heard: noise that dies away is its echo."""
     num = round(0.7 * RATE)
     echo = rng.standard_normal((2, num)) * np.exp(-np.arange(num) / (0.16 * RATE))
     echo[:, : RATE // 100] = 0
-    echo = np.cumsum(echo - 0.15 * np.cumsum(echo, axis=1) / np.arange(1, num + 1), axis=1) * 0.02 + echo
     size = 1 << (dry.shape[1] + num - 1).bit_length()
-    wet = np.fft.irfft(np.fft.rfft(dry, size) * np.fft.rfft(echo, size), size)[:, : dry.shape[1]]
-    level = np.sqrt((dry**2).mean()) / max(float(np.sqrt((wet**2).mean())), 1e-12)
-    return np.asarray(dry + 0.3 * level * wet)
+    spectrum, echoes = np.fft.rfft(dry, size), np.fft.rfft(echo, size)
+    hertz = np.fft.rfftfreq(size, 1 / RATE)
+    echoes *= 1 / (1 + (hertz / 4000) ** 2)  # walls absorb high sounds
+    wet = spectrum * echoes
+    level = np.sqrt((np.abs(spectrum) ** 2).mean() / max(float((np.abs(wet) ** 2).mean()), 1e-12))
+    audible = hertz**2 / (hertz**2 + LOWEST_HZ**2)
+    return np.asarray(np.fft.irfft((spectrum + 0.3 * level * wet) * audible, size)[:, : dry.shape[1]])

@@ -6,7 +6,7 @@ from manifests.errors import ModelError
 from manifests.finish.spec import MusicSpec
 from models.music import library, procedural
 from models.music.result import RATE, FindAsset, MusicResult, ReadSound
-from models.registry import load_sound_cards
+from models.registry import sound_cards
 from models.sound_card import MusicCard
 from models.sound_tools import NO_TOOLS, SoundTools
 
@@ -39,7 +39,7 @@ def music(
 
 def music_cards(tools: SoundTools = NO_TOOLS) -> dict[str, MusicCard]:
     """Return all music cards by name, the bundled ones and the user's; invalid cards are left out."""
-    found = load_sound_cards(tools.card_folders)
+    found = sound_cards(tools.card_folders)
     return {name: card for name, card in found.items() if isinstance(card, MusicCard)}
 
 
@@ -54,7 +54,7 @@ def music_problem(spec: MusicSpec, tools: SoundTools = NO_TOOLS) -> str:
         elif spec.source == PROCEDURAL:
             procedural.mood_named(spec.mood)
         elif spec.source != FILE:
-            return _weights_problem(_card(spec.source, tools), tools)
+            return _weights_problem(_card(spec.source, tools), tools) or tools.unattested(spec.source)
     except ModelError as error:
         return str(error)
     return ""

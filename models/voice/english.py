@@ -71,7 +71,7 @@ _ADDRESS = re.compile(
 
 
 def spoken_english(text: str) -> str:
-    """Return English text in words that voices read right: ``€19.99`` is ``19 euros 99``.
+    """Return English text in words that voices read right: ``€19.99`` is ``19 euros and 99 cents``.
 
     Numbers stay digits, which voices read themselves. Emoji and marks such as ``™`` are left out.
     """
@@ -96,7 +96,7 @@ def _dotted(name: str) -> str:
 
 
 def _price(match: re.Match[str]) -> str:
-    """Return ``19 euros 99``. A comma before one or two last digits is a decimal comma."""
+    """Return ``19 euros and 99 cents``. A comma before one or two last digits is a decimal comma."""
     one, many, small, smalls = CURRENCIES[CODES[(match["before"] or match["after"]).upper()]]
     whole, part = _parts_of(match["amount"])
     if match["big"]:
@@ -106,7 +106,7 @@ def _price(match: re.Match[str]) -> str:
         return main
     if whole == "0" and small:
         return f"{int(part)} {small if int(part) == 1 else smalls}"
-    return f"{main} {int(part)}" if int(part) > 9 else f"{main} and {int(part)} {small if int(part) == 1 else smalls}"
+    return f"{main} and {int(part)} {small if int(part) == 1 else smalls}" if small else f"{main} {int(part)}"
 
 
 def _parts_of(amount: str) -> tuple[str, str]:

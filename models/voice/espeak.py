@@ -109,7 +109,11 @@ def _spoken(path: str, text: str, name: str) -> np.ndarray:
     """Return the sound of one clause, float32 (n,) at 22,050 Hz."""
     with tempfile.TemporaryDirectory(prefix="reelmill-voice-") as folder:
         out = Path(folder) / "clause.wav"
-        _run([path, "-v", name, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "-w", str(out)], text)
+        _run(
+            [path, "-v", name, "-s", str(WORDS_A_MINUTE), "-b", "1", "--stdin", "-w", str(out)],
+            text,
+            f" with the voice {name!r}",
+        )
         try:
             with wave.open(str(out)) as file:
                 rate, width, channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
@@ -121,7 +125,7 @@ def _spoken(path: str, text: str, name: str) -> np.ndarray:
     return (levels / 32768).astype(np.float32)
 
 
-def _run(command: Sequence[str], text: str = "") -> str:
+def _run(command: Sequence[str], text: str = "", what: str = "") -> str:
     """Run the program with the text as its input; no shell is involved."""
     try:
         done = subprocess.run(  # noqa: S603 - the words of the text are input, never arguments
@@ -132,6 +136,6 @@ def _run(command: Sequence[str], text: str = "") -> str:
     except OSError as error:
         raise ModelError(f"espeak-ng cannot be started: {error}. Install it again.") from error
     if done.returncode:
-        what = (done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}").splitlines()[-1]
-        raise ModelError(f"espeak-ng failed: {what}. Check the voice with: espeak-ng --voices")
+        why = (done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}").splitlines()[-1]
+        raise ModelError(f"espeak-ng failed{what}: {why.rstrip('.')}. List its voices with: espeak-ng --voices")
     return done.stdout.decode(errors="replace")

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from manifests.errors import ModelError
-from models.registry import load_sound_cards
+from models.registry import sound_cards
 from models.sound_card import HostedSpeechCard, SpeechCard
 from models.sound_tools import NO_TOOLS, SoundTools
 from models.voice.espeak import PROGRAM as ESPEAK
@@ -50,7 +50,7 @@ def engines_for(language: str, tools: SoundTools = NO_TOOLS) -> tuple[str, ...]:
 
 def voice_cards(tools: SoundTools = NO_TOOLS) -> dict[str, SpeechCard | HostedSpeechCard]:
     """Return all voice cards by name, the bundled ones and the user's; invalid cards are left out."""
-    found = load_sound_cards(tools.card_folders)
+    found = sound_cards(tools.card_folders)
     return {name: card for name, card in found.items() if isinstance(card, SpeechCard | HostedSpeechCard)}
 
 

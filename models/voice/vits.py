@@ -82,11 +82,14 @@ def known_voices(voices: Any) -> str:
 def _opened(folder: str, device: str) -> tuple[Any, Any]:
     """Return the model on the device and its tokenizer; no code of the folder is run, and no pickle is read."""
     from transformers import VitsModel, VitsTokenizer
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     forbid_network()
     try:
         model = VitsModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = VitsTokenizer.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except Exception as error:
         what = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise IncompleteWeightsError(f"The voice in {Path(folder)} cannot be loaded: {what}") from error

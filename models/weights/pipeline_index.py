@@ -8,12 +8,12 @@ from typing import Any
 
 from models.card import PipelineCard
 from models.weights.config.config_keys import check_keys
-from models.weights.folder_check import check_contents, check_run_templates
+from models.weights.folder_check import PIPELINE_INDEX, check_contents, check_run_templates, settings_in
 from models.weights.folder_tree import FolderFile
 from models.weights.json_file import read_json
 from models.weights.refusal import RefusedFileError, shown
 
-INDEX = "model_index.json"
+INDEX = PIPELINE_INDEX
 WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer|TokenizerFast|TokenizersBackend|Processor|FeatureExtractor|Guidance)$")
 OPENS_ALSO = {
     "AnimateDiffPipeline": "StableDiffusionPipeline",
@@ -55,7 +55,7 @@ def components_of(card: PipelineCard, index: dict[str, Any]) -> dict[str, str]:
     Raises:
         RefusedFileError: it is for another pipeline, or names code.
     """
-    check_keys({key: value for key, value in index.items() if key != "_class_name"}, INDEX)
+    check_keys({key: value for key, value in settings_in(index).items() if key != "_class_name"}, INDEX)
     if not _opens(card.pipeline, index):
         held = index.get("_class_name")
         raise RefusedFileError(

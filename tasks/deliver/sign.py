@@ -1,6 +1,8 @@
 """Sign an approved clip, and commit its keys and hashes before anything is uploaded."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,11 +10,14 @@ from typing import Any, NamedTuple
 from adapters.c2pa.signer import Signed, Signer
 from adapters.catalogue import Lease, SignedFacts
 from adapters.files.durable import write_durably
+from adapters.media.xmp import Xmp, copy_with_xmp
 from manifests.clip import Clip
 from manifests.clip_metadata import Metadata
 from manifests.credentials.attestation import Attestation
-from manifests.credentials.credential import ProviderFile, generation_definition
+from manifests.credentials.credential import PROGRAM, ProviderFile, generation_definition
+from manifests.credentials.definition import IPTC, ManifestDefinition
 from manifests.errors import InvalidDefinitionError, LicenceNotAttestedError
+from manifests.finish.about import about_clip
 from manifests.identity import canonical_json
 from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of
@@ -90,15 +95,39 @@ def sign_clip(resources: Resources, signer: Signer, lease: Lease, origin: ClipOr
         first_frames=first_frames_of(resources),
         provider_file=provider_file,
     )
-    signed = signer.sign(
-        clip.path, clip.poster, generation_definition(provenance), folder / "clip.mp4", folder / "clip.c2pa"
-    )
+    definition = generation_definition(provenance)
+    with _described(clip, origin, definition, folder) as source:
+        signed = signer.sign(source, clip.poster, definition, folder / "clip.mp4", folder / "clip.c2pa")
     sources = RecordSources(
         licence_record(card, clearance), provider_file, replaced_model(catalogue_of(resources), lease.row)
     )
     facts = _facts(lease, clip, origin, signed, folder, sources, clearance.attestation)
     catalogue_of(resources).results.mark_signing(lease, facts)
     return facts
+
+
+@contextmanager
+def _described(clip: Clip, origin: ClipOrigin, definition: ManifestDefinition, folder: Path) -> Iterator[Path]:
+    """Yield the file to sign: with the title, description and keywords of its rows as XMP, if they have any.
+
+    A provider's file is published as it is.
+    """
+    words, facts = about_clip(origin.metadata), definition.generation
+    if words is None or facts is None or facts.provider:
+        yield clip.path
+        return
+    path, made = folder / "unsigned.mp4", definition.actions[0]
+    try:
+        xmp = Xmp(
+            *words,
+            source_type=(made.digital_source_type or "").removeprefix(IPTC),
+            creator_tool=f"{PROGRAM} {definition.claim_generator_info[0].version}",
+            ai_system=definition.model_name,
+        )
+        copy_with_xmp(clip.path, path, xmp)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _facts(

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.c2pa.master import read_master
 from adapters.c2pa.signer import Signed, Signer
 from adapters.catalogue import DeliverableLease
-from adapters.media.xmp import Xmp, copy_with_xmp
+from adapters.media.xmp import COMPOSITE, GENERATED, Xmp, copy_with_xmp
 from manifests.credentials.credential import PROGRAM
 from manifests.credentials.finishing import Finishing, Master, deliverable_definition
 from manifests.finish.about import About, about
@@ -17,8 +17,6 @@ from tasks.deliver.provenance import program_version, uses_of
 from tasks.finish.workspace import VIDEO
 from tasks.runtime.resources import Resources, catalogue_of
 
-COMPOSITE, GENERATED = "compositeWithTrainedAlgorithmicMedia", "trainedAlgorithmicMedia"
-"""IPTC digital source types of files with and without other content than that of the model."""
 ADDITIONS = frozenset({"c2pa.placed", "c2pa.addedText"})
 
 

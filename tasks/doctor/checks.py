@@ -17,6 +17,7 @@ from tasks.doctor.proxies import check_proxies, services_of
 from tasks.doctor.servers import RAY_S, check_prefect, check_ray, check_webhook
 from tasks.doctor.signing import check_signer
 from tasks.doctor.stores import check_audit_key, check_bucket, check_database, check_disk
+from tasks.doctor.text_engine import check_text
 from tasks.doctor.voices import check_voices
 from tasks.runtime.resources import BucketConfig, Resources, card_of, cards_of
 
@@ -67,6 +68,7 @@ def checks_of(config: DoctorConfig) -> dict[str, Check]:
         "schedules": Check(lambda: check_schedules(config.schedules), IMPORT_S),
         "versions": Check(lambda: check_versions(("ray",) if on_ray else ())),
         "packages": Check(check_packages),
+        "text": Check(check_text),
         "devices": Check(lambda: check_devices(() if on_ray else resources.devices), IMPORT_S),
         **cards,
         "voices": Check(lambda: check_voices(resources)),

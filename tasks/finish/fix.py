@@ -102,7 +102,7 @@ class _Fix:
         """Copy the picture, and return whether the file plays as before; some files need another encoding for that."""
         try:
             self._add_sound(self._source, self._samples(Fraction(self._facts.duration_s)), out)
-            made = probe(out, max_frames=None)
+            made = probe(out, is_limited=False)
         except EncodingError:
             return False
         return abs(made.duration_s - self._facts.duration_s) <= 1 / max(float(self._facts.fps), 1)
@@ -114,7 +114,7 @@ class _Fix:
         return plan_length([self._master().num_frames(fps)], fps, wanted)
 
     def _master(self) -> Master:
-        return SquareMaster(self._source, probe(self._source, max_frames=None), self._facts.sample_aspect)
+        return SquareMaster(self._source, probe(self._source, is_limited=False), self._facts.sample_aspect)
 
     def _shot(self) -> FittedShot:
         master, size = self._master(), (self._plan.width, self._plan.height)

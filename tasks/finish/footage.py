@@ -17,6 +17,8 @@ from manifests.finish.spec import DeliverableSpec, Fit
 ALGORITHM, PEOPLE = "algorithmicallyEnhanced", "humanEdits"
 """Digital source types of changes by rule and of changes that a person has designed."""
 BACKGROUND = "background"
+LEAST_FPS = 24.0
+"""Frames per second of a deliverable, so that layers move smoothly over footage that has fewer."""
 NOTEWORTHY_ZOOM = 1.5
 """Pictures that are scaled up more than this look soft, so the deliverable gets a note."""
 SAME = 0.005
@@ -44,7 +46,7 @@ def plan_of(spec: DeliverableSpec, masters: Sequence[Master], voice_s: float, ke
         FinishError: the footage, the voice or the cards do not fit the placement.
     """
     preset, template = spec.preset, spec.template
-    fps = frame_rate([master.facts.fps for master in masters], preset.min_fps, preset.max_fps)
+    fps = frame_rate([master.facts.fps for master in masters], max(LEAST_FPS, preset.min_fps or 0), preset.max_fps)
     intro_s = template.intro.seconds if template.intro else 0.0
     wanted = Wanted(
         min_s=preset.min_s,

@@ -11,6 +11,7 @@ from adapters.media.video import write_poster
 from manifests.finish.deliverable import Component, Edit, FinishedFile
 from manifests.finish.spec import DeliverableSpec
 from manifests.placements.linter import lint
+from models.sound_tools import NO_TOOLS, SoundTools
 from tasks.finish.components import components_of, sound_edits
 from tasks.finish.encode import Encoded, encode
 from tasks.finish.footage import ALGORITHM, footage_of, frame_of, masters_of, plan_of
@@ -18,12 +19,18 @@ from tasks.finish.layers import cues_for, layer_edits, layers_of
 from tasks.finish.parts import Parts
 from tasks.finish.requirements import facts_of
 from tasks.finish.soundtrack import keeps_sound, sha256_of, tracks_of
-from tasks.finish.spoken import LEAD_S, FindAsset, spoken_of
+from tasks.finish.spoken import LEAD_S, FindAsset, Sounds, spoken_of
 from tasks.finish.workspace import POSTER, SRT, VIDEO, VTT, workspace
 
 
 def make(
-    spec: DeliverableSpec, masters: Sequence[Path], find_asset: FindAsset, folder: Path, *, machine: str = ""
+    spec: DeliverableSpec,
+    masters: Sequence[Path],
+    find_asset: FindAsset,
+    folder: Path,
+    *,
+    machine: str = "",
+    tools: SoundTools = NO_TOOLS,
 ) -> FinishedFile:
     """Make a deliverable in a folder: ``deliverable.mp4``, ``poster.jpg``, caption files and components.
 
@@ -34,6 +41,7 @@ def make(
         find_asset: returns the path of an asset of the spec.
         folder: staging folder of this deliverable alone.
         machine: id of this installation.
+        tools: cards, weights and accounts of voices and music.
 
     Raises:
         FinishError: text, sound or footage do not fit the placement.
@@ -43,25 +51,25 @@ def make(
     """
     started = sum(os.times()[:4])
     with workspace(folder) as work:
-        finished = _made(spec, masters_of(masters), find_asset, work)
+        finished = _made(spec, masters_of(masters), Sounds(find_asset, tools), work)
     return finished.model_copy(update={"machine": machine, "cpu_seconds": round(sum(os.times()[:4]) - started, 3)})
 
 
-def _made(spec: DeliverableSpec, masters: Sequence[Master], find_asset: FindAsset, work: Path) -> FinishedFile:
-    parts = _parts(spec, masters, find_asset)
+def _made(spec: DeliverableSpec, masters: Sequence[Master], sounds: Sounds, work: Path) -> FinishedFile:
+    parts = _parts(spec, masters, sounds)
     encoded = encode(parts, work / VIDEO)
     write_poster(rgb_of(encoded.poster), work / POSTER)
-    components = components_of(spec, parts.tracks, find_asset, work)
+    components = components_of(spec, parts.tracks, sounds.find_asset, work)
     return _finished(parts, encoded, components, _sidecars(parts, work), work)
 
 
-def _parts(spec: DeliverableSpec, masters: Sequence[Master], find_asset: FindAsset) -> Parts:
-    voice = spoken_of(spec, find_asset)
+def _parts(spec: DeliverableSpec, masters: Sequence[Master], sounds: Sounds) -> Parts:
+    voice = spoken_of(spec, sounds)
     plan = plan_of(spec, masters, LEAD_S + voice.seconds if voice else 0.0, keeps_sound(spec, masters))
     frame = frame_of(spec, plan)
     cues = cues_for(spec, frame, voice)
-    layers = layers_of(spec, frame, cues, find_asset)
-    tracks = tracks_of(spec, masters, plan, voice, find_asset)
+    layers = layers_of(spec, frame, cues, sounds.find_asset)
+    tracks = tracks_of(spec, masters, plan, voice, sounds)
     return Parts(spec, footage_of(spec, masters, plan), layers, tracks, tuple(cues))
 
 

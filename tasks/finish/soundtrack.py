@@ -15,7 +15,7 @@ from adapters.media.soundtrack.mix import Mixed, mix
 from adapters.media.soundtrack.samples import as_stereo
 from manifests.finish.length import FramePlan
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
+from tasks.finish.spoken import LEAD_S, Sounds, Spoken
 
 
 class Music(NamedTuple):
@@ -49,7 +49,7 @@ def keeps_sound(spec: DeliverableSpec, masters: Sequence[Master]) -> bool:
 
 
 def tracks_of(
-    spec: DeliverableSpec, masters: Sequence[Master], plan: FramePlan, voice: Spoken | None, find_asset: FindAsset
+    spec: DeliverableSpec, masters: Sequence[Master], plan: FramePlan, voice: Spoken | None, sounds: Sounds
 ) -> Tracks:
     """Return what is mixed.
 
@@ -58,15 +58,15 @@ def tracks_of(
         EncodingError: a sound cannot be read.
     """
     native = native_sound(plan, masters) if keeps_sound(spec, masters) else None
-    return Tracks(voice, float(plan.intro / plan.fps) + LEAD_S, _music(spec, plan, find_asset), native)
+    return Tracks(voice, float(plan.intro / plan.fps) + LEAD_S, _music(spec, plan, sounds), native)
 
 
-def _music(spec: DeliverableSpec, plan: FramePlan, find_asset: FindAsset) -> Music | None:
+def _music(spec: DeliverableSpec, plan: FramePlan, sounds: Sounds) -> Music | None:
     if spec.sound.music is None:
         return None
     from models.music.registry import music  # loads the library of tracks
 
-    found = music(spec.sound.music, plan.seconds, find_asset, decode)
+    found = music(spec.sound.music, plan.seconds, sounds.find_asset, decode, sounds.tools)
     samples = as_stereo(found.samples, found.rate)
     return Music(samples, found.title, found.source_type, found.agent, found.note, found.path)
 

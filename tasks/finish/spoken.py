@@ -10,9 +10,24 @@ from adapters.media.soundtrack.decode import decode
 from adapters.media.soundtrack.samples import RATE, as_stereo
 from manifests.finish.asset import Asset
 from manifests.finish.spec import DeliverableSpec
+from models.sound_tools import NO_TOOLS, SoundTools
 
 FindAsset = Callable[[Asset], Path]
 """Returns the path of an asset in the asset store."""
+
+
+class Sounds(NamedTuple):
+    """Where voices and music are from.
+
+    Attributes:
+        find_asset: returns the path of a file.
+        tools: cards, weights and accounts.
+    """
+
+    find_asset: FindAsset
+    tools: SoundTools = NO_TOOLS
+
+
 LEAD_S = 0.15
 """Time between the intro and the first word."""
 TAIL_S = 0.25
@@ -45,7 +60,7 @@ class Spoken(NamedTuple):
         return float(self.samples.shape[1] / RATE)
 
 
-def spoken_of(spec: DeliverableSpec, find_asset: FindAsset) -> Spoken | None:
+def spoken_of(spec: DeliverableSpec, sounds: Sounds) -> Spoken | None:
     """Return the voice of a deliverable; None for none.
 
     Raises:
@@ -57,11 +72,11 @@ def spoken_of(spec: DeliverableSpec, find_asset: FindAsset) -> Spoken | None:
     if wanted is None:
         return None
     if wanted.recording is not None:
-        path = find_asset(wanted.recording)
+        path = sounds.find_asset(wanted.recording)
         return Spoken(decode(path), title=wanted.recording.name, path=path)
     from models.voice.registry import voice_of  # loads the engine's libraries
 
-    speech = voice_of(wanted.engine).speak(wanted.text, spec.locale or "en", wanted.voice)
+    speech = voice_of(wanted.engine, sounds.tools).speak(wanted.text, spec.locale or "en", wanted.voice)
     return Spoken(
         as_stereo(speech.samples, speech.rate),
         tuple((clause.text, clause.start_s, clause.end_s) for clause in speech.clauses),

@@ -9,7 +9,10 @@ from manifests.finish.template import FinishTemplate
 from manifests.finish.wording import CTA, are_paired, wordings
 from manifests.pluralize import count_of
 from manifests.variant import PlannedVariant
+from models.card import GeneratorCard
+from tasks.intake.intake import Intake
 from tasks.plan.deliverables import placements_of, rows_of_sequence
+from tasks.plan.expand import expand
 
 
 class DeliverableCount(NamedTuple):
@@ -50,6 +53,23 @@ def deliverable_counts(
                 numbers[label, locale] += 1
                 fits.setdefault((label, locale), {})[fit] = None
     return tuple(DeliverableCount(*key, number, tuple(fits[key])) for key, number in numbers.items())
+
+
+def deliverables_in(
+    intake: Intake, cards: Mapping[str, GeneratorCard], model: str, planned: Iterable[PlannedVariant] | None = None
+) -> tuple[DeliverableCount, ...]:
+    """Count the deliverables of a sheet by placement and locale; none without finishing.
+
+    Args:
+        model: the card of rows without a model.
+        planned: the variants to count, such as those of a sample; None for all.
+    """
+    briefs = [brief for brief in intake.checked.briefs if brief.is_finished]
+    if intake.kit is None:
+        return ()
+    return deliverable_counts(
+        briefs, expand(briefs, cards, model) if planned is None else planned, intake.kit.templates
+    )
 
 
 def _sources(

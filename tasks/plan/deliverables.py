@@ -11,6 +11,7 @@ from manifests.finish.crop_by_hand import crop_points, parse_places
 from manifests.finish.kit import FinishKit
 from manifests.finish.spec import CaptionSpec, DeliverableSpec, Fit, Shot, SoundSpec
 from manifests.finish.wording import Wording, captions_of, wordings
+from manifests.finish.words import without_empty_cards
 from manifests.placement import Placement, parse_placement
 
 SAME_LENGTH_S = 0.25
@@ -134,6 +135,7 @@ def _spec(
     template, preset = kit.templates[brief.finish], kit.presets[placement.label]
     size = size_of(preset, placement.aspect_ratio, clips[0].width, clips[0].height)
     labels = dict(clips[0].labels)
+    texts = texts_of(brief, template, wording, labels, kit.brand)
     captions = captions_of(brief, wording.locale, kit.captions)
     return DeliverableSpec(
         campaign_id=campaign_id,
@@ -148,9 +150,9 @@ def _spec(
         width=size.width,
         height=size.height,
         duration_s=placement.duration_s,
-        template=template,
+        template=without_empty_cards(template, kit.brand, dict(texts), wording.locale),
         brand=drawn_brand(kit.brand),
-        texts=texts_of(brief, template, wording, labels, kit.brand),
+        texts=texts,
         sound=_sound(brief, wording, kit),
         captions=CaptionSpec(text=captions) if captions else None,
     )

@@ -113,19 +113,16 @@ def refuse_unattested_use(resources: Resources, names: Iterable[str]) -> None:
             raise LicenceNotAttestedError(f"{name} must not be run yet: {clearances[name].why}")
 
 
-def refuse_unattested_sound(resources: Resources, names: Iterable[str]) -> None:
-    """Raise if the licence of a voice or music card restricts publishing, and its terms are not attested.
+def unattested_sound(resources: Resources, name: str) -> str:
+    """Return why a voice or music card must not be heard in published videos yet, one sentence; empty if it may.
 
     Args:
-        names: engines and music sources; those that are no cards, such as ``hibari``, are free.
-
-    Raises:
-        LicenceNotAttestedError: names the card, the reasons and how to attest.
+        name: an engine or a source of music; those that are no cards, such as ``hibari``, are free.
     """
     cards = sound_cards_of(resources)
-    for name in names:
-        if name in cards and not (clearance := clearance_of(resources, cards[name])).is_given:
-            raise LicenceNotAttestedError(f"{name} must not be used in published videos yet: {clearance.why}")
+    if name not in cards or (clearance := clearance_of(resources, cards[name])).is_given:
+        return ""
+    return f"{name} must not be used in published videos yet: {clearance.why}"
 
 
 def refuse_unsupported(resources: Resources, names: Iterable[str], today: date | None = None) -> None:

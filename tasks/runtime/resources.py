@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import _lru_cache_wrapper, cache
@@ -23,8 +23,8 @@ from models.registry import (
     find_devices,
     load_cards,
     load_scorer_cards,
-    load_sound_cards,
     open_scorer,
+    sound_cards,
 )
 from models.sound_card import SoundCard
 from tasks.runtime.files.assets import AssetStore
@@ -310,14 +310,9 @@ def scorers_of(resources: Resources) -> dict[str, ScorerCard]:
     return _scorers(resources.model_folders)
 
 
-def sound_cards_of(resources: Resources) -> dict[str, SoundCard]:
+def sound_cards_of(resources: Resources) -> Mapping[str, SoundCard]:
     """Return the cards of voices and music, including those of the configured folders; invalid ones are left out."""
-    return _sound_cards(resources.model_folders)
-
-
-@cache
-def _sound_cards(folders: tuple[Path, ...]) -> dict[str, SoundCard]:
-    return load_sound_cards(folders)
+    return sound_cards(resources.model_folders)
 
 
 @cache

@@ -9,6 +9,7 @@ import pytest
 from asset_rubric import asset_faults
 from credentials import PROVENANCE, definition, failures, files, second_opinion, sign
 from deliverables import COMPONENTS, EDITS, Made, made, master, spec_of
+from PIL import Image
 
 from adapters.c2pa.master import read_master
 from adapters.c2pa.signer import DevelopmentCA, Signed, Signer, open_signer
@@ -18,7 +19,7 @@ from adapters.media.xmp import Xmp, copy_with_xmp, read_xmp
 from manifests.credentials.credential import ProviderFile
 from manifests.credentials.definition import IPTC
 from manifests.credentials.finishing import Finishing, deliverable_definition
-from manifests.errors import CredentialError, InvalidDefinitionError, UntrustedCredentialError
+from manifests.errors import InvalidDefinitionError, UntrustedCredentialError
 from manifests.finish.deliverable import Component, Edit
 from manifests.finish.spec import Shot
 
@@ -97,12 +98,18 @@ def test_the_edits_are_shown_in_words(ours, tmp_path):
 
 def test_our_facts_name_the_deliverable_and_its_master(ours, tmp_path):
     given = made(ours, tmp_path)
-    facts = verify(sign_made(ours, given).path, ours.anchors_pem()).generation
+    report = verify(sign_made(ours, given).path, ours.anchors_pem())
+    facts = report.generation
+    assert report.deliverable == (
+        f"deliverable {given.spec.deliverable_id[:12]} of clip {given.spec.variant_id[:12]} for tiktok 9:16, de, with "
+        "the finish template bold"
+    )
     assert facts["deliverable_id"] == given.spec.deliverable_id
     assert facts["variant_id"] == given.spec.shots[0].variant_id
     assert facts["template_sha256"] == given.spec.template.digest
     assert (facts["template"], facts["placement"], facts["locale"]) == ("bold", "tiktok 9:16", "de")
     assert "shots" not in facts
+    assert verify(given.masters[0], ours.anchors_pem()).deliverable == ""
 
 
 def test_all_shots_of_a_sequence_are_ingredients(ours, tmp_path):
@@ -157,10 +164,26 @@ def test_components_of_any_format_are_ingredients(ours, tmp_path, component):
     assert report.ingredients[1].title == component.title
 
 
+@pytest.mark.parametrize(("kind", "named"), [("JPEG", "image/png"), ("PNG", "image/jpeg"), ("WEBP", "image/svg+xml")])
+def test_a_component_with_the_ending_of_another_format_is_an_ingredient(ours, tmp_path, kind, named):
+    component = COMPONENTS[0].model_copy(update={"media_type": named})
+    given = made(ours, tmp_path, edits=(), components=(component,))
+    Image.new("RGB", (20, 10), (200, 30, 30)).save(given.folder / "logo.png", kind)
+    report = verify(sign_made(ours, given).path, ours.anchors_pem())
+    assert report.state == "trusted"
+    formats = {each["title"]: each.get("format") for each in active(report.store)["ingredients"]}
+    assert formats["acme.png"] == f"image/{kind.lower()}"
+
+
+def active(store: str) -> dict:
+    found = json.loads(store)
+    return found["manifests"][found["active_manifest"]]
+
+
 def test_an_unreadable_component_is_named(ours, tmp_path):
     given = made(ours, tmp_path)
     (given.folder / "logo.png").unlink()
-    with pytest.raises(CredentialError, match=r"acme\.png.*Replace the file"):
+    with pytest.raises(InvalidDefinitionError, match=r"acme\.png.*Replace the file"):
         sign_made(ours, given)
     assert not (given.folder / "signed.mp4").exists()
 
@@ -215,7 +238,7 @@ def test_only_a_deliverable_has_a_master_and_components(ours, tmp_path):
 def test_a_finished_file_with_a_credential_of_its_own_is_refused(ours, tmp_path):
     given = made(ours, tmp_path)
     shutil.copy(given.masters[0], given.folder / "deliverable.mp4")
-    with pytest.raises(CredentialError, match="already has a credential"):
+    with pytest.raises(InvalidDefinitionError, match="already has a credential"):
         sign_made(ours, given)
 
 

@@ -11,9 +11,8 @@ from finished_sheets import rows
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.submit import submit
-from manifests.finish.kit import kit_in
+from manifests.finish.kit import FinishKit, kit_in
 from manifests.finish.spec import DeliverableSpec, Fit
-from tasks.finish.planning import kit_of
 from tasks.intake.finishing import sounds
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.resources import catalogue_of
@@ -68,9 +67,8 @@ def submitted(sheet: Path, **settings: object) -> tuple[str, list[DeliverableSpe
         )
         for key, places in found.items()
     ]
-    return campaign_id, specs_of(
-        campaign_id, catalogue.campaigns.briefs(campaign_id), clips, kit_of(catalogue, campaign_id)
-    )
+    kit = kit_in(catalogue.campaigns.get(campaign_id).settings) or FinishKit()
+    return campaign_id, specs_of(campaign_id, catalogue.campaigns.briefs(campaign_id), clips, kit)
 
 
 def test_a_sheet_gives_a_spec_for_each_placement_and_language(sheet: Path):

@@ -1,9 +1,12 @@
 """Published clips give one deliverable for each placement, language and call to action."""
 
+import json
 from dataclasses import replace
 from itertools import count
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.catalogue.core.rows import brief_from, record_text
 from manifests.brief import Brief
@@ -100,6 +103,14 @@ def test_each_placement_and_locale_gives_a_deliverable():
 
 def test_a_row_without_finishing_gives_none():
     assert specs(brief(finish="none", locales=("en", "de"))) == []
+
+
+def test_a_brief_that_an_earlier_version_stored_is_not_finished():
+    stored = json.loads(record_text(Brief(2, "b1", ("a red circle",))))
+    added = {"finish", "script", "captions", "voiceover", "music", "sound", "reframe", "sequence", "transition_s"}
+    found = brief_from(json.dumps({name: value for name, value in stored.items() if name not in {*added, "localised"}}))
+    assert found == Brief(2, "b1", ("a red circle",))
+    assert not found.is_finished
 
 
 def test_reframed_placements_share_one_clip():
@@ -277,6 +288,35 @@ def test_a_change_of_the_brand_gives_another_deliverable_of_the_same_clip():
     [one], [two] = specs(row), specs(row, kit=kit)
     assert one.variant_id == two.variant_id
     assert one.deliverable_id != two.deliverable_id
+
+
+FITS = st.sampled_from(["native", "crop", "blur", "colour"])
+PLACEMENTS = st.lists(
+    st.sampled_from(["16:9", "1:1", "9:16", "tiktok", "tiktok 6s"]), min_size=1, max_size=4, unique=True
+)
+LOCALES = st.lists(st.sampled_from(["en", "de", "de-AT", "ar"]), max_size=3, unique=True)
+
+
+@given(
+    PLACEMENTS,
+    LOCALES,
+    st.lists(st.sampled_from(["Buy", "Look", "Go"]), max_size=3, unique=True),
+    st.dictionaries(st.sampled_from(["", "1:1", "tiktok", "9:16"]), FITS, max_size=3),
+    st.dictionaries(st.sampled_from(["cta", "script", "legal"]), st.just({"de": ("Text.",)}), max_size=2),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_row_gives_each_of_its_deliverables_once(placements, locales, ctas, reframe, localised, names_locale):
+    row = brief(placements=placements, locales=tuple(locales), ctas=tuple(ctas), reframe=reframe, localised=localised)
+    if names_locale and locales:
+        row = replace(row, prompts=("a red circle {locale}",), placeholders=("locale",))
+    found = specs(row)
+    wanted = {(each.label, locale) for each in row.placements for locale in locales or [""]}
+    assert {(spec.placement, spec.locale) for spec in found} == wanted
+    for spec in found:
+        assert DeliverableSpec.from_json(spec.to_json()) == spec
+        assert spec.width % 2 == spec.height % 2 == 0
+        assert spec.width >= 720 <= spec.height
 
 
 # Sequences

@@ -3,7 +3,7 @@
 import pytest
 
 from manifests.brief import Brief
-from manifests.finish.about import MAX_KEYWORDS, About, about
+from manifests.finish.about import MAX_KEYWORDS, About, about, about_clip
 
 
 def brief(**columns: tuple[str, ...]) -> Brief:
@@ -40,3 +40,10 @@ def test_columns_per_language_of_placeholders_are_used():
     row = Brief(2, "coffee", ("x",), metadata={"title": ("Coffee",)}, localised={"title": {"ar": ("قهوة",)}})
     assert about(row, "ar-EG").title == "قهوة"
     assert about(row, "en").title == "Coffee"
+
+
+def test_a_clip_has_the_words_of_its_rows():
+    assert about_clip({}) is None
+    assert about_clip({"Title": ("",), "product": ("cup",)}) is None
+    metadata = {"Title": ("Coffee", "Tea"), "Keywords": ("coffee, cup", "tea")}
+    assert about_clip(metadata) == About("Coffee", "", ("coffee", "cup", "tea"))

@@ -125,6 +125,22 @@ def test_texts_with_an_empty_placeholder_are_left_out_and_so_is_their_shade():
     assert [layer.name for layer in drawn(template(shade, BUTTON, price), frame, cta="Buy")] == ["shade", "button"]
 
 
+@pytest.mark.parametrize("edge", ["top", "bottom"])
+def test_a_shade_has_its_full_colour_where_texts_begin(edge: str):
+    frame = frame_of("9:16", TIKTOK)
+    shade = {"kind": "scrim", "name": "shade", "edge": edge, "height": 0.5, "colour": "#00000080"}
+    [layer] = drawn(template(shade), frame)
+    alpha, safe = layer.pixels[:, 0, 3].astype(int), safe_rect(frame)
+    if edge == "bottom":
+        alpha = alpha[::-1]
+    margin = safe.y if edge == "top" else frame.height - safe.bottom
+    assert (alpha[:margin] == 128).all()
+    assert (np.diff(alpha[margin:]) <= 0).all()
+    assert alpha[-1] <= 1
+    assert len(alpha) == margin + round(safe.height * 0.5)
+    assert layer.y == (0 if edge == "top" else frame.height - len(alpha))
+
+
 def test_brand_and_legal_line_come_from_the_brand_kit():
     brand = BrandKit(name="Acme", legal={"default": "Terms apply.", "de": "Es gelten die AGB.", "AT": "AGB gelten."})
     widths = {}

@@ -1,5 +1,6 @@
 """Text in boxes: shrinking, wrapping, direction, and no boxes in place of letters."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -18,6 +19,7 @@ from adapters.media.drawing.text import DrawnText, TextBlock, draw_text
 from adapters.media.drawing.typesetting import paragraph
 from adapters.media.drawing.typesetting.font_choice import Run
 from adapters.media.drawing.typesetting.paragraph import Script, reads_right_to_left
+from adapters.media.drawing.typesetting.phrases import with_whole_phrases
 from adapters.media.drawing.typesetting.shipped_fonts import _coverage
 from manifests.errors import FinishError
 from tests.unit.test_fonts import SHIPPED, TEXTS
@@ -26,7 +28,7 @@ MAGENTA = (255, 0, 255)
 
 
 SPECIAL = (
-    *"\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f\u20e3\u00ad\u034f",
+    *"\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufe0e\ufe0f\u20e3\u2060\u00ad\u034f",
     *"\u0301\u0308\u0336\u064b\u0651\u093c\u094d\u0e31\u0e49\u3099\u25cc\U0001f1e9\U0001f1ea\U0001f3fd\U000e0067\U000e007f",
     *"\n\t\r\u2028\u00a0\u2003\u3000 \u115f\u3164\ufffc\ufffd\ufff9\u0600\u06dd\ufdfa",
 )
@@ -176,6 +178,8 @@ class TestFitting:
         message = r'The text "(word ){11}wo\.\.\." cannot .* the box of 480 × 160 pixels in 2 lines at its smallest'
         with pytest.raises(FinishError, match=message):
             draw("word " * 80)
+        with pytest.raises(FinishError, match=r"cannot be drawn: it does not fit .* in 2 lines"):
+            draw("新鮮なコーヒーを毎朝お届けします。" * 4, "ja")  # no words, so none is too wide
         with pytest.raises(FinishError, match="Fill in the cell"):
             draw(" \n ")
         with pytest.raises(FinishError, match="no visible characters"):
@@ -250,6 +254,22 @@ class TestScripts:
     def test_japanese_lines_do_not_begin_with_a_full_stop(self):
         assert Script("あああ。", SHIPPED, "body", 400, "ja").layout(40, 125).longest_line == pytest.approx(80, abs=1)
 
+    def test_japanese_lines_end_after_phrases(self):
+        joined = with_whole_phrases("新鮮なコーヒーを毎朝焙煎。今日だけ20%オフ！").replace("\N{WORD JOINER}", "_")
+        assert joined == "新_鮮_なコ_ー_ヒ_ー_を毎_朝_焙_煎。今_日_だ_け2_0%_オ_フ！"
+        polite = with_whole_phrases("毎朝お届けします").replace("\N{WORD JOINER}", "_")
+        assert polite == "毎_朝お_届_け_し_ま_す"
+        assert with_whole_phrases("新鲜咖啡豆, fresh") == "新鲜咖啡豆, fresh"  # Chinese phrases are not known
+        width = Script("新鮮なコーヒーを", SHIPPED, "body", 400, "ja").layout(40, 1000).longest_line
+        fitted = Script(with_whole_phrases("新鮮なコーヒーを毎朝焙煎。"), SHIPPED, "body", 400, "ja").layout(
+            40, width + 50
+        )
+        assert (fitted.lines, fitted.longest_line) == (2, pytest.approx(width, abs=1))
+
+    def test_phrases_are_broken_if_the_text_would_become_much_smaller(self):
+        long_word = "コーヒーコーヒーコーヒーコーヒーコーヒーコーヒー"
+        assert draw(long_word, "ja", max_width_px=300, max_height_px=300, min_size_px=20).size_px > 20
+
     def test_an_emoji_of_several_code_points_is_one_picture(self):
         assert ink_width(draw("👨‍👩‍👧‍👦")) == pytest.approx(ink_width(draw("👨")), abs=12)
         red, green, blue = draw("❤️").pixels[..., :3].max(axis=(0, 1))
@@ -271,6 +291,15 @@ class TestLook:
         faint = shadowed.pixels[(shadowed.pixels[..., 3] > 0) & (shadowed.pixels[..., 3] < 100)]
         assert len(faint) > 3 * (plain.pixels[..., 3] > 0).sum() / 4
         assert faint[:, :3].max() < 255
+
+
+def test_threads_draw_the_same():
+    def drawn(item: tuple[str, str]) -> bytes:
+        return draw(item[1], item[0], max_lines=4, max_height_px=400, max_width_px=900).pixels.tobytes()
+
+    expected = [drawn(item) for item in TEXTS.items()]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(drawn, list(TEXTS.items()) * 5)) == expected * 5
 
 
 def test_ocr_reads_what_was_drawn():

@@ -1,5 +1,6 @@
 """Sheets with finishing are checked before anything runs, and their campaigns keep what deliverables need."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,17 @@ def test_the_files_of_a_kit_are_stored_for_other_hosts(tmp_path: Path):
 def test_the_prompt_that_says_the_call_to_action_needs_no_hint(tmp_path: Path):
     data = f"prompt,cta\n{PROMPT.replace('red', '{cta}')},red\n".encode()
     assert not any("is not drawn" in sentence for sentence in said(read(tmp_path, data)))
+
+
+def test_colours_that_are_hard_to_read_are_a_warning(tmp_path: Path, voices):
+    (tmp_path / "brand.yaml").write_text('name: Acme\ncolours: {primary: "#ffe000", on_primary: "#ffffff"}\n')
+    intake = read(tmp_path, finished())
+    assert not intake.checked.problems
+    assert 'layer "button": the contrast of #ffffff on #ffe000 is 1.3' in "".join(said(intake))
+
+
+def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "skia", None)
+    [problem] = read(tmp_path, finished(script="Hello.", voiceover="none")).checked.problems
+    assert problem.message.startswith("cannot be used. Text and logos need skia-python")
+    assert "Run `pip install 'reelmill[finish]'`" in problem.message

@@ -70,7 +70,7 @@ def test_an_unknown_card_suggests_similar_names():
 BAD = [
     ("{", "not valid JSON"),
     ("[]", "not a JSON object. Copy a card of models/cards/ and change it."),
-    ("{}", "field kind: missing; use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video, openclip"),
+    ("{}", "field kind: missing; use text-to-video, image-to-video, hosted-text-to-video, hosted-image-to-video"),
     ('{"kind": "image"}', "field kind"),
     ('{"kind": "openclip"}', "field name: missing; add it."),
     ('{"kind": "openclip", "name": "x", "title": "x", "description": "x", "licence": {"name": "x"}, '

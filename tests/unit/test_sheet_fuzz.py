@@ -41,10 +41,31 @@ SHEET = (
 WORDS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(
-        ["16:9", "7:3", "a|b", "{colour}", "{", "2,5", "-1", "zip", "#N/A", "a {colour} cup", "red|blue|pink", "1|", ""]
+        [
+            "de|ar",
+            "crop",
+            "9:16=blur",
+            "16:9",
+            "7:3",
+            "a|b",
+            "{colour}",
+            "{",
+            "2,5",
+            "-1",
+            "zip",
+            "#N/A",
+            "a {colour} cup",
+            "red|blue|pink",
+            "1|",
+            "",
+        ]
     ),
 )
-NAMES = st.one_of(st.sampled_from([column.name for column in COLUMNS]), st.just("colour"), st.text(max_size=8))
+NAMES = st.one_of(
+    st.sampled_from([*(column.name for column in COLUMNS), "cta_de", "script (ar)", "price_pt-BR"]),
+    st.just("colour"),
+    st.text(max_size=8),
+)
 HEADERS = st.lists(NAMES, min_size=1, max_size=8)
 CHANGES = st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), max_size=12)
 
@@ -137,10 +158,16 @@ def read_or_refuse(path: Path, data: bytes) -> None:
     assert not isinstance(death, SandboxError), death
 
 
-@given(HEADERS, st.lists(st.lists(WORDS, min_size=1, max_size=9), max_size=4), st.sampled_from(["", ";"]))
-def test_any_table_gives_briefs_and_messages(headers, rows, delimiter):
+@given(
+    HEADERS,
+    st.lists(st.lists(WORDS, min_size=1, max_size=9), max_size=4),
+    st.sampled_from(["", ";"]),
+    st.sampled_from(["none", "clean"]),
+)
+def test_any_table_gives_briefs_and_messages(headers, rows, delimiter, finish):
     numbered = tuple(Row(number, tuple(cells)) for number, cells in enumerate(rows, 2))
-    checked = check_table(Table(Path("plan.csv"), "plan", "ab" * 32, tuple(headers), 1, numbered, delimiter=delimiter))
+    table = Table(Path("plan.csv"), "plan", "ab" * 32, tuple(headers), 1, numbered, delimiter=delimiter)
+    checked = check_table(table, finish=finish)
     for problem in (*checked.problems, *checked.warnings):
         assert problem.sentence.startswith(f"Row {problem.row}")
         assert problem.sentence.endswith((".", "'"))

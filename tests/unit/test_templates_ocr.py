@@ -64,6 +64,13 @@ def is_read(wanted: str, found: list[str]) -> bool:
     )
 
 
+def test_only_the_wanted_text_counts_as_read():
+    assert is_read("Más información", ["Acme", "MAS INFORMACION"])
+    assert is_read("Book your free trial today", ["Book your free", "trialtoday"])
+    assert not is_read("Saiba mais", ["Acme", "Coffee", "9.90"])
+    assert not is_read("Jetzt kaufen", ["Jetzt laufen wir"])
+
+
 @pytest.mark.timeout(1500)
 def test_the_call_to_action_is_read_in_nearly_all_renders(record_property):
     engine = pytest.importorskip("rapidocr").RapidOCR()

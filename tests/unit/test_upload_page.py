@@ -181,3 +181,17 @@ def test_prices_are_shown_before_a_run_and_the_advice_names_the_setting(tmp_path
     assert "10 clips would cost 2.50 USD, which is over the budget of 1.00 USD." in page
     assert "Enter a smaller number of clips, or raise the setting REELMILL_BUDGET." in page
     assert "--budget" not in page
+
+
+def test_deliverables_are_counted_before_a_run(client):
+    sheet = b"prompt,placements,finish,cta\na red circle,16:9|tiktok,clean,Go\n"
+    page = client.get(uploaded(client, "ads.csv", sheet)).text
+    assert "<p>Deliverables: 2</p>" in page
+    assert "<li>tiktok 9:16: 1</li>" in " ".join(page.split())
+
+
+def test_a_call_to_action_that_is_not_drawn_names_no_option_of_the_command_line(client):
+    page = client.get(uploaded(client, "plain.csv", b"prompt,cta\na red circle,Go\n")).text.partition("<main")[2]
+    assert "enter a finish template in a column" in page
+    assert "--finish" not in page
+    assert "deliverables" not in page

@@ -98,7 +98,7 @@ class _TimedLayer:
 
     @property
     def _fills_frame(self) -> bool:
-        return self._width >= self._frame.width and self._height >= self._frame.height
+        return bool(self._width >= self._frame.width and self._height >= self._frame.height)
 
     def _uncovered(self, moment: Moment) -> Area:
         """Return the visible area: a wipe moves its edge from left to right."""

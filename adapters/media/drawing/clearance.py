@@ -13,7 +13,7 @@ from manifests.finish.template import FinishTemplate, LogoLayer, TextLayer
 
 SOLID = 160
 """Alpha of letters and backgrounds; shadows have less."""
-GAP = 0.02
+GAP = 0.03
 """Space between captions and other layers, as a fraction of the frame's shorter side."""
 
 
@@ -29,26 +29,22 @@ def clear_of_layers(
         FinishError: there is no free place in the safe zone.
     """
     boxed = {layer.name for layer in template.all_layers if isinstance(layer, LogoLayer | TextLayer)}
-    obstacles = [(layer, visible_rect(layer)) for layer in layers if layer.name in boxed]
-    rects = [(caption, visible_rect(caption)) for caption in captions]
+    obstacles = [layer for layer in layers if layer.name in boxed]
     gap, safe = round(GAP * shortest(frame)), safe_rect(frame)
-    covered = {
-        (caption_rect, rect)
-        for caption, caption_rect in rects
-        for layer, rect in obstacles
+    rects = [visible_rect(caption) for caption in captions]
+    pairs = [
+        (own, _grown(visible_rect(layer), gap))
+        for caption, own in zip(captions, rects, strict=True)
+        for layer in obstacles
         if min(caption.end_s, layer.end_s) > max(caption.start_s, layer.start_s)
-    }
-    shifts = {
-        0,
-        *(rect.y - gap - own.bottom for own, rect in covered),
-        *(rect.bottom + gap - own.y for own, rect in covered),
-    }
-    for shift in sorted(shifts, key=abs):
-        if _is_free(shift, covered) and all(_is_inside(safe, rect, shift) for _, rect in rects):
+    ]
+    above, below = {rect.y - own.bottom for own, rect in pairs}, {rect.bottom - own.y for own, rect in pairs}
+    for shift in sorted({0} | above | below, key=abs):
+        if _is_free(shift, pairs) and all(_is_inside(safe, rect, shift) for rect in rects):
             return [replace(caption, y=caption.y + shift) for caption in captions]
-    names = ", ".join(f'"{layer.name}"' for layer, _ in obstacles)
+    names = ", ".join(f'"{layer.name}"' for layer in obstacles)
     raise FinishError(
-        f"There is no room for the captions beside the layers {names}. Shorten the captions or the texts, use another "
+        f"There is no room for the captions next to the layers {names}. Shorten the captions or the texts, use another "
         "template, or deliver the captions as a file only."
     )
 
@@ -60,10 +56,15 @@ def visible_rect(layer: DrawnLayer) -> Rect:
     return Rect(layer.x + int(columns[0]), layer.y + int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
 
 
-def _is_free(shift: int, covered: set[tuple[Rect, Rect]]) -> bool:
-    return all(min(own._replace(y=own.y + shift).overlap(rect)) == 0 for own, rect in covered)
+def _grown(rect: Rect, gap: int) -> Rect:
+    """Return a rectangle with a gap above and below."""
+    return rect._replace(y=rect.y - gap, height=rect.height + 2 * gap)
+
+
+def _is_free(shift: int, pairs: Sequence[tuple[Rect, Rect]]) -> bool:
+    return all(min(own._replace(y=own.y + shift).overlap(rect)) == 0 for own, rect in pairs)
 
 
 def _is_inside(safe: Rect, rect: Rect, shift: int) -> bool:
-    """Return whether a caption is in the safe zone after it was moved; one that is outside may stay where it is."""
+    """Return whether a caption is in the safe zone after it was moved; one that is outside may stay there."""
     return shift == 0 or (rect.y + shift >= safe.y and rect.bottom + shift <= safe.bottom)

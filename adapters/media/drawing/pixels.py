@@ -44,7 +44,8 @@ def blended(below: np.ndarray, above: np.ndarray) -> np.ndarray:
     alpha = top + rest
     colours = above[..., :3] * top + below[..., :3] * rest
     mixed = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
-    return np.rint(np.concatenate([mixed, alpha * 255], axis=2)).astype(np.uint8)
+    pixels: np.ndarray = np.rint(np.concatenate([mixed, alpha * 255], axis=2)).astype(np.uint8)
+    return pixels
 
 
 def with_shadow(pixels: np.ndarray, size: float) -> tuple[np.ndarray, int]:

@@ -8,6 +8,7 @@ import numpy as np
 from adapters.media.drawing.skia_library import load_skia
 from adapters.media.drawing.typesetting.fitting import Fitted, Rgba, TextBlock, fit
 from adapters.media.drawing.typesetting.font_choice import plain_lines
+from adapters.media.drawing.typesetting.japanese import keep_small_kana
 from manifests.errors import FinishError
 
 __all__ = ["DrawnText", "TextBlock", "draw_text"]
@@ -37,7 +38,7 @@ def draw_text(block: TextBlock) -> DrawnText:
     Raises:
         FinishError: no font has a character, or the text does not fit. The message names the text and the box.
     """
-    text = plain_lines(block.text)
+    text = keep_small_kana(plain_lines(block.text))
     try:
         return _drawn(block._replace(text=text))
     except FinishError as error:

@@ -37,7 +37,7 @@ from app.cli.options import (
     Until,
 )
 from app.cli.output import say, say_json, states_text, warn
-from app.cli.plan_text import deliverables_in, plan_json, plan_sentence, show_plan_details
+from app.cli.plan_text import plan_json, plan_sentence, show_plan_details
 from app.cli.prompts import MAX_PROMPTS, prompt_lines, show_prompts
 from app.cli.run_outcome import outcome_of
 from app.cli.table import show_table
@@ -57,7 +57,7 @@ from models.card import LocalCard, ModelCard
 from models.registry import get_card, get_scorer_card, weights_problem
 from tasks.intake.intake import Intake, raise_for_errors
 from tasks.intake.reading_line import reading_line
-from tasks.plan.deliverable_counts import deliverable_lines
+from tasks.plan.deliverable_counts import deliverable_lines, deliverables_in
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand, sample
 from tasks.plan.licence import clearances_of, ineffective_attestations, refuse_unsupported, waiting_sentences
 from tasks.plan.plan import Plan

@@ -121,8 +121,6 @@ def _show_file(checked: Checked, lists_all: bool) -> None:
         return
     assert checked.facts is not None
     say(f"{checked.path}: {_facts_text(checked.facts)}")
-    if checked.facts.loudness_unmeasured:
-        say(f"  {checked.facts.loudness_unmeasured}")
     for name, found in checked.violations.items():
         if not found:
             say(f"  {name}: fits")
@@ -172,7 +170,7 @@ def _facts_text(facts: FileFacts) -> str:
     ]
     if facts.loudness_lufs is not None:
         parts.append(f"{facts.loudness_lufs:.1f} LUFS")
-    elif not facts.loudness_unmeasured:
+    else:
         parts.append("silent" if facts.has_audio else "no sound")
     return ", ".join(parts)
 

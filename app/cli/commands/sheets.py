@@ -11,7 +11,6 @@ from app.cli.findings import show_errors, show_warnings
 from app.cli.linked_sheet import local_sheet, showing_downloads
 from app.cli.options import AsJson, Encoding, Finish, IncludeHidden, MaxVariants, Model, Sheet, Tab
 from app.cli.output import say, say_json, warn
-from app.cli.plan_text import deliverables_in
 from app.session import Session
 from flows.start_checks import missing_profiles
 from flows.submit import read_sheet
@@ -20,7 +19,7 @@ from manifests.pluralize import count_of
 from manifests.sheet import CellProblem, Checked
 from manifests.sheet.reading import ReadingOptions
 from tasks.intake.reading_line import reading_line
-from tasks.plan.deliverable_counts import deliverable_lines
+from tasks.plan.deliverable_counts import deliverable_lines, deliverables_in
 from tasks.plan.expand import check_cap
 from tasks.runtime.providers.readiness import problems_in_briefs, unknown_providers
 

@@ -54,8 +54,8 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
     )
     say(
         "\nEnter a name in the column `finish` of the sheet. Placeholders are columns of the sheet; {brand} and "
-        f"{{legal}} also come from brand.yaml. Your own templates are files in the folder `{FOLDER}` next to the sheet, or "
-        f"in {load_settings().home / FOLDER}; `reelmill templates copy NAME` makes the first one."
+        f"{{legal}} also come from brand.yaml. Your own templates are files in the folder `{FOLDER}` next to the "
+        f"sheet, or in {load_settings().home / FOLDER}; `reelmill templates copy NAME` makes the first one."
     )
 
 
@@ -102,7 +102,7 @@ def preview(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Video to write (.mp4), with pictures beside it; only pictures: .png."
+            "--out", metavar="FILE", help="Video to write (.mp4), with pictures next to it; only pictures: .png."
         ),
     ] = None,
 ) -> None:

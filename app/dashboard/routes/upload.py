@@ -48,6 +48,7 @@ from tasks.intake.sources.sheet_store import (
     SHEET_SUFFIXES,
     SheetStore,
 )
+from tasks.plan.deliverable_counts import deliverable_lines, deliverables_in
 from tasks.plan.expand import MAX_VARIANTS, check_cap, expand
 from tasks.plan.plan import Plan
 from tasks.runtime.providers.readiness import pauses_of, problems_in_briefs
@@ -180,6 +181,7 @@ def _checked(request: Request, key: str, deps: Deps, chosen: ReadingOptions, unr
         has_fallbacks=plan is not None and any(line.fallbacks for line in plan.prices),
         plan_total=total_text(plan) if plan else "",
         price_notes=list(price_notes(plan)) if plan else [],
+        deliverables=_deliverables(deps, intake) if plan else [],
         shown=SHOWN_ROWS,
         review=deps.session.settings.review,
         chosen=chosen,
@@ -320,6 +322,12 @@ def _plan(deps: Deps, intake: Intake) -> tuple[Plan | None, str]:
     except PlanError as error:
         return None, str(error)
     return plan, ""
+
+
+def _deliverables(deps: Deps, intake: Intake) -> list[str]:
+    """Return how many deliverables a run gives, one line for each placement and locale; none without finishing."""
+    counts = deliverables_in(intake, deps.session.cards, deps.session.settings.model)
+    return deliverable_lines(counts, intake.checked.briefs)
 
 
 def _over_budget(deps: Deps, plan: Plan | None) -> str:

@@ -2,23 +2,34 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from adapters.c2pa.signer import Signer
 from adapters.catalogue import Catalogue, DeliverableLease
-from manifests.errors import InvalidDefinitionError, KeyTakenError, LostLeaseError, UntrustedCredentialError
-from manifests.finish.deliverable import DeliverableState
+from manifests.errors import (
+    InvalidDefinitionError,
+    KeyTakenError,
+    LicenceNotAttestedError,
+    LostLeaseError,
+    UntrustedCredentialError,
+)
+from manifests.finish.deliverable import DeliverableState, FinishedFile
+from manifests.finish.spec import DeliverableSpec
 from tasks.deliver.finished.publish_deliverable import can_publish, publish_deliverable
 from tasks.deliver.finished.sign_finished import Sign, sign_finished
 from tasks.deliver.sign_deliverable import sign_deliverable
 from tasks.deliver.signing_clock import SigningClock, signing_clock_of
 from tasks.finish.files.masters import forget_old_masters
-from tasks.finish.finish import Finishing, Make, release_dead_deliverables
-from tasks.finish.make import make
+from tasks.finish.finish import FindAsset, Finishing, Make, release_dead_deliverables
+from tasks.finish.make import make as make_file
 from tasks.finish.planning import Planning
+from tasks.plan.licence import unattested_sound
 from tasks.runtime.cancellation import stopping
 from tasks.runtime.heartbeat import heartbeat
 from tasks.runtime.lease_owner import current_owner
+from tasks.runtime.providers.speech import sound_tools_of
 from tasks.runtime.resources import Resources, catalogue_of, signer_of
 
 log = logging.getLogger(__name__)
@@ -36,7 +47,7 @@ def finish_deliverables(
     *,
     run_id: str = "",
     patient: bool = True,
-    make: Make = make,
+    make: Make | None = None,
     sign: Sign = sign_deliverable,
 ) -> int:
     """Plan, finish, sign and publish deliverables until no more clips will be published and none is left.
@@ -45,7 +56,8 @@ def finish_deliverables(
         published: set once no more clips will be published.
         run_id: the run; nothing new is started if it is paused, cancelled or outside its time window.
         patient: at the end, wait for deliverables that other workers have leased, in case the leases expire.
-        make, sign: the two steps, for tests.
+        make: the first step; None for the one with the voices and the music of this machine.
+        sign: the second step, for tests.
 
     Returns:
         The number of deliverables that this call published.
@@ -69,7 +81,7 @@ def finish_deliverables(
     def renew(own: Catalogue) -> None:
         own.deliverable_leases.renew(current_owner(), resources.lease_s)
 
-    finishing = Finishing(resources, catalogue, campaign_id, make, may_start)
+    finishing = Finishing(resources, catalogue, campaign_id, make or _maker(resources), may_start)
     with signer_of(resources) as signer, heartbeat(catalogue, resources.lease_s, renew), finishing.makers:
         sender = Sender(resources, catalogue, signer, clock, finishing, sign)
         try:
@@ -78,6 +90,19 @@ def finish_deliverables(
             finishing.release_all()
     forget_old_masters(resources)
     return sender.published
+
+
+def _maker(resources: Resources) -> Make:
+    """Return the step that makes files; voices and music whose licence is not attested are refused."""
+    tools = sound_tools_of(resources)
+
+    def made(spec: DeliverableSpec, masters: Sequence[Path], find_asset: FindAsset, folder: Path) -> FinishedFile:
+        for name in (spec.sound.voice and spec.sound.voice.engine, spec.sound.music and spec.sound.music.source):
+            if problem := unattested_sound(resources, name or ""):
+                raise LicenceNotAttestedError(problem)
+        return make_file(spec, masters, find_asset, folder, tools=tools)
+
+    return made
 
 
 def _work(

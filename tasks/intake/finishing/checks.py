@@ -5,6 +5,8 @@ from difflib import get_close_matches
 
 from manifests.brief import Brief
 from manifests.errors import FinishError
+from manifests.finish.brand import BrandKit
+from manifests.finish.contrast import contrast_warnings
 from manifests.finish.languages import canonical, primary
 from manifests.finish.template import FinishTemplate
 from manifests.finish.wording import (
@@ -61,7 +63,12 @@ def locale_issues(brief: Brief) -> Iterator[CellIssue]:
 
 
 def text_issues(brief: Brief, template: FinishTemplate) -> Iterator[CellIssue]:
-    """Yield the texts that a template draws and the row lacks, in all of its languages or in one of them."""
+    """Yield the texts that a template draws and the row lacks, in all of its languages or in one of them.
+
+    The first row of a sequence has the texts of all, so rows of sequences may lack them.
+    """
+    if brief.sequence:
+        return
     given = [name for name in template.placeholders if any(text_of(brief, name, each, {}) for each in wordings(brief))]
     for name in template.placeholders:
         is_known = name == CTA or column_of(brief, name) in brief.metadata
@@ -73,6 +80,16 @@ def text_issues(brief: Brief, template: FinishTemplate) -> Iterator[CellIssue]:
             yield CellIssue(column_of(brief, name), "", message, warning=True, summary=_summary(name, template))
     for name in (*given, *(name for name in ("script", "captions") if getattr(brief, name))):
         yield from _untranslated(brief, name)
+
+
+def contrast_issues(brief: Brief, template: FinishTemplate, brand: BrandKit) -> Iterator[CellIssue]:
+    """Yield the texts that are hard to read in the colours of the brand, and colours that the brand kit lacks."""
+    try:
+        for warning in contrast_warnings(template, brand):
+            summary = f"use the template {template.name}, in which {warning}"
+            yield CellIssue("finish", brief.finish, f"is a template in which {warning}", warning=True, summary=summary)
+    except FinishError as error:
+        yield CellIssue("finish", brief.finish, f"is a template that cannot be drawn: {error}")
 
 
 def _summary(name: str, template: FinishTemplate) -> str:

@@ -87,7 +87,7 @@ def voice_problem(name: str, locale: str, tools: SoundTools = NO_TOOLS) -> str:
     except ModelError as error:
         return str(error)
     if primary(locale) in languages:
-        return ""
+        return tools.unattested(engine)
     if not languages:
         return f"{engine} is not installed on this machine. {INSTALL}"
     return f"{engine} does not speak {language_name(locale)}. Use auto, or another engine."

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from adapters.media.drawing.typesetting.font_set import FontSet
 from adapters.media.drawing.typesetting.paragraph import Layout, Script
+from adapters.media.drawing.typesetting.phrases import with_whole_phrases
 from adapters.media.drawing.typesetting.soft_hyphens import SOFT_HYPHEN, hyphenated
 from manifests.errors import FinishError
 
@@ -88,7 +89,7 @@ def fit(block: TextBlock, limit: float) -> Fitted:
         return found
     found = _largest(block, limit, lambda size: _wrapped(block, script, size))
     if found:
-        return _balanced(found)
+        return _balanced(_with_whole_phrases(block, found))
     raise FinishError(_misfit(block))
 
 
@@ -130,6 +131,15 @@ def _wrapped(block: TextBlock, script: Script, size: float) -> Fitted | None:
     return Fitted(script, layout, size)
 
 
+def _with_whole_phrases(block: TextBlock, found: Fitted) -> Fitted:
+    """Return the text with unbroken Japanese phrases, unless it would be much smaller."""
+    phrases = with_whole_phrases(found.script.text)
+    if phrases == found.script.text:
+        return found
+    script, least = _script(block, phrases), block._replace(min_size_px=max(block.min_size_px, 0.8 * found.size))
+    return _largest(least, found.size, lambda size: _wrapped(block, script, size)) or found
+
+
 def _width(block: TextBlock, text: str, size: float) -> float:
     return _script(block, text).layout(size, _ENDLESS).unbroken
 
@@ -155,13 +165,20 @@ def _misfit(block: TextBlock) -> str:
     own_lines = block.text.count("\n") + 1
     if own_lines > block.max_lines:
         return f"it has {own_lines} lines, but at most {block.max_lines} are allowed. Remove line breaks."
-    width, _ = block.room(block.min_size_px)
-    words = {word: _width(block, word, block.min_size_px) for word in block.text.replace(SOFT_HYPHEN, " ").split()}
-    longest = max(words, key=lambda word: words[word])
-    if words[longest] > width and len(longest) > 1:
+    if word := _too_wide(block):
         return (
-            f'the word "{longest}" is wider than {box} at {smallest}. Put soft hyphens (U+00AD) where it may be '
+            f'the word "{word}" is wider than {box} at {smallest}. Put soft hyphens (U+00AD) where it may be '
             "broken, shorten it, or enlarge the box in the template."
         )
     lines = "1 line" if block.max_lines == 1 else f"{block.max_lines} lines"
     return f"it does not fit into {box} in {lines} at {smallest}. Shorten it, or enlarge the box in the template."
+
+
+def _too_wide(block: TextBlock) -> str:
+    """Return the widest word if it does not fit on a line at the smallest size, otherwise an empty string."""
+    words = block.text.replace(SOFT_HYPHEN, " ").split()
+    width, _ = block.room(block.min_size_px)
+    breakable = _script(block, " ".join(words)).layout(block.min_size_px, max(width, block.min_size_px))
+    if len(words) == 0 or breakable.widest_word <= width:
+        return ""
+    return max(words, key=lambda word: _width(block, word, block.min_size_px))

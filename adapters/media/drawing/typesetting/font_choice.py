@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import regex
 
-from adapters.media.drawing.skia_library import load_skia
+from adapters.media.drawing.skia_library import font_files, load_skia, system_fonts
 from adapters.media.drawing.typesetting.font_set import FontSet
 from adapters.media.drawing.typesetting.shipped_fonts import (
     EAST_ASIAN,
@@ -212,7 +212,7 @@ def _brand_faces(paths: tuple[str, ...]) -> tuple[Face, ...]:
 def brand_typeface(path: str, weight: int = 400) -> Any:
     """Return the typeface of a file, None if it is not a font. Variable fonts get the weight."""
     skia = load_skia()
-    typeface = skia.Typeface.MakeFromFile(path)
+    typeface = font_files().makeFromFile(path)
     axes = {axis.tag: axis for axis in typeface.getVariationDesignParameters() or ()} if typeface else {}
     if _WEIGHT_AXIS not in axes:
         return typeface
@@ -227,7 +227,7 @@ def brand_typeface(path: str, weight: int = 400) -> Any:
 def _system_face(character: str, weight: int, language: str) -> _SystemFace | None:
     skia = load_skia()
     style = skia.FontStyle(weight, 5, skia.FontStyle.kUpright_Slant)
-    typeface = skia.FontMgr().matchFamilyStyleCharacter("", style, [language] if language else [], ord(character))
+    typeface = system_fonts().matchFamilyStyleCharacter("", style, [language] if language else [], ord(character))
     if typeface is None or not typeface.unicharToGlyph(ord(character)):
         return None
     return _SystemFace(f"system {typeface.uniqueID()}", typeface)

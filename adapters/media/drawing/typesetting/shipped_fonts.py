@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from adapters.media.drawing.skia_library import load_skia
+from adapters.media.drawing.skia_library import font_files, load_skia
 from manifests.errors import FinishError
 
 FOLDER = files("adapters.media.drawing") / "fonts"
@@ -44,7 +44,7 @@ def shipped_typeface(family: str, weight: int) -> Any:
         content = lzma.decompress((FOLDER / name).read_bytes())
     except (OSError, lzma.LZMAError) as error:
         raise FinishError(f"The shipped font {name} cannot be read ({error}). Install Reelmill again.") from error
-    return skia.Typeface.MakeFromData(skia.Data.MakeWithCopy(content))
+    return font_files().makeFromData(skia.Data.MakeWithCopy(content))
 
 
 @cache

@@ -119,6 +119,8 @@ def show_report(name: str, report: CredentialReport) -> None:
         say(f"  signed by {report.signer.subject}, issued by {report.signer.issuer}, {stamped}")
     if report.fragments:
         say(f"  checked with {count_of(report.fragments, 'fragment')}")
+    if report.deliverable:
+        say(f"  {report.deliverable}")
     for action in report.actions:
         say(f"  {action}")
     for ingredient in report.ingredients:
