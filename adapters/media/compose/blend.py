@@ -80,7 +80,7 @@ class Prepared(NamedTuple):
     """A patch that can be blended.
 
     Attributes:
-        area: where it is.
+        area: its rectangle in the frame.
         below: what the picture is multiplied with, for luma and for chroma, uint16.
         above: what is added, uint16: for luma (height, width), for both chroma planes (2, height / 2, width / 2).
         is_opaque: whether nothing of the picture is visible under it.
