@@ -28,6 +28,7 @@ def measure(
     burnt_captions: bool = False,
     boxes: Iterable[DrawnBox] = (),
     with_loudness: bool = True,
+    is_own: bool = False,
 ) -> FileFacts:
     """Measure a video file.
 
@@ -36,11 +37,12 @@ def measure(
             ``NAME.de.vtt``.
         burnt_captions, boxes: what finishing has drawn, if it is known.
         with_loudness: whether loudness and true peak are measured, for which all the sound is decoded.
+        is_own: whether the file was made here; see ``probe``.
 
     Raises:
         EncodingError: it is not a readable video.
     """
-    facts, streams = probe(path, is_limited=False), _streams(path)
+    facts, streams = probe(path, is_limited=False, is_own=is_own), _streams(path, is_own)
     sound = _sound(path, facts) if with_loudness else _Sound()
     return FileFacts(
         container=_container(path, facts),
@@ -72,8 +74,8 @@ class _Streams(NamedTuple):
     caption_tracks: tuple[str, ...]
 
 
-def _streams(path: Path) -> _Streams:
-    with open_video(path) as container:
+def _streams(path: Path, is_own: bool) -> _Streams:
+    with open_video(path, is_known=is_own) as container:
         video = container.streams.video[0]
         shown = (packet for packet in container.demux(video) if packet.size and not packet.is_discard)
         times = [float(packet.pts * packet.time_base) for packet in shown if packet.pts is not None]

@@ -77,16 +77,17 @@ class VideoFacts(NamedTuple):
         return self.is_mp4 and self.pix_fmt in PIXEL_FORMATS.get(self.codec, ()) and self.audio_codec in AUDIO_CODECS
 
 
-def probe(path: Path, *, is_limited: bool = True) -> VideoFacts:
+def probe(path: Path, *, is_limited: bool = True, is_own: bool = False) -> VideoFacts:
     """Read the properties of a video file and count its frames.
 
     Args:
         is_limited: whether a video with more than MAX_FRAMES frames is an error.
+        is_own: whether the file was made here, so that its headers are complete and opening it need decode no frames.
 
     Raises:
         EncodingError: it is not a readable video: missing, of another format, truncated, encrypted or too large.
     """
-    with open_video(path) as container:
+    with open_video(path, is_known=is_own) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
         duration_s = _duration_s(container, stream)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from adapters.media.compose.layer import DrawnLayer
+from adapters.media.soundtrack.samples import RATE
 from adapters.media.video import PRESET
 from manifests.finish.bitrate import AUDIO_KBPS, CRF
 from tasks.finish.spoken import LEAD_S
@@ -21,8 +22,7 @@ OURS: Mapping[str, Any] = {
     "audio_bitrate": f"{AUDIO_KBPS}k",
 }
 """The settings of x264 and AAC that we use."""
-MUSIC_VOLUME = 0.3
-"""The music under the voice; MoviePy has neither ducking nor loudness."""
+MUSIC_VOLUME, DUCKED, DUCKING_S = 0.5, 0.25, 0.3
 
 
 def write_with_moviepy(
@@ -38,13 +38,17 @@ def write_with_moviepy(
     Args:
         sounds: voice and music.
     """
+    from moviepy.audio.fx.all import audio_normalize
     from moviepy.editor import AudioFileClip, CompositeAudioClip, CompositeVideoClip, VideoFileClip
 
     with VideoFileClip(str(source), audio=False) as film:
         voice, music = (AudioFileClip(str(path)) for path in sounds)
-        sound = CompositeAudioClip([music.volumex(MUSIC_VOLUME), voice.set_start(LEAD_S)])
+        spoken = (LEAD_S, LEAD_S + voice.duration)
+        parts = [music.fl(lambda frame, time: _ducked(frame(time), time, spoken)), voice.set_start(LEAD_S)]
+        sound = CompositeAudioClip(parts).set_duration(seconds).set_fps(RATE).fx(audio_normalize)
         clips = [film.subclip(0, seconds), *(_image(layer) for layer in layers)]
-        made = CompositeVideoClip(clips).set_duration(seconds).set_audio(sound.set_duration(seconds))
+        made = CompositeVideoClip(clips).set_duration(seconds).set_audio(sound)
+        made.save_frame(str(out.with_suffix(".jpg")), t=seconds / 2, withmask=False)
         made.write_videofile(
             str(out),
             codec="libx264",
@@ -53,6 +57,13 @@ def write_with_moviepy(
             logger=None,
             **settings,
         )
+
+
+def _ducked(samples: np.ndarray, time: Any, spoken: tuple[float, float]) -> np.ndarray:
+    """Lower the music while the voice speaks; ``time`` is a number or an array of seconds."""
+    start, end = spoken
+    gain = np.interp(time, [start - DUCKING_S, start, end, end + DUCKING_S], [1, DUCKED, DUCKED, 1]) * MUSIC_VOLUME
+    return np.asarray(samples * (gain[:, None] if np.ndim(time) else gain))
 
 
 def _image(layer: DrawnLayer) -> Any:

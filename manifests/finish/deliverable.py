@@ -110,7 +110,7 @@ class FinishedFile(FinishRecord):
         violations: requirements of the placement that could not be met.
         notes: what people should know, such as a voice of low quality; one sentence each.
         machine: id of the installation that stores the file.
-        cpu_seconds: CPU time of finishing.
+        cpu_seconds: CPU time of the process while it was made, which includes other work at the same time.
     """
 
     sha256: str

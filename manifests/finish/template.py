@@ -188,8 +188,8 @@ class ScrimLayer(_Layer):
     """A gradient from an edge of the frame, which makes text on bright footage readable.
 
     Attributes:
-        edge: the edge with its full colour.
-        height: of the gradient, as a fraction of the frame's height.
+        edge: the edge with its full colour, which reaches to the safe zone.
+        height: of the gradient, as a fraction of the safe zone's height.
         colour: at the edge, such as ``#000000a0``; it becomes transparent towards the middle.
         behind: names of the layers that it is for: it is left out if none of them is shown. Empty to show it always.
     """

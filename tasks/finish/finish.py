@@ -182,10 +182,10 @@ class Finishing:
         self.makers.start(lease)
 
     def _make_one(self, lease: DeliverableLease) -> FinishedFile:
-        folder = new_folder(self._resources, lease.deliverable_id, lease.attempt)
-        masters = fetch_masters(self._resources, lease.spec)
-        file = self._make(lease.spec, masters, assets_of(self._resources).path, folder)
-        keep(self._resources, lease.deliverable_id, folder, file.sha256)
+        with new_folder(self._resources, lease.deliverable_id, lease.attempt) as folder:
+            masters = fetch_masters(self._resources, lease.spec)
+            file = self._make(lease.spec, masters, assets_of(self._resources).path, folder)
+            keep(self._resources, lease.deliverable_id, folder, file.sha256)
         return file.model_copy(update={"machine": self._resources.machine})
 
     def _committed(self, made: Made) -> DeliverableLease | None:

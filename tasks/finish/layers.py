@@ -47,15 +47,22 @@ def layers_of(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     Raises:
         FinishError: a text does not fit, a glyph is missing, or the template has no such caption style.
     """
-    from adapters.media.drawing.clearance import clear_of_layers  # Skia is part of an extra
+    from adapters.media.drawing.captioned import captioned_layers  # Skia is part of an extra
     from adapters.media.drawing.layers import drawn_layers
 
-    drawn = drawn_layers(spec.template, spec.brand, dict(spec.texts), frame, spec.locale, find_asset)
-    captions = clear_of_layers(_captions(spec, frame, cues, find_asset), spec.template, drawn, frame)
+    def draw(scale: float) -> list[DrawnLayer]:
+        return drawn_layers(spec.template, spec.brand, dict(spec.texts), frame, spec.locale, find_asset, scale)
+
+    def draw_captions(scale: float) -> Sequence[DrawnLayer]:
+        return _captions(spec, frame, cues, find_asset, scale)
+
+    drawn, captions = captioned_layers(spec.template, frame, draw, draw_captions)
     return Layers((*drawn, *captions), len(captions))
 
 
-def _captions(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_asset: FindAsset) -> Sequence[DrawnLayer]:
+def _captions(
+    spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_asset: FindAsset, scale: float
+) -> Sequence[DrawnLayer]:
     if not cues or spec.captions is None or not spec.captions.style:
         return ()
     style = spec.template.captions.get(spec.captions.style)
@@ -67,7 +74,9 @@ def _captions(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     from adapters.media.drawing.captions import caption_layers
     from adapters.media.drawing.fonts import fonts_for
 
-    return caption_layers(cues, style, frame, fonts_for(spec.brand, find_asset), spec.locale, 0.0, spec.brand.colours)
+    return caption_layers(
+        cues, style, frame, fonts_for(spec.brand, find_asset), spec.locale, 0.0, spec.brand.colours, scale
+    )
 
 
 def all_layers(spec: DeliverableSpec) -> list[TemplateLayer]:

@@ -28,6 +28,7 @@ def facts_of(parts: Parts, video: Path, encoded: Encoded, sidecars: dict[str, st
         burnt_captions=parts.layers.captions > 0,
         boxes=tuple(_boxes(parts)),
         with_loudness=False,
+        is_own=True,
     )
     if encoded.loudness is None:
         return facts

@@ -46,7 +46,7 @@ class _EditorPackage:
         self._media = {clip.item_id: f"{MEDIA}/{file_name((clip.brief_id,), clip.item_id)}" for clip in clips}
         for clip in clips:
             fetch(bucket, clip.key, clip.sha256, folder / self._media[clip.item_id])
-        self._facts = {key: probe(folder / name, max_frames=None) for key, name in self._media.items()}
+        self._facts = {key: probe(folder / name, is_limited=False) for key, name in self._media.items()}
 
     def sequences(self, deliverables: Sequence[PackageItem]) -> Iterator[Timeline]:
         """Yield a timeline for each sequence of shots; those of other languages are the same."""

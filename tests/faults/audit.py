@@ -97,7 +97,7 @@ def audit(
     wanted = deliverables or {}
     return Findings(
         missing=(*_missing(evidence, expected), *_missing_deliverables(evidence, wanted)),
-        corrupt=(*_corrupt(evidence, anchors_pem), *_corrupt_deliverables(evidence)),
+        corrupt=(*_corrupt(evidence, anchors_pem), *_corrupt_deliverables(evidence, anchors_pem)),
         orphaned=(*_orphaned(evidence, expected), *_orphaned_deliverables(evidence, wanted)),
         doubled=(*_doubled(evidence), *_doubled_deliverables(evidence)),
         unfinished=(*_unfinished(evidence, expected), *_unfinished_deliverables(evidence, wanted)),
@@ -194,13 +194,16 @@ def _missing_deliverables(evidence: Evidence, expected: Mapping[tuple[str, str],
             yield from (f"deliverable {name} lacks {key}" for key in keys if key not in evidence.objects)
 
 
-def _corrupt_deliverables(evidence: Evidence) -> Iterator[str]:
+def _corrupt_deliverables(evidence: Evidence, anchors_pem: str) -> Iterator[str]:
     for name, facts in evidence.deliverable_facts.items():
         hashes = {**facts["digests"], facts["key"]: facts["sha256"]}
         for key in _keys(facts):
             content = evidence.objects.get(key)
             if content is not None and hashlib.sha256(content).hexdigest() != hashes[key]:
                 yield f"deliverable {name}: {key} has different content than committed"
+        clip = evidence.objects.get(facts["key"])
+        if clip and not _is_trusted(clip, anchors_pem):
+            yield f"deliverable {name}: its credential is not trusted"
     for name, events in evidence.deliverable_events.items():
         states = [None, *(event.to_state for event in events)]
         if [event.from_state for event in events] != states[:-1] or states[-1] != evidence.deliverables[name].state:

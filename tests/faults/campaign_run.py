@@ -80,7 +80,13 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The storage and the campaign of a run."""
+    """The storage and the campaign of a run.
+
+    Attributes:
+        finish: the finish template of all rows.
+        machine: id of the installation.
+        signer: folder of the development CA; None for the one in ``home``.
+    """
 
     home: Path
     catalogue_url: str
@@ -89,13 +95,14 @@ class World:
     lease_s: float = 60.0
     finish: str = "none"
     machine: str = ""
+    signer: Path | None = None
 
     @property
     def resources(self) -> Resources:
         return Resources(
             self.catalogue_url,
             self.bucket,
-            SignerConfig("development", self.home / "signer"),
+            SignerConfig("development", self.signer or self.home / "signer"),
             self.home / "staging",
             devices=("cpu",),
             lease_s=self.lease_s,
@@ -188,8 +195,7 @@ def finishing(world: World, campaign_id: str) -> AbstractContextManager[object]:
     """Finish deliverables in a thread until the block has ended, if the world has any."""
     if not world.is_finished:
         return nullcontext()
-    steps = {"make": stand_in_maker.make, "sign": stand_in_maker.sign}
-    return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, **steps))
+    return Delivery(world.resources, campaign_id, lambda *call: finish_deliverables(*call, make=stand_in_maker.make))
 
 
 class Delivery:

@@ -25,8 +25,9 @@ def world(served_world) -> World:
 
 
 def other_host(world: World) -> World:
-    """Return the same campaign with the home of another machine."""
-    return replace(world, home=world.home.with_name(f"{world.home.name}-two"), machine="two")
+    """Return the same campaign with the home of another machine, but the same signer."""
+    home = world.home.with_name(f"{world.home.name}-two")
+    return replace(world, home=home, machine="two", signer=world.home / "signer")
 
 
 def crashed_at(world: World, point: KillPoint) -> None:

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 from cli_runner import reelmill
-from finished_sheets import rows
+from finished_sheets import rows, use_voices
 
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.submit import submit
-from manifests.finish.kit import kit_in
+from manifests.finish.kit import FinishKit, kit_in
 from manifests.finish.spec import DeliverableSpec, Fit
-from tasks.finish.planning import kit_of
-from tasks.intake.finishing import sounds
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.resources import catalogue_of
 
@@ -44,7 +42,7 @@ BRAND = "name: Acme\nlegal:\n  default: Terms apply.\n  ar: تطبق الشرو�
 
 @pytest.fixture
 def sheet(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sounds, "engines_for", lambda tag, _: {"en": ("hibari",), "ar": ("espeak-ng",)}[tag])
+    use_voices(monkeypatch, {"en": ("hibari",), "ar": ("espeak-ng",)})
     (tmp_path / "launch.csv").write_bytes(SHEET)
     (tmp_path / "brand.yaml").write_text(BRAND)
     return tmp_path / "launch.csv"
@@ -68,9 +66,8 @@ def submitted(sheet: Path, **settings: object) -> tuple[str, list[DeliverableSpe
         )
         for key, places in found.items()
     ]
-    return campaign_id, specs_of(
-        campaign_id, catalogue.campaigns.briefs(campaign_id), clips, kit_of(catalogue, campaign_id)
-    )
+    kit = kit_in(catalogue.campaigns.get(campaign_id).settings) or FinishKit()
+    return campaign_id, specs_of(campaign_id, catalogue.campaigns.briefs(campaign_id), clips, kit)
 
 
 def test_a_sheet_gives_a_spec_for_each_placement_and_language(sheet: Path):

@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 
 from adapters.bucket import open_bucket
+from adapters.media.drawing.logo import draw_logo
 from adapters.media.sound import write_sound
 from adapters.presets.brand import find_brand, load_brand
 from adapters.presets.errors import InvalidPresetError
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset, InvalidAssetError
+from manifests.finish.geometry import Size
 from tasks.deliver.keys import NOT_OF_CLIPS
 from tasks.runtime.files.assets import PREFIX, AssetStore
 
@@ -99,6 +101,9 @@ def test_errors_name_the_line_and_the_fix(kit: Path, old: str, new: str, message
         (SVG.format("<style>rect > a {fill:red}</style>", ""), 'uses the style "rect > a"'),
         (SVG.replace("viewBox", "data-box").format("", ""), "has no usable size. Add a viewBox"),
         ("<svg><rect", "is not valid SVG"),
+        (SVG.format("<g>" * 200 + "</g>" * 200, ""), "is too complex. Simplify the logo, or save it as PNG"),
+        (SVG.format("<g/>" * 20_001, ""), "is too complex"),
+        (SVG.format('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g>', ""), "repeats shapes that contain"),
         ('<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "XML entities"),
         ("", "is empty"),
     ],
@@ -147,3 +152,11 @@ def test_changed_and_missing_assets_are_reported(kit: Path):
         AssetStore(kit / "none").path(asset)
     with pytest.raises(FinishError, match="not in the asset store"):
         store.path(Asset(name="x", sha256="../../x", media_type="image/png"))
+
+
+def test_repeated_shapes_are_drawn(tmp_path: Path):
+    shapes = '<defs><rect id="a" width="50" height="50"/></defs><use href="#a" x="50" fill="#e5322d"/>'
+    (tmp_path / "logo.svg").write_text(SVG.format(shapes, 'fill="none"'))
+    store = AssetStore(tmp_path / "assets")
+    asset = store.add(tmp_path / "logo.svg", "logo")
+    assert draw_logo(store.path(asset), asset, Size(100, 100)).shape == (100, 100, 4)  # without the empty left half

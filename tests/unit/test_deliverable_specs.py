@@ -1,5 +1,6 @@
 """Published clips give one deliverable for each placement, language and call to action."""
 
+import json
 from dataclasses import replace
 from itertools import count
 
@@ -102,6 +103,14 @@ def test_each_placement_and_locale_gives_a_deliverable():
 
 def test_a_row_without_finishing_gives_none():
     assert specs(brief(finish="none", locales=("en", "de"))) == []
+
+
+def test_a_brief_that_an_earlier_version_stored_is_not_finished():
+    stored = json.loads(record_text(Brief(2, "b1", ("a red circle",))))
+    added = {"finish", "script", "captions", "voiceover", "music", "sound", "reframe", "sequence", "transition_s"}
+    found = brief_from(json.dumps({name: value for name, value in stored.items() if name not in {*added, "localised"}}))
+    assert found == Brief(2, "b1", ("a red circle",))
+    assert not found.is_finished
 
 
 def test_reframed_placements_share_one_clip():

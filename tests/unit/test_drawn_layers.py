@@ -125,6 +125,22 @@ def test_texts_with_an_empty_placeholder_are_left_out_and_so_is_their_shade():
     assert [layer.name for layer in drawn(template(shade, BUTTON, price), frame, cta="Buy")] == ["shade", "button"]
 
 
+@pytest.mark.parametrize("edge", ["top", "bottom"])
+def test_a_shade_has_its_full_colour_where_texts_begin(edge: str):
+    frame = frame_of("9:16", TIKTOK)
+    shade = {"kind": "scrim", "name": "shade", "edge": edge, "height": 0.5, "colour": "#00000080"}
+    [layer] = drawn(template(shade), frame)
+    alpha, safe = layer.pixels[:, 0, 3].astype(int), safe_rect(frame)
+    if edge == "bottom":
+        alpha = alpha[::-1]
+    margin = safe.y if edge == "top" else frame.height - safe.bottom
+    assert (alpha[:margin] == 128).all()
+    assert (np.diff(alpha[margin:]) <= 0).all()
+    assert alpha[-1] <= 1
+    assert len(alpha) == margin + round(safe.height * 0.5)
+    assert layer.y == (0 if edge == "top" else frame.height - len(alpha))
+
+
 def test_brand_and_legal_line_come_from_the_brand_kit():
     brand = BrandKit(name="Acme", legal={"default": "Terms apply.", "de": "Es gelten die AGB.", "AT": "AGB gelten."})
     widths = {}
@@ -284,3 +300,14 @@ def test_long_texts_wrap_or_shrink_first_as_their_layer_says():
     shrunk, wrapped = (drawn(template(text | {"fit": fit}), frame, cta=words)[0].pixels for fit in ("shrink", "wrap"))
     assert shrunk.shape[0] < 0.12 * 540 < 0.2 * 540 < wrapped.shape[0]
     assert safe_rect(frame).width * 0.8 >= max(shrunk.shape[1], wrapped.shape[1])
+
+
+def test_one_line_less_is_preferred_if_the_text_stays_nearly_as_large():
+    text = {"kind": "text", "name": "text", "text": "{cta}", "size": 0.1, "fit": "wrap", "box": {"height": 0.6}}
+    frame = frame_of("1:1")
+    heights = []
+    for width in (0.44, 0.48, 0.52, 0.56):
+        layer = text | {"box": {"width": width, "height": 0.6}, "max_lines": 3}
+        heights.append(drawn(template(layer), frame, cta="Fresh every morning")[0].pixels.shape[0])
+    assert heights[0] > 200  # three lines
+    assert 120 < heights[1] <= heights[2] <= heights[3] < 150

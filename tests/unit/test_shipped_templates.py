@@ -5,8 +5,9 @@ from itertools import combinations
 import pytest
 
 from adapters.media.compose.layer import DrawnLayer
+from adapters.media.drawing.captioned import captioned_layers
 from adapters.media.drawing.captions import caption_layers
-from adapters.media.drawing.clearance import clear_of_layers, visible_rect
+from adapters.media.drawing.clearance import visible_rect
 from adapters.media.drawing.fonts import FontSet, missing_glyphs
 from adapters.media.drawing.layers import drawn_layers
 from adapters.presets.placements import load_presets
@@ -32,8 +33,8 @@ ZONES = sorted({(ratio, preset.safe_zone(ratio).to_json()) for preset in PRESETS
 COMMON_ZONES = [(ratio, zone) for ratio, zone in ZONES if ratio in RATIOS]
 
 
-def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str]) -> list[DrawnLayer]:
-    layers = drawn_layers(TEMPLATES[name], BRAND, texts, frame, language, lambda asset: pytest.fail(asset.name))
+def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str], scale: float = 1.0) -> list[DrawnLayer]:
+    layers = drawn_layers(TEMPLATES[name], BRAND, texts, frame, language, lambda asset: pytest.fail(asset.name), scale)
     boxed = {layer.name for layer in TEMPLATES[name].all_layers if isinstance(layer, TextLayer | LogoLayer)}
     return [layer for layer in layers if layer.name in boxed]
 
@@ -43,14 +44,17 @@ def check(name: str, frame: Frame, language: str, texts: dict[str, str]) -> None
 
     Other overlaps would be errors.
     """
-    layers = layers_of(name, frame, language, texts)
+    template, fonts = TEMPLATES[name], FontSet(system=False)
+    layers, captions = captioned_layers(
+        template,
+        frame,
+        lambda scale: layers_of(name, frame, language, texts, scale),
+        lambda scale: caption_layers(CUES, template.captions["default"], frame, fonts, language, scale=scale),
+    )
     rects = {layer.name: visible_rect(layer) for layer in layers}
-    safe = safe_rect(frame, TEMPLATES[name].margin)
+    safe = safe_rect(frame, template.margin)
     assert {key: rect for key, rect in rects.items() if not safe.contains(rect)} == {}
-    style = TEMPLATES[name].captions["default"]
-    captions = caption_layers(CUES, style, frame, FontSet(system=False), language)
-    cleared = clear_of_layers(captions, TEMPLATES[name], layers, frame)
-    for caption in map(visible_rect, cleared):
+    for caption in map(visible_rect, captions):
         assert safe_rect(frame).contains(caption)
         assert [key for key, rect in rects.items() if min(caption.overlap(rect)) > 0] == []
 

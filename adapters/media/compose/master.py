@@ -7,13 +7,14 @@ from pathlib import Path
 import av
 from av.video.reformatter import VideoReformatter
 
+from adapters.media.mp4_boxes import read_boxes
 from adapters.media.video import to_yuv
 from adapters.media.video_facts import VideoFacts, probe
 from adapters.media.video_frames import ToRgb
 from adapters.media.video_input import open_video
 from manifests.errors import EncodingError
 
-ROUNDED_S = Fraction(15, 10_000)
+ROUNDED_S = 0.0015
 """Formats that round times to milliseconds show a frame slightly too late."""
 
 
@@ -29,7 +30,7 @@ class Master:
 
     def __init__(self, path: Path, facts: VideoFacts | None = None) -> None:
         self.path = path
-        self.facts = facts or probe(path)
+        self.facts = facts or probe(path, is_own=_is_mp4(path))
         self.width, self.height = self.facts.width // 2 * 2, self.facts.height // 2 * 2
         self.seconds = _seconds(path, self.facts)
 
@@ -46,13 +47,13 @@ class Master:
             EncodingError: the file is not a readable video.
         """
         stop = self.num_frames(fps) if stop is None else min(stop, self.num_frames(fps))
-        index, shown, converted = 0, None, None
+        index, shown, converted, rate = 0, None, None, float(fps)
         with open_video(self.path, is_known=True) as container:
             stream = container.streams.video[0]
             converter, first = _ToBt709(stream), None
             for frame in container.decode(video=0):
                 first = _time(frame) if first is None else first
-                while shown is not None and index < stop and index / fps + ROUNDED_S < _time(frame) - first:
+                while shown is not None and index < stop and index / rate + ROUNDED_S < _time(frame) - first:
                     if index >= start:
                         converted = converted or converter.convert(shown)
                         yield converted
@@ -64,6 +65,14 @@ class Master:
                 raise EncodingError(f"The video {self.path} contains no frames.")
             last = converter.convert(shown)
             yield from (last for each in range(index, stop) if each >= start)
+
+
+def _is_mp4(path: Path) -> bool:
+    """Return whether the headers of a file are complete; those of other formats may lack what the frames have."""
+    try:
+        return bool(read_boxes(path).brand)
+    except OSError:  # reported when the file is opened
+        return False
 
 
 def _seconds(path: Path, facts: VideoFacts) -> Fraction:
@@ -81,8 +90,8 @@ def _seconds(path: Path, facts: VideoFacts) -> Fraction:
     return last[0] + last[1] - (first or 0)
 
 
-def _time(frame: av.VideoFrame) -> Fraction:
-    return Fraction((frame.pts or 0) * (frame.time_base or 0))
+def _time(frame: av.VideoFrame) -> float:
+    return float(frame.time or 0.0)
 
 
 class _ToBt709:

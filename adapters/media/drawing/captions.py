@@ -28,6 +28,7 @@ def caption_layers(
     language: str,
     offset_s: float = 0.0,
     colours: Mapping[str, str] | None = None,
+    scale: float = 1.0,
 ) -> list[DrawnLayer]:
     """Draw captions inside the safe zone.
 
@@ -36,11 +37,13 @@ def caption_layers(
         language: language tag such as ``de``; empty if it is not known.
         offset_s: time at which the sound starts in the deliverable, in seconds.
         colours: of the brand kit.
+        scale: of the font size, at most 1; it stays at or above the style's ``min_size``.
 
     Raises:
         FinishError: a caption does not fit, or no font has one of its characters.
     """
-    painted = _Painter(style, frame, fonts, language, colours or {})
+    size = max(min(style.size, style.min_size), style.size * scale)
+    painted = _Painter(style.model_copy(update={"size": size}), frame, fonts, language, colours or {})
     return [
         painted.layer(number, cue._replace(start_s=cue.start_s + offset_s, end_s=cue.end_s + offset_s))
         for number, cue in enumerate(cues, 1)

@@ -50,6 +50,7 @@ class Studio(NamedTuple):
         texts: values of the placeholders.
         safe: the part of the frame for logos and texts.
         is_mirrored: whether left and right are swapped.
+        scale: of logos and texts, at most 1; texts stay at or above their ``min_size``.
         find_asset: returns the path of a stored file.
     """
 
@@ -61,6 +62,7 @@ class Studio(NamedTuple):
     is_mirrored: bool
     fonts: FontSet
     find_asset: Callable[[Asset], Path]
+    scale: float = 1.0
 
     def colour(self, name: str) -> Colour:
         """Return a colour of the brand."""
@@ -113,11 +115,16 @@ def draw_logo_layer(studio: Studio, layer: LogoLayer, room: Size) -> Element | N
 
 
 def draw_scrim(studio: Studio, layer: ScrimLayer) -> tuple[np.ndarray, int]:
-    """Return the pixels of a gradient and its top row in the frame."""
-    frame = studio.frame
-    height = max(1, round(layer.height * frame.height))
-    pixels = gradient(frame.width, height, studio.colour(layer.colour), layer.edge)
-    return pixels, 0 if layer.edge == "top" else frame.height - height
+    """Return the pixels of a gradient and its top row in the frame.
+
+    It has its full colour up to the edge of the safe zone, where the texts begin.
+    """
+    frame, safe, colour = studio.frame, studio.safe, studio.colour(layer.colour)
+    fading = gradient(frame.width, max(1, round(layer.height * safe.height)), colour, layer.edge)
+    if layer.edge == "top":
+        return np.concatenate([solid(frame.width, safe.y, colour), fading]), 0
+    pixels = np.concatenate([fading, solid(frame.width, frame.height - safe.bottom, colour)])
+    return pixels, frame.height - pixels.shape[0]
 
 
 def draw_progress(studio: Studio, layer: ProgressLayer) -> tuple[np.ndarray, int]:

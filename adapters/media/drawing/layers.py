@@ -58,6 +58,7 @@ def drawn_layers(
     frame: Frame,
     language: str,
     find_asset: Callable[[Asset], Path],
+    scale: float = 1.0,
 ) -> list[DrawnLayer]:
     """Draw the layers of a template, from back to front.
 
@@ -70,6 +71,7 @@ def drawn_layers(
         frame: size, times and safe zone. Cards are only drawn if it has time for them.
         language: tag such as ``de`` or ``ar-EG``; empty if not known.
         find_asset: returns the path of a stored file.
+        scale: of logos and texts over the footage, at most 1, to leave room for captions.
 
     Raises:
         FinishError: a text does not fit or has a character that no font has, layers overlap, or a colour or logo is
@@ -86,7 +88,7 @@ def drawn_layers(
         fonts=fonts_for(brand, find_asset),
         find_asset=find_asset,
     )
-    drawn = _over_footage(studio, template)
+    drawn = _over_footage(studio._replace(scale=scale), template)
     if template.intro and frame.intro_s > 0:
         drawn += _card(studio, template.intro, INTRO, 0.0, frame.intro_s)
     if template.end_card and frame.end_card_s > 0:

@@ -11,7 +11,7 @@ from manifests.finish.template import Box, LogoLayer, Stack, TextLayer
 
 Drawn = TypeVar("Drawn")
 Boxed = LogoLayer | TextLayer
-SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.5)
+SCALES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.5, 0.42, 0.35)
 """How much layers are made smaller, in this order, until all of a stack, or padding and text, fit."""
 MIN_OVERLAP = 2
 """Pixels of overlap, across and down, that are not reported."""
@@ -60,13 +60,13 @@ def check_overlaps(placed: Sequence[Placed], windows: Mapping[str, tuple[float, 
 def _alone(studio: Studio, layer: Boxed) -> Iterable[Placed]:
     box = _box(studio, layer.box_for(studio.frame.aspect_ratio))
     room = largest_size(box, studio.safe)
-    element = _largest(lambda scale: _drawn(studio, layer, room, scale))
+    element = _largest(lambda scale: _drawn(studio, layer, room, scale * studio.scale))
     if element is not None:
         yield Placed(layer, element, place(box, element.size, studio.safe))
 
 
 def _stacked(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed]) -> list[Placed]:
-    return _largest(lambda scale: _column(studio, name, stack, layers, scale))
+    return _largest(lambda scale: _column(studio, name, stack, layers, scale * studio.scale))
 
 
 def _column(studio: Studio, name: str, stack: Stack, layers: Sequence[Boxed], scale: float) -> list[Placed]:

@@ -18,6 +18,9 @@ _UNSUPPORTED = {
 PROBE = 64
 """Size in pixels at which a logo is drawn to see whether anything is visible."""
 MAX_RATIO = 50.0
+MAX_ELEMENTS, MAX_DEPTH = 20_000, 100
+"""Limits that no logo reaches: Skia calls itself for each level."""
+_SIMPLIFY = "Simplify the logo, or save it as PNG."
 
 
 def check_svg(data: bytes) -> None:
@@ -46,6 +49,7 @@ def svg_ratio(data: bytes) -> float:
         root = ElementTree.fromstring(data)  # noqa: S314  # without entities, and limited in size
     except ElementTree.ParseError as error:
         raise InvalidAssetError(f"is not valid SVG ({error}). Export the logo again, or save it as PNG.") from error
+    _check_structure(root)
     for element in root.iter():
         if problem := _UNSUPPORTED.get(_local(element.tag)):
             raise InvalidAssetError(problem)
@@ -53,6 +57,32 @@ def svg_ratio(data: bytes) -> float:
     if not (width > 0 and height > 0 and 1 / MAX_RATIO <= width / height <= MAX_RATIO):
         raise InvalidAssetError('has no usable size. Add a viewBox, such as "0 0 400 100", or save it as PNG.')
     return width / height
+
+
+def _check_structure(root: ElementTree.Element) -> None:
+    """Refuse files that would take very long to draw, or crash Skia.
+
+    Raises:
+        InvalidAssetError: there are too many elements or levels, or a ``use`` refers to what contains another one,
+            with which a small file can draw billions of shapes.
+    """
+    level, elements = [root], 0
+    for _ in range(MAX_DEPTH):
+        elements += len(level)
+        level = [child for element in level for child in element]
+        if not level:
+            break
+    if level or elements > MAX_ELEMENTS:
+        raise InvalidAssetError(f"is too complex. {_SIMPLIFY}")
+    uses = {_target(element) for element in root.iter() if _local(element.tag) == "use"}
+    repeated = [element for element in root.iter() if element.get("id") in uses]
+    if any(_local(inner.tag) == "use" for element in repeated for inner in element.iter()):
+        raise InvalidAssetError(f"repeats shapes that contain repeated shapes. {_SIMPLIFY}")
+
+
+def _target(use: ElementTree.Element) -> str:
+    """Return the id that a ``use`` element refers to."""
+    return next((value for name, value in use.attrib.items() if _local(name) == "href"), "").removeprefix("#")
 
 
 def draw_svg(data: bytes, width: int, height: int) -> np.ndarray:
@@ -97,6 +127,8 @@ def _remove_namespaces(root: ElementTree.Element) -> None:
     """Write names without the prefixes that ElementTree adds: Skia only knows ``svg``, not ``ns0:svg``."""
     for element in root.iter():
         element.tag = _local(element.tag)
+        if "href" in element.attrib:
+            element.set("xlink:href", element.attrib["href"])  # Skia only knows the name of SVG 1.1
         for name in [name for name in element.attrib if name.startswith("{")]:
             value = element.attrib.pop(name)
             if _local(name) == "href":

@@ -72,6 +72,7 @@ def finish_deliverables(
     catalogue.audit.check_key()
     clock.check()
     release_dead_deliverables(catalogue)
+    catalogue.approval_proofs.read_log_again()
 
     def may_start() -> bool:
         turn = catalogue.runs.turn(run_id)

@@ -1,6 +1,8 @@
 """Where the files of deliverables are staged on this machine."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.files.durable import sync_folder
@@ -28,8 +30,9 @@ def masters_folder(resources: Resources) -> Path:
     return folder
 
 
-def new_folder(resources: Resources, deliverable_id: str, attempt: int) -> Path:
-    """Return an empty folder in which one lease makes a deliverable.
+@contextmanager
+def new_folder(resources: Resources, deliverable_id: str, attempt: int) -> Iterator[Path]:
+    """Yield an empty folder in which one lease makes a deliverable; what is left of it is deleted at the end.
 
     A worker whose lease has expired may still be making it; with separate folders, files of two attempts never mix.
     """
@@ -37,7 +40,10 @@ def new_folder(resources: Resources, deliverable_id: str, attempt: int) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     with disk_full_errors(resources.staging):
         folder.mkdir()
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def finished_folder(resources: Resources, deliverable_id: str, sha256: str) -> Path:

@@ -64,17 +64,18 @@ def _download(resources: Resources, file: PublishedFile, path: Path) -> None:
             "then run `reelmill retry CAMPAIGN --failed`."
         )
     part = path.with_suffix(".part")
-    with disk_full_errors(path.parent):
-        with part.open("wb") as out:
+    try:
+        with disk_full_errors(path.parent), part.open("wb") as out:
             for piece in bucket.read_pieces(key):
                 out.write(piece)
         if not is_intact(part, file.signed.sha256):
-            part.unlink()
             raise FinishError(
                 f"The bucket {resources.bucket.location} has other content for {key} than was published. Restore it "
                 "from the bucket's versions or a backup, then run `reelmill retry CAMPAIGN --failed`."
             )
         part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -63,7 +63,12 @@ def locale_issues(brief: Brief) -> Iterator[CellIssue]:
 
 
 def text_issues(brief: Brief, template: FinishTemplate) -> Iterator[CellIssue]:
-    """Yield the texts that a template draws and the row lacks, in all of its languages or in one of them."""
+    """Yield the texts that a template draws and the row lacks, in all of its languages or in one of them.
+
+    The first row of a sequence has the texts of all, so rows of sequences may lack them.
+    """
+    if brief.sequence:
+        return
     given = [name for name in template.placeholders if any(text_of(brief, name, each, {}) for each in wordings(brief))]
     for name in template.placeholders:
         is_known = name == CTA or column_of(brief, name) in brief.metadata

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from manifests.brief import NO_FINISH, Brief
 from manifests.finish.kit import FinishKit
-from manifests.finish.wording import wordings
 from manifests.sheet import CellIssue, CellProblem, Table
 from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
@@ -78,7 +77,7 @@ class Finishing:
         yield from placement_issues(brief, sources)
         yield from voice_issues(brief, sources, self._voices)
         yield from music_issues(brief, sources)
-        yield from caption_issues(brief, sources, seconds)
+        yield from caption_issues(brief, sources, seconds, self._voices)
         if not found:
             yield from text_issues(brief, sources.templates[brief.finish])
             yield from contrast_issues(brief, sources.templates[brief.finish], sources.brand)
@@ -147,16 +146,25 @@ def _sequence_warnings(layout: Layout, briefs: Sequence[Brief]) -> Iterator[Cell
                 "clear the cell.",
             )
         for other in others:
-            if _choices(other) != _choices(first):
+            if differs(other, first):
                 yield layout.problem(
                     other.row,
                     "sequence",
                     name,
                     f"has other placements, locales or texts than row {first.row}, which decides them for the whole "
-                    "sequence. Enter the same in both rows.",
+                    "sequence. Enter the same in both rows, or leave the texts of this row empty.",
                 )
 
 
-def _choices(brief: Brief) -> tuple[object, ...]:
-    words = [(each.locale, each.cta) for each in wordings(brief)]
-    return (brief.finish, [each.label for each in brief.placements], words, brief.script, brief.captions)
+def differs(brief: Brief, first: Brief) -> bool:
+    """Return whether a row of a sequence has choices of its own that are not used: those of the first row are."""
+    texts = (
+        (brief.locales, first.locales),
+        (brief.ctas, first.ctas),
+        (brief.script, first.script),
+        (brief.captions, first.captions),
+        (brief.localised, first.localised),
+    )
+    labels = [[placement.label for placement in each.placements] for each in (brief, first)]
+    own = any(mine and mine != theirs for mine, theirs in texts)
+    return own or brief.finish != first.finish or labels[0] != labels[1]
