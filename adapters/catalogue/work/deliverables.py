@@ -142,7 +142,7 @@ class Deliverables(CataloguePart):
             return withdraw_deliverables_of(connection, variant_ids, actor, reason)
 
     def replace(self, campaign_id: str, variant_ids: Collection[str], current: Collection[str]) -> list[str]:
-        """Withdraw deliverables that nothing plans any more, because the sheet was submitted with other inputs.
+        """Withdraw deliverables that are no longer planned, because the sheet was submitted with other inputs.
 
         Signing and published ones stay, and so do those that a worker has leased.
 
