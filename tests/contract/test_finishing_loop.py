@@ -10,7 +10,7 @@ import sweep_world
 from decisions import decide
 from sweep_world import SPRING, SweepWorld
 
-from manifests.errors import BucketUnreachableError, DiskFullError, UntrustedCredentialError
+from manifests.errors import BucketUnreachableError, DiskFullError, EncodingError, UntrustedCredentialError
 from manifests.finish.spec import DeliverableSpec, Shot
 from tasks.deliver.finished import finish_deliverables as step
 from tasks.deliver.withdraw import withdraw
@@ -87,7 +87,9 @@ def test_one_that_fails_does_not_stop_the_others_and_can_be_retried(world):
     assert states(world) == {"published": 2}
 
 
-@pytest.mark.parametrize("error", [ValueError("odd"), UntrustedCredentialError("not trusted")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [ValueError("odd"), UntrustedCredentialError("not trusted"), EncodingError("no frames")], ids=repr
+)
 def test_an_error_of_one_signature_fails_one_deliverable(world, error):
     ids = planned(world, "Buy", "Try")
 
@@ -166,6 +168,23 @@ def test_a_deliverable_that_is_withdrawn_during_its_upload_leaves_no_file(world)
     row = world.catalogue.deliverables.get(deliverable_id)
     assert row.state == "withdrawn"
     assert not any(world.bucket.head(key) for key in row.signed.keys)
+
+
+def test_a_master_that_is_withdrawn_before_signing_does_not_stop_the_others(world, monkeypatch: pytest.MonkeyPatch):
+    planned(world, "Buy")
+    withdrawn, [variant_id] = Planned.specs, (row.variant_id for row in world.catalogue.variants.of_campaign(SPRING))
+    planned(world, "Try")
+    Planned.specs = withdrawn + Planned.specs
+    original = step.sign_finished
+
+    def withdrawn_first(resources, signer, lease, sign):
+        if lease.row.variant_id == variant_id:
+            decide(world.catalogue, [variant_id], "withdrawn", "person:ann", "expired rights")
+        return original(resources, signer, lease, sign)
+
+    monkeypatch.setattr(step, "sign_finished", withdrawn_first)
+    assert run(world) == 1
+    assert states(world) == {"published": 1, "withdrawn": 1}
 
 
 def test_a_file_that_is_gone_is_made_again(world):

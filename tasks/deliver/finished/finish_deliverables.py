@@ -9,6 +9,8 @@ from pathlib import Path
 from adapters.c2pa.signer import Signer
 from adapters.catalogue import Catalogue, DeliverableLease
 from manifests.errors import (
+    EncodingError,
+    FinishError,
     InvalidDefinitionError,
     KeyTakenError,
     LicenceNotAttestedError,
@@ -34,8 +36,8 @@ from tasks.runtime.resources import Resources, catalogue_of, signer_of
 
 log = logging.getLogger(__name__)
 POLL_S = 0.3
-OF_ONE = (InvalidDefinitionError, KeyTakenError, UntrustedCredentialError, ValueError)
-"""Errors of signing and publishing that concern one deliverable only."""
+OF_ONE = (EncodingError, FinishError, InvalidDefinitionError, KeyTakenError, UntrustedCredentialError, ValueError)
+"""Errors of signing and publishing that concern one deliverable only, such as a master that was withdrawn meanwhile."""
 STOPS = ("paused", "cancelled", "window", "ended")
 """Why a run starts no new deliverables. Its budget is of device time and money, which finishing does not need."""
 
