@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.media.file_facts import measure
-from manifests.finish.template import LogoLayer, TextLayer
+from manifests.finish.design.template import LogoLayer, TextLayer
 from manifests.placements.facts import DrawnBox, FileFacts
 from tasks.finish.encode import Encoded
 from tasks.finish.layers import all_layers

@@ -12,9 +12,9 @@ from adapters.media.drawing.still import still
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import Rect, is_right_to_left, safe_rect
-from manifests.finish.template import FinishTemplate
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import Rect, is_right_to_left, safe_rect
+from manifests.finish.design.template import FinishTemplate
 from tasks.runtime.files.assets import AssetStore
 from tests.finish_texts import RATIOS, TIKTOK, frame_of
 

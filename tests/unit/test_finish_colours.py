@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from adapters.presets.templates import load_templates
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import Colour, colour_of, contrast, over, parse_colour, readable_on
-from manifests.finish.contrast import MIN_CONTRAST, contrast_warnings
-from manifests.finish.template import FinishTemplate, TextLayer
+from manifests.finish.design.colour import Colour, colour_of, contrast, over, parse_colour, readable_on
+from manifests.finish.design.contrast import MIN_CONTRAST, contrast_warnings
+from manifests.finish.design.template import FinishTemplate, TextLayer
 
 colours = st.builds(Colour, *[st.integers(0, 255)] * 3)
 

@@ -7,7 +7,7 @@ from adapters.media.subtitles import cues_of, is_subtitles, parse_subtitles
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.captions.reading import reading_warnings
-from manifests.finish.wording import caption_column, captions_of, wordings
+from manifests.finish.texts.wording import caption_column, captions_of, wordings
 from manifests.sheet import CellIssue
 from tasks.intake.finishing.sounds import Voices
 from tasks.intake.finishing.sources import CAPTIONS, FinishSources, is_file_name

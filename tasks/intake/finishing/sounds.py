@@ -10,8 +10,8 @@ from manifests.finish.brand import BrandKit
 from manifests.finish.captions.timing import Clause
 from manifests.finish.choices import DEFAULT, music_of
 from manifests.finish.kit import FinishKit
-from manifests.finish.languages import language_name, primary
-from manifests.finish.wording import NOTHING, header_for, script_of, wordings
+from manifests.finish.texts.languages import language_name, primary
+from manifests.finish.texts.wording import NOTHING, header_for, script_of, wordings
 from manifests.sheet import CellIssue
 from models.music.registry import music_problem
 from models.sound_tools import NO_TOOLS, SoundTools

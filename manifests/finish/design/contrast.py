@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import Colour, colour_of, contrast, over
-from manifests.finish.template import Card, FinishTemplate, Layer, TextLayer
+from manifests.finish.design.colour import Colour, colour_of, contrast, over
+from manifests.finish.design.template import Card, FinishTemplate, Layer, TextLayer
 
 MIN_CONTRAST, MIN_CONTRAST_LARGE = 4.5, 3.0
 """Of text on its background, and of large text: WCAG 2.2, success criterion 1.4.3."""
