@@ -7,8 +7,8 @@ import samples
 
 from adapters.catalogue import Catalogue, DeliverableLease, SignedFacts
 from manifests.finish.deliverable import FinishedFile
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.spec import DeliverableSpec, Shot
-from manifests.finish.template import FinishTemplate
 from manifests.placements.preset import FrameSize, PlacementPreset
 
 CAMPAIGN = samples.campaign().campaign_id

@@ -10,8 +10,8 @@ from PIL import Image
 
 from adapters.c2pa.signer import Signer
 from manifests.finish.deliverable import Component, Edit, FinishedFile
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.spec import DeliverableSpec, Shot
-from manifests.finish.template import FinishTemplate
 from manifests.placements.preset import PlacementPreset
 
 EDITS = (

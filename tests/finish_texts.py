@@ -1,6 +1,6 @@
 """Texts in many scripts, and frames in four aspect ratios, for tests of templates."""
 
-from manifests.finish.frame import Frame
+from manifests.finish.design.frame import Frame
 from manifests.placements.preset import SafeZone
 
 RATIOS = ("16:9", "1:1", "4:5", "9:16")

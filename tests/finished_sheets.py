@@ -3,8 +3,16 @@
 import csv
 import io
 import wave
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from manifests.errors import ModelError
+from manifests.finish.captions.split import letters_in
+from models.voice.speech import Clause, Speech
+from tasks.intake.finishing import sounds
 from tasks.intake.finishing.finishing import Finishing
 from tasks.intake.finishing.sources import FinishSources
 from tasks.runtime.files.assets import AssetStore
@@ -17,6 +25,40 @@ name: house
 layers:
   - {name: offer, kind: text, text: "{offer} {cta}", size: 0.12, min_size: 0.12, max_lines: 1}
 """
+
+
+class CalmVoice:
+    """Speaks ten letters a second, without any sound.
+
+    Args:
+        tags: languages that it speaks.
+    """
+
+    def __init__(self, tags: Collection[str]) -> None:
+        self._tags = frozenset(tags)
+
+    def languages(self) -> frozenset[str]:
+        return self._tags
+
+    def speak(self, text: str, language: str, voice: str = "") -> Speech:
+        if "夏" in text:
+            raise ModelError("espeak-ng cannot read the kanji '夏'. Write the script in hiragana.")
+        seconds = letters_in(text) / 10
+        return Speech(np.zeros((1, int(seconds * 8000))), 8000, (Clause(text, 0.0, seconds),), "calm", "1")
+
+
+def use_voices(monkeypatch: pytest.MonkeyPatch, engines: Mapping[str, tuple[str, ...]]) -> None:
+    """Replace the voices of this machine by calm ones.
+
+    Args:
+        engines: names by language.
+    """
+    monkeypatch.setattr(sounds, "engines_for", lambda tag, _: engines.get(tag.partition("-")[0], ()))
+
+    def calm(engine: str, tools: object = None) -> CalmVoice:
+        return CalmVoice([tag for tag, names in engines.items() if engine in names])
+
+    monkeypatch.setattr(sounds, "voice_of", calm)
 
 
 def finished(**cells: str) -> bytes:

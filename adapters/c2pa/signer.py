@@ -19,10 +19,10 @@ from cryptography import x509
 
 from adapters.c2pa.certificate_profile import check_leaf
 from adapters.c2pa.certificates import is_issued_by, issuer_of, name_of, to_pem
-from adapters.c2pa.components import add_components
 from adapters.c2pa.detached import Detached, sign_detached
+from adapters.c2pa.ingredients.components import add_components
+from adapters.c2pa.ingredients.parent import MEDIA_TYPE, Parent, parent_of
 from adapters.c2pa.manifest_store import read_store, trust_context
-from adapters.c2pa.parent import MEDIA_TYPE, Parent, parent_of
 from adapters.c2pa.post_sign_check import check_read_back
 from adapters.c2pa.signer_source import (
     CallbackKey,

@@ -11,7 +11,7 @@ from adapters.presets.problems import problem_text, record_of
 from adapters.presets.yaml_file import YamlFile, read_yaml
 from manifests.finish.asset import Asset, InvalidAssetError
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import parse_colour
+from manifests.finish.design.colour import parse_colour
 from manifests.finish.record import FinishRecord
 
 NAME = "brand.yaml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapters.presets.folders import PresetFile, read_presets
 from manifests.errors import FinishError
-from manifests.finish.template import FinishTemplate
+from manifests.finish.design.template import FinishTemplate
 
 SHIPPED = Path(__file__).parent / "finish"
 FOLDER = "finish"

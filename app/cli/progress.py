@@ -12,6 +12,7 @@ from rich.text import Text
 from adapters.catalogue import Catalogue
 from app.cli.output import console, seconds_text, warn
 from manifests.errors import ReelmillError
+from manifests.finish.deliverable import DeliverableState
 from manifests.goals.want import good_in
 from manifests.hosted.job import BUSY
 from manifests.states import done_in
@@ -39,7 +40,7 @@ class Progress:
         self.has_begun = True
 
     def line(self) -> str:
-        """Return one line: bar, clips done, passed and published, at providers, device seconds, time left."""
+        """Return one line: bar, clips done and published, deliverables, at providers, device seconds, time left."""
         if not self.has_begun:
             return "starting Prefect and loading libraries"
         states = self._catalogue.progress.tally(self._campaign_id)
@@ -51,9 +52,15 @@ class Progress:
         worked = self._catalogue.progress.device_seconds(self._campaign_id)
         return (
             f"{'━' * filled}{'─' * (BAR - filled)} {done}/{total} clips, {good} passed, "
-            f"{states.get('published', 0)} published{self._at_providers(total - done)}, "
+            f"{states.get('published', 0)} published{self._deliverables()}{self._at_providers(total - done)}, "
             f"{worked:.0f} s of device time{self._eta(done, total)}"
         )
+
+    def _deliverables(self) -> str:
+        """Return ``, 3/18 deliverables``; empty if none are planned."""
+        made = self._catalogue.deliverables.counts(self._campaign_id)
+        planned = sum(made.values()) - made.get(DeliverableState.WITHDRAWN, 0)
+        return f", {made.get(DeliverableState.PUBLISHED, 0)}/{planned} deliverables" if planned else ""
 
     def _at_providers(self, left: int) -> str:
         """Return ``, 4 at kling, 2 waiting``; empty without provider jobs."""

@@ -12,8 +12,8 @@ from adapters.media.sound import write_sound
 from adapters.media.soundtrack.samples import RATE, as_stereo
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
+from manifests.finish.design.template import Box, FinishTemplate, LogoLayer, Motion, TextLayer
 from manifests.finish.spec import CaptionSpec, DeliverableSpec, MusicSpec, Shot, SoundSpec, VoiceSpec
-from manifests.finish.template import Box, FinishTemplate, LogoLayer, Motion, TextLayer
 from manifests.placements.preset import FrameSize, PlacementPreset
 from models.music.procedural import procedural_music
 from models.voice.registry import voice_of

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from manifests.brief import Brief
 from manifests.finish.brand import BrandKit
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.kit import FinishKit
-from manifests.finish.languages import nearest
 from manifests.finish.spec import MusicSpec, VoiceSpec
-from manifests.finish.template import FinishTemplate
-from manifests.finish.wording import NOTHING, Wording, script_of, text_of
-from manifests.finish.words import with_brand_texts
+from manifests.finish.texts.languages import nearest
+from manifests.finish.texts.wording import NOTHING, Wording, script_of, text_of
+from manifests.finish.texts.words import with_brand_texts
 from manifests.identity import content_id
 from manifests.placements.preset import FrameSize, PlacementPreset
 

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.record import FinishRecord
-from manifests.finish.template import FinishTemplate
 from manifests.placements.preset import PlacementPreset
 
 

@@ -125,7 +125,8 @@ def frame_rate(rates: Sequence[Fraction], min_fps: float | None, max_fps: float 
     """Return the frame rate of a deliverable: that of the first master, within the limits of the placement.
 
     A rate that is too low is doubled, tripled …, and one that is too high divided, so that all frames are shown for
-    the same time. If no multiple is within the limits, a standard rate is used, or else the nearest limit. Unknown rates (0) become 25.
+    the same time. If no multiple is within the limits, a standard rate is used, or else the nearest limit. Unknown
+    rates (0) become 25.
     """
     rate = _standard(next(iter(rates), Fraction(0)) or Fraction(25))
     low, high = _exact(min_fps or 0), _exact(max_fps or 1000)

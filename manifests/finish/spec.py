@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.record import FinishRecord
-from manifests.finish.template import FinishTemplate
 from manifests.identity import content_id
 from manifests.placements.preset import PlacementPreset
 

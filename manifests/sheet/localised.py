@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from manifests.finish.languages import canonical, primary, tag_of_name
+from manifests.finish.texts.languages import canonical, primary, tag_of_name
 from manifests.sheet.columns import name_of, normalise
 
 WORDED = ("cta", "script", "captions")

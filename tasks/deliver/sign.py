@@ -17,7 +17,7 @@ from manifests.credentials.attestation import Attestation
 from manifests.credentials.credential import PROGRAM, ProviderFile, generation_definition
 from manifests.credentials.definition import IPTC, ManifestDefinition
 from manifests.errors import InvalidDefinitionError, LicenceNotAttestedError
-from manifests.finish.about import about_clip
+from manifests.finish.texts.about import about_clip
 from manifests.identity import canonical_json
 from tasks.alerts import alerts
 from tasks.deliver.keys import keys_of

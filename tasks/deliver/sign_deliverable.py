@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.c2pa.master import read_master
+from adapters.c2pa.ingredients.master import read_master
 from adapters.c2pa.signer import Signed, Signer
 from adapters.catalogue import DeliverableLease
 from adapters.media.xmp import COMPOSITE, GENERATED, Xmp, copy_with_xmp
 from manifests.credentials.credential import PROGRAM
 from manifests.credentials.finishing import Finishing, Master, deliverable_definition
-from manifests.finish.about import About, about
 from manifests.finish.deliverable import FinishedFile
+from manifests.finish.texts.about import About, about
 from tasks.deliver.provenance import program_version, uses_of
 from tasks.finish.workspace import VIDEO
 from tasks.runtime.resources import Resources, catalogue_of

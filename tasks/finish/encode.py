@@ -13,7 +13,7 @@ from adapters.media.compose.overlay import Overlay
 from adapters.media.soundtrack.loudness import Aim, Loudness, first_aim, measure_file, next_aim
 from adapters.media.soundtrack.samples import num_samples, silence
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
-from manifests.finish.language_codes import iso_639_2
+from manifests.finish.texts.language_codes import iso_639_2
 from tasks.finish.parts import Parts
 from tasks.finish.soundtrack import aim_of, mixed
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from adapters.media.compose.fit import Crop, CropPath, Fitter, Pad
 from adapters.media.compose.footage import FittedShot
 from adapters.media.compose.master import Master
-from manifests.finish.colour import colour_of
 from manifests.finish.deliverable import Edit
-from manifests.finish.frame import Frame
+from manifests.finish.design.colour import colour_of
+from manifests.finish.design.frame import Frame
 from manifests.finish.length import FramePlan, Wanted, frame_rate, plan_length
 from manifests.finish.spec import DeliverableSpec, Fit
 

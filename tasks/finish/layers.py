@@ -8,11 +8,11 @@ from adapters.media.subtitles import cues_of
 from manifests.errors import FinishError
 from manifests.finish.cue import Cue
 from manifests.finish.deliverable import Edit
-from manifests.finish.frame import Frame
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.template import Layer as TemplateLayer
+from manifests.finish.design.template import LogoLayer, TextLayer
 from manifests.finish.spec import DeliverableSpec
-from manifests.finish.template import Layer as TemplateLayer
-from manifests.finish.template import LogoLayer, TextLayer
-from manifests.finish.words import filled, with_brand_texts
+from manifests.finish.texts.words import filled, with_brand_texts
 from tasks.finish.footage import PEOPLE
 from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
 
@@ -47,7 +47,7 @@ def layers_of(spec: DeliverableSpec, frame: Frame, cues: Sequence[Cue], find_ass
     Raises:
         FinishError: a text does not fit, a glyph is missing, or the template has no such caption style.
     """
-    from adapters.media.drawing.captioned import captioned_layers  # Skia is part of an extra
+    from adapters.media.drawing.captioning.captioned import captioned_layers  # Skia is part of an extra
     from adapters.media.drawing.layers import drawn_layers
 
     def draw(scale: float, of_cards: float) -> list[DrawnLayer]:
@@ -72,7 +72,7 @@ def _captions(
         raise FinishError(
             f'The finish template "{spec.template.name}" has no caption style "{spec.captions.style}". It has: {known}.'
         )
-    from adapters.media.drawing.captions import caption_layers
+    from adapters.media.drawing.captioning.captions import caption_layers
     from adapters.media.drawing.fonts import fonts_for
 
     return caption_layers(

@@ -13,10 +13,10 @@ from adapters.media.video_frames import frames_at
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.frame import Frame
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.template import FinishTemplate
 from manifests.finish.spec import DeliverableSpec, Fit, Shot
-from manifests.finish.template import FinishTemplate
-from manifests.finish.words import without_empty_cards
+from manifests.finish.texts.words import without_empty_cards
 from manifests.placements.preset import FrameSize, PlacementPreset
 from tasks.runtime.files.staging import sha256_of
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from adapters.media.compose.layer import DrawnLayer
 from adapters.media.file_facts import measure
-from manifests.finish.template import LogoLayer, TextLayer
+from manifests.finish.design.template import LogoLayer, TextLayer
 from manifests.placements.facts import DrawnBox, FileFacts
 from tasks.finish.encode import Encoded
 from tasks.finish.layers import all_layers

@@ -8,7 +8,7 @@ from adapters.catalogue import Catalogue, DeliverableRow, Membership, SignedFact
 from manifests.brief import Brief
 from manifests.clip_metadata import clip_metadata
 from manifests.finish.deliverable import DeliverableState
-from manifests.finish.wording import localised
+from manifests.finish.texts.wording import localised
 from manifests.packages.item import CaptionFile, PackageItem
 from manifests.placement import parse_placement
 from manifests.states import State

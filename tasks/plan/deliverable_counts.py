@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from manifests.brief import NATIVE, Brief
-from manifests.finish.template import FinishTemplate
-from manifests.finish.wording import CTA, are_paired, wordings
+from manifests.finish.design.template import FinishTemplate
+from manifests.finish.texts.wording import CTA, are_paired, wordings
 from manifests.pluralize import count_of
 from manifests.variant import PlannedVariant
 from models.card import GeneratorCard

@@ -10,8 +10,8 @@ from manifests.finish.choices import music_of, size_of, texts_of, voice_of
 from manifests.finish.crop_by_hand import crop_points, parse_places
 from manifests.finish.kit import FinishKit
 from manifests.finish.spec import CaptionSpec, DeliverableSpec, Fit, Shot, SoundSpec
-from manifests.finish.wording import Wording, captions_of, wordings
-from manifests.finish.words import without_empty_cards
+from manifests.finish.texts.wording import Wording, captions_of, wordings
+from manifests.finish.texts.words import without_empty_cards
 from manifests.placement import Placement, parse_placement
 
 SAME_LENGTH_S = 0.25

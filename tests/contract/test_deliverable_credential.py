@@ -11,7 +11,7 @@ from credentials import PROVENANCE, definition, failures, files, second_opinion,
 from deliverables import COMPONENTS, EDITS, Made, made, master, spec_of
 from PIL import Image
 
-from adapters.c2pa.master import read_master
+from adapters.c2pa.ingredients.master import read_master
 from adapters.c2pa.signer import DevelopmentCA, Signed, Signer, open_signer
 from adapters.c2pa.verifier import verify
 from adapters.media.video_facts import probe

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -278,6 +279,14 @@ def test_a_hosted_voice_sends_each_clause_once_and_keeps_its_sound(tmp_path, ser
     assert len(server.requests) == len(first.clauses), "nothing is paid for twice"
     again.speak(TEXT, "de", "anna")
     assert len(server.requests) == 2 * len(first.clauses), "another voice is another sound"
+
+
+def test_placements_that_are_finished_at_once_ask_once(tmp_path, server):
+    voice = HostedVoice(card(server.url), sound_tools_of(resources(tmp_path)))
+    with ThreadPoolExecutor(4) as pool:
+        speeches = list(pool.map(lambda _: voice.speak("Hallo Welt", "de"), range(4)))
+    assert len(server.requests) == 1
+    assert all(np.array_equal(each.samples, speeches[0].samples) for each in speeches)
 
 
 def test_an_account_has_its_own_address(tmp_path, server):

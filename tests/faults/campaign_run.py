@@ -21,8 +21,8 @@ from flows.settings import Settings
 from manifests.brief import Brief
 from manifests.campaign import Campaign
 from manifests.errors import GenerationError, ReelmillError
+from manifests.finish.design.template import FinishTemplate, TextLayer
 from manifests.finish.kit import FinishKit
-from manifests.finish.template import FinishTemplate, TextLayer
 from manifests.placements.preset import FrameSize, PlacementPreset
 from manifests.sheet import Checked
 from models.fake import FakeGenerator

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from cli_runner import reelmill
-from finished_sheets import rows
+from finished_sheets import rows, use_voices
 
 from flows.runtime.resources import resources_of
 from flows.settings import load_settings
 from flows.submit import submit
 from manifests.finish.kit import FinishKit, kit_in
 from manifests.finish.spec import DeliverableSpec, Fit
-from tasks.intake.finishing import sounds
 from tasks.plan.deliverables import PublishedClip, specs_of
 from tasks.runtime.resources import catalogue_of
 
@@ -43,7 +42,7 @@ BRAND = "name: Acme\nlegal:\n  default: Terms apply.\n  ar: تطبق الشرو�
 
 @pytest.fixture
 def sheet(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sounds, "engines_for", lambda tag, _: {"en": ("hibari",), "ar": ("espeak-ng",)}[tag])
+    use_voices(monkeypatch, {"en": ("hibari",), "ar": ("espeak-ng",)})
     (tmp_path / "launch.csv").write_bytes(SHEET)
     (tmp_path / "brand.yaml").write_text(BRAND)
     return tmp_path / "launch.csv"

@@ -37,7 +37,7 @@ def call(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_the_commands_of_the_readme_run(tmp_path: Path, prefect_home: Callable[[Path], Path]):
     prefect_home(tmp_path / "home")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")

@@ -5,7 +5,7 @@ from asset_rubric import asset_faults
 from credentials import VARIANT, definition, failures, second_opinion
 from deliverable_specs import Assets, moving_master, spec
 
-from adapters.c2pa.master import read_master
+from adapters.c2pa.ingredients.master import read_master
 from adapters.c2pa.signer import DevelopmentCA, open_signer
 from adapters.c2pa.verifier import verify
 from adapters.media.video import encode, write_poster

@@ -13,7 +13,7 @@ from adapters.presets.brand import find_brand, load_brand
 from adapters.presets.errors import InvalidPresetError
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset, InvalidAssetError
-from manifests.finish.geometry import Size
+from manifests.finish.design.geometry import Size
 from tasks.deliver.keys import NOT_OF_CLIPS
 from tasks.runtime.files.assets import PREFIX, AssetStore
 

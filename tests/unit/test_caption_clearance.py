@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from adapters.media.compose.layer import DrawnLayer
-from adapters.media.drawing.captioned import SCALES, captioned_layers
-from adapters.media.drawing.captions import caption_layers
-from adapters.media.drawing.clearance import clear_of_layers, visible_rect
+from adapters.media.drawing.captioning.captioned import SCALES, captioned_layers
+from adapters.media.drawing.captioning.captions import caption_layers
+from adapters.media.drawing.captioning.clearance import clear_of_layers, visible_rect
 from adapters.media.drawing.fonts import FontSet
 from manifests.errors import FinishError
 from manifests.finish.cue import Cue
-from manifests.finish.template import CaptionStyle, FinishTemplate
+from manifests.finish.design.template import CaptionStyle, FinishTemplate
 from tests.finish_texts import TIKTOK, frame_of
 
 pytest.importorskip("skia")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from adapters.media.drawing.captions import caption_layers
+from adapters.media.drawing.captioning.captions import caption_layers
 from manifests.errors import FinishError
 from manifests.finish.cue import Cue
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import safe_rect
-from manifests.finish.template import Box, CaptionStyle
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import safe_rect
+from manifests.finish.design.template import Box, CaptionStyle
 from manifests.placements.preset import SafeZone
 from tests.unit.test_fonts import SHIPPED, TEXTS
 

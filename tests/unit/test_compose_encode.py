@@ -17,7 +17,7 @@ from adapters.media.video_facts import probe
 from manifests.errors import EncodingError
 from manifests.finish.bitrate import AUDIO_KBPS, CREDENTIAL_BYTES, Measured, RateControl, next_rate
 from manifests.finish.cue import Cue
-from manifests.finish.language_codes import iso_639_2
+from manifests.finish.texts.language_codes import iso_639_2
 from manifests.placements.preset import FrameSize, PlacementPreset
 
 FPS = Fraction(25)

@@ -13,6 +13,7 @@ from adapters.media.compose.footage import FittedShot, pictures_of
 from adapters.media.compose.master import Master
 from adapters.media.compose.yuv import empty, frame_of, planes_of, size_of
 from adapters.media.video import encode
+from manifests.errors import EncodingError
 from manifests.finish.length import FramePlan, Piece, Wanted, plan_length
 from manifests.finish.spec import Extension
 from tests.films import index_of, write_film, write_variable_film
@@ -83,6 +84,13 @@ def test_variable_frame_rates_and_odd_sizes_keep_the_time_of_each_frame(tmp_path
     assert (master.width, master.height) == (96, 64)
     found = [index_of(picture) for picture in fitted(master).pictures(Fraction(25), 0, 9)]
     assert found == [0, 1, 1, 1, 1, 2, 3, 4, 5]
+
+
+def test_a_master_that_is_missing_or_no_video_is_an_error(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    for name in ("missing.mp4", "text.mp4"):
+        with pytest.raises(EncodingError, match=f"Cannot read the video .*{name}"):
+            Master(tmp_path / name)
 
 
 def test_a_part_of_a_master_starts_at_its_frame(film):

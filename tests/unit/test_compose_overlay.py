@@ -15,7 +15,7 @@ from adapters.media.compose.layer import DrawnLayer
 from adapters.media.compose.overlay import Overlay
 from adapters.media.compose.yuv import filled, planes_of
 from manifests.finish.bitrate import RateControl
-from manifests.finish.template import Motion
+from manifests.finish.design.template import Motion
 
 FPS = Fraction(25)
 SIZE = (192, 108)

@@ -6,6 +6,7 @@ import deliverable_samples as ours
 import pytest
 from dashboard_client import client_of, session_in
 
+from app.cli.progress import Progress
 from app.session import Session
 from tasks.runtime.campaign_status import status_of
 
@@ -55,6 +56,9 @@ def test_metrics_and_status_count_deliverables(session: Session):
     text = client_of(session, "viewer").get("/metrics").text
     assert 'reelmill_deliverables{state="published"} 1.0' in text
     assert 'reelmill_deliverables{state="failed"} 1.0' in text
+    progress = Progress(session.catalogue, ours.CAMPAIGN)
+    progress.begin()
+    assert ", 1 published, 1/2 deliverables, " in progress.line()
     run_id = session.catalogue.runs.begin(ours.CAMPAIGN, "pool", "me")
     session.catalogue.runs.end(run_id, "finished")
     message = status_of(session.catalogue, ours.CAMPAIGN).message

@@ -13,9 +13,9 @@ from adapters.catalogue.core.rows import brief_from, record_text
 from manifests.brief import Brief
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
+from manifests.finish.design.template import FinishTemplate, TextLayer
 from manifests.finish.kit import FinishKit
 from manifests.finish.spec import DeliverableSpec, Fit
-from manifests.finish.template import FinishTemplate, TextLayer
 from manifests.placement import parse_placement
 from manifests.placements.preset import FrameSize, PlacementPreset
 from models.registry import load_cards

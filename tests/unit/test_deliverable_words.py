@@ -3,7 +3,7 @@
 import pytest
 
 from manifests.brief import Brief
-from manifests.finish.about import MAX_KEYWORDS, About, about, about_clip
+from manifests.finish.texts.about import MAX_KEYWORDS, About, about, about_clip
 
 
 def brief(**columns: tuple[str, ...]) -> Brief:

@@ -12,9 +12,9 @@ from adapters.media.drawing.still import still
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import Rect, is_right_to_left, safe_rect
-from manifests.finish.template import FinishTemplate
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import Rect, is_right_to_left, safe_rect
+from manifests.finish.design.template import FinishTemplate
 from tasks.runtime.files.assets import AssetStore
 from tests.finish_texts import RATIOS, TIKTOK, frame_of
 
@@ -300,3 +300,14 @@ def test_long_texts_wrap_or_shrink_first_as_their_layer_says():
     shrunk, wrapped = (drawn(template(text | {"fit": fit}), frame, cta=words)[0].pixels for fit in ("shrink", "wrap"))
     assert shrunk.shape[0] < 0.12 * 540 < 0.2 * 540 < wrapped.shape[0]
     assert safe_rect(frame).width * 0.8 >= max(shrunk.shape[1], wrapped.shape[1])
+
+
+def test_one_line_less_is_preferred_if_the_text_stays_nearly_as_large():
+    text = {"kind": "text", "name": "text", "text": "{cta}", "size": 0.1, "fit": "wrap", "box": {"height": 0.6}}
+    frame = frame_of("1:1")
+    heights = []
+    for width in (0.44, 0.48, 0.52, 0.56):
+        layer = text | {"box": {"width": width, "height": 0.6}, "max_lines": 3}
+        heights.append(drawn(template(layer), frame, cta="Fresh every morning")[0].pixels.shape[0])
+    assert heights[0] > 200  # three lines
+    assert 120 < heights[1] <= heights[2] <= heights[3] < 150

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from adapters.presets.templates import load_templates
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import Colour, colour_of, contrast, over, parse_colour, readable_on
-from manifests.finish.contrast import MIN_CONTRAST, contrast_warnings
-from manifests.finish.template import FinishTemplate, TextLayer
+from manifests.finish.design.colour import Colour, colour_of, contrast, over, parse_colour, readable_on
+from manifests.finish.design.contrast import MIN_CONTRAST, contrast_warnings
+from manifests.finish.design.template import FinishTemplate, TextLayer
 
 colours = st.builds(Colour, *[st.integers(0, 255)] * 3)
 
@@ -75,6 +75,10 @@ def test_low_contrast_is_a_warning_that_names_the_layer():
     template = FinishTemplate(name="pale", layers=(button,))
     [warning] = contrast_warnings(template, BrandKit(colours={"primary": "#ffe000"}))
     assert warning.startswith('layer "button": the contrast of #ffffff on #ffe000 is 1.3, which is hard to read.')
+    red = BrandKit(colours={"primary": "#e5322d"})  # 4.4, enough for large text
+    for size, weight, number in [(0.05, 700, 0), (0.05, 400, 1), (0.04, 700, 1), (0.07, 400, 0)]:
+        sized = button.model_copy(update={"size": size, "weight": weight})
+        assert len(contrast_warnings(template.model_copy(update={"layers": (sized,)}), red)) == number
     with pytest.raises(FinishError, match='layer "button": the brand kit has no colour "prim"'):
         contrast_warnings(
             template.model_copy(update={"layers": (button.model_copy(update={"fill": "prim"}),)}), BrandKit()

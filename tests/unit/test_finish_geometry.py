@@ -1,10 +1,12 @@
 """Where boxes lie: always inside the safe zone, at any size of the frame."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import (
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import (
     Rect,
     Size,
     is_right_to_left,
@@ -15,7 +17,7 @@ from manifests.finish.geometry import (
     stack_height,
     stacked,
 )
-from manifests.finish.template import Box, Motion, Stack, shape_of
+from manifests.finish.design.template import Box, Motion, Stack, shape_of
 from manifests.placements.preset import SafeZone
 
 ANCHORS = ["top-left", "top", "top-right", "left", "centre", "right", "bottom-left", "bottom", "bottom-right"]
@@ -57,7 +59,7 @@ def test_stacks_lie_inside_the_safe_zone_and_their_layers_do_not_overlap(
     rects = stacked(box, sizes, gap, safe)
     assert all(safe.contains(rect) for rect in rects)
     assert [Size(rect.width, rect.height) for rect in rects] == sizes
-    assert all(lower.y == upper.bottom + gap for upper, lower in zip(rects, rects[1:], strict=False))
+    assert all(lower.y == upper.bottom + gap for upper, lower in itertools.pairwise(rects))
 
 
 @given(frames, st.floats(0, 0.3))

@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from finished_sheets import PROMPT, finished, finishing_in, rows
+from finished_sheets import PROMPT, finished, finishing_in, rows, use_voices
 
 from manifests.errors import FinishError
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
 from manifests.sheet.prompt_template import fill
 from models.registry import load_cards
-from tasks.intake.finishing import sounds
 from tasks.intake.finishing.assets import keep_assets
 from tasks.intake.intake import Intake, validate_sheet
 from tasks.runtime.files.assets import AssetStore
@@ -40,7 +39,7 @@ def good(folder: Path, data: bytes, **options: object) -> FinishKit:
 def voices(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
     """Return the engines by language, which replace those of this machine."""
     engines = {"en": ("hibari",), "de": ("espeak-ng",)}
-    monkeypatch.setattr(sounds, "engines_for", lambda tag, _: engines.get(tag.partition("-")[0], ()))
+    use_voices(monkeypatch, engines)
     return engines
 
 
@@ -202,6 +201,29 @@ def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: 
     [problem] = read(tmp_path, finished(script="Hello.", voiceover="none")).checked.problems
     assert problem.message.startswith("cannot be used. Text and logos need skia-python")
     assert "Run `pip install 'reelmill[finish]'`" in problem.message
+
+
+def test_a_script_is_spoken_before_anything_is_generated(tmp_path: Path, voices):
+    voices["ja"] = ("espeak-ng",)
+    sheet = {"locale": "en|ja", "cta_ja": "購入", "script": "Hello.", "script_ja": "夏。"}
+    [problem] = read(tmp_path, finished(**sheet)).checked.problems
+    assert (problem.column, problem.message) == (
+        "script_ja",
+        "cannot be spoken. espeak-ng cannot read the kanji '夏'. Write the script in hiragana.",
+    )
+
+
+@pytest.mark.parametrize("placement", ["tiktok 6s", "16:9 6s"])
+def test_a_script_that_is_longer_than_its_placement_is_an_error(tmp_path: Path, voices, placement: str):
+    [problem] = read(tmp_path, finished(script="a" * 60, placements=placement)).checked.problems
+    assert problem.message.startswith("takes 6.0 s to speak, but")
+    assert problem.message.endswith("has at most 6 s. Shorten the script, or use another length.")
+    assert said(read(tmp_path, finished(script="Short text. " * 4, placements=placement))) == []
+
+
+def test_captions_of_a_voice_are_checked_at_its_speed(tmp_path: Path, voices):
+    [warning] = said(read(tmp_path, finished(script="Hello.", captions="These words are far too many to be read.")))
+    assert "characters a second in caption 1" in warning
 
 
 def test_soft_hyphens_where_the_message_asks_for_them_make_a_long_word_fit(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.finish.languages import LANGUAGES, canonical, is_language, language_name, nearest, primary, region
+from manifests.finish.texts.languages import LANGUAGES, canonical, is_language, language_name, nearest, primary, region
 
 
 @pytest.mark.parametrize(

@@ -567,6 +567,7 @@ NOT_IN_A_SHEET = {
     "have no text for {{…}}, which the template",
     "have no text of '…' for …, so that of the first locale is used",
     "… does not speak …. Use auto, or another engine.",
+    "takes … s to speak, but … has at most",
     "The brand kit … does not exist",
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""

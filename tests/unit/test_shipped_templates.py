@@ -6,18 +6,18 @@ from itertools import combinations
 import pytest
 
 from adapters.media.compose.layer import DrawnLayer
-from adapters.media.drawing.captioned import captioned_layers
-from adapters.media.drawing.captions import caption_layers
-from adapters.media.drawing.clearance import visible_rect
+from adapters.media.drawing.captioning.captioned import captioned_layers
+from adapters.media.drawing.captioning.captions import caption_layers
+from adapters.media.drawing.captioning.clearance import visible_rect
 from adapters.media.drawing.fonts import FontSet, missing_glyphs
 from adapters.media.drawing.layers import drawn_layers
 from adapters.presets.placements import load_presets
 from adapters.presets.templates import load_templates
 from manifests.finish.brand import BrandKit
 from manifests.finish.cue import Cue
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import safe_rect
-from manifests.finish.template import LogoLayer, TextLayer
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import safe_rect
+from manifests.finish.design.template import LogoLayer, TextLayer
 from manifests.placements.preset import SafeZone
 from tests.finish_texts import RATIOS, TEXTS, TIKTOK, frame_of
 

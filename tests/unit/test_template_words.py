@@ -5,8 +5,8 @@ import pytest
 from adapters.presets.templates import load_templates
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.samples import sample_texts
-from manifests.finish.words import filled, legal_line, reads_right_to_left, with_brand_texts, without_empty_cards
+from manifests.finish.design.samples import sample_texts
+from manifests.finish.texts.words import filled, legal_line, reads_right_to_left, with_brand_texts, without_empty_cards
 
 BRAND = BrandKit(name="Acme", legal={"default": "Terms.", "de": "AGB.", "US": "Void in Utah.", "de_AT": "AGB (A)."})
 

@@ -11,7 +11,6 @@ from adapters.catalogue.core.deliverable_changes import (
     ENDED,
     lock_deliverables,
     move_deliverables,
-    withdraw_deliverables_of,
     write_deliverable_events,
 )
 from adapters.catalogue.core.deliverable_rows import (
@@ -135,11 +134,6 @@ class Deliverables(CataloguePart):
                 append(connection, actor, DELIVERABLE_WITHDRAWN, entries)
             moved += locked
         return moved
-
-    def withdraw_of(self, variant_ids: Collection[str], actor: str, reason: str) -> list[str]:
-        """Withdraw all deliverables of clips that are withdrawn already; return the ids of those that changed."""
-        with self._db.writing() as connection:
-            return withdraw_deliverables_of(connection, variant_ids, actor, reason)
 
     def replace(self, campaign_id: str, variant_ids: Collection[str], current: Collection[str]) -> list[str]:
         """Withdraw deliverables that are no longer planned, because the sheet was submitted with other inputs.

@@ -4,7 +4,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from adapters.media.compose.yuv import Planes, part_of, planes_of, yuv_of_rgb
+from adapters.media.compose.yuv import Planes, luma_and_chroma, part_of, yuv_of_rgb
 
 GAP_ROWS = 16
 """Rows without content that are worth a second patch."""
@@ -67,19 +67,28 @@ class Patch(NamedTuple):
 
     def prepared(self) -> "Prepared":
         """Compute what does not depend on the picture."""
-        alphas = (self.alphas[0], self.alphas[1], self.alphas[1])
-        below = Planes(*(OPAQUE - alpha for alpha in alphas))
-        above = Planes(*(colour * alpha + np.uint16(128) for colour, alpha in zip(self.colours, alphas, strict=True)))
+        luma, chroma = self.alphas
+        below = (OPAQUE - luma, OPAQUE - chroma)
+        colours = (self.colours.y, np.stack([self.colours.u, self.colours.v]))
+        above = tuple(colour * alpha + np.uint16(128) for colour, alpha in zip(colours, self.alphas, strict=True))
         width, height = self.size
-        return Prepared(Area(self.x, self.y, width, height), below, above, bool((below.y == 0).all()))
+        area = Area(self.x, self.y, width, height)
+        return Prepared(area, below, (above[0], above[1]), bool((below[0] == 0).all()))
 
 
 class Prepared(NamedTuple):
-    """A patch that can be blended; see Patch. ``is_opaque``: nothing of the picture is visible under it."""
+    """A patch that can be blended.
+
+    Attributes:
+        area: its rectangle in the frame.
+        below: what the picture is multiplied with, for luma and for chroma, uint16.
+        above: what is added, uint16: for luma (height, width), for both chroma planes (2, height / 2, width / 2).
+        is_opaque: whether nothing of the picture is visible under it.
+    """
 
     area: Area
-    below: Planes
-    above: Planes
+    below: tuple[np.ndarray, np.ndarray]
+    above: tuple[np.ndarray, np.ndarray]
     is_opaque: bool
 
     def covers(self, width: int, height: int) -> bool:
@@ -88,7 +97,11 @@ class Prepared(NamedTuple):
 
     def blend(self, picture: np.ndarray) -> None:
         """Change a picture."""
-        for target, below, above in zip(part_of(planes_of(picture), *self.area), self.below, self.above, strict=True):
+        x, y, width, height = self.area
+        luma, chroma = luma_and_chroma(picture)
+        half = (slice(None), slice(y // 2, (y + height) // 2), slice(x // 2, (x + width) // 2))
+        parts = (luma[y : y + height, x : x + width], chroma[half])
+        for target, below, above in zip(parts, self.below, self.above, strict=True):
             total = np.multiply(target, below, dtype=np.uint16)
             total += above
             total >>= 8

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manifests.finish.template import NO_MOTION, Motion
+from manifests.finish.design.template import NO_MOTION, Motion
 
 
 @dataclass(frozen=True, slots=True)

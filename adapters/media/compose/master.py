@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 from av.video.reformatter import VideoReformatter
 
+from adapters.media.mp4_boxes import read_boxes
 from adapters.media.video import to_yuv
 from adapters.media.video_facts import VideoFacts, probe
 from adapters.media.video_frames import ToRgb
@@ -29,7 +30,7 @@ class Master:
 
     def __init__(self, path: Path, facts: VideoFacts | None = None) -> None:
         self.path = path
-        self.facts = facts or probe(path)
+        self.facts = facts or probe(path, is_own=_is_mp4(path))
         self.width, self.height = self.facts.width // 2 * 2, self.facts.height // 2 * 2
         self.seconds = _seconds(path, self.facts)
 
@@ -64,6 +65,14 @@ class Master:
                 raise EncodingError(f"The video {self.path} contains no frames.")
             last = converter.convert(shown)
             yield from (last for each in range(index, stop) if each >= start)
+
+
+def _is_mp4(path: Path) -> bool:
+    """Return whether the headers of a file are complete; those of other formats may lack what the frames have."""
+    try:
+        return bool(read_boxes(path).brand)
+    except OSError:  # reported when the file is opened
+        return False
 
 
 def _seconds(path: Path, facts: VideoFacts) -> Fraction:

@@ -8,7 +8,7 @@ import numpy as np
 
 from adapters.media.compose.blend import Area, Patch, Prepared, patches_of
 from adapters.media.compose.layer import DrawnLayer
-from manifests.finish.template import Motion
+from manifests.finish.design.template import Motion
 
 
 class Moment(NamedTuple):

@@ -43,6 +43,14 @@ def planes_of(picture: np.ndarray) -> Planes:
     return Planes(y.reshape(height, width), u.reshape(half), v.reshape(half))
 
 
+def luma_and_chroma(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return views of a picture: uint8 (height, width), and both chroma planes (2, height / 2, width / 2)."""
+    width, height = size_of(picture)
+    flat = picture.reshape(-1)
+    chroma = flat[width * height :].reshape(2, height // 2, width // 2)
+    return flat[: width * height].reshape(height, width), chroma
+
+
 def planes_of_frame(frame: av.VideoFrame) -> Planes:
     """Return the planes of a yuv420p frame, without the last row or column if their number is odd."""
     height, width = frame.height // 2 * 2, frame.width // 2 * 2

@@ -15,11 +15,11 @@ from adapters.media.drawing.text_fit import fitted_text
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import Colour, colour_of
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import Rect, Size, shortest
-from manifests.finish.template import LogoLayer, ProgressLayer, ScrimLayer, TextLayer
-from manifests.finish.words import filled
+from manifests.finish.design.colour import Colour, colour_of
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import Rect, Size, shortest
+from manifests.finish.design.template import LogoLayer, ProgressLayer, ScrimLayer, TextLayer
+from manifests.finish.texts.words import filled
 
 BAR_WIDTH, BAR_GAP = 0.14, 0.5
 """Width of the bar before a text, and the space after it, as fractions of the font size."""

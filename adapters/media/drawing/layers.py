@@ -15,9 +15,9 @@ from adapters.media.drawing.pixels import paste, solid
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import mirrored_motion, safe_rect
-from manifests.finish.template import (
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import mirrored_motion, safe_rect
+from manifests.finish.design.template import (
     NO_MOTION,
     Card,
     FinishTemplate,
@@ -29,7 +29,7 @@ from manifests.finish.template import (
     Stack,
     TextLayer,
 )
-from manifests.finish.words import reads_right_to_left, with_brand_texts
+from manifests.finish.texts.words import reads_right_to_left, with_brand_texts
 
 Drawn = TypeVar("Drawn")
 INTRO, END_CARD = "intro", "end card"

@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 
 from adapters.media.drawing.elements import Element, Studio, draw_logo_layer, draw_text_layer
 from manifests.errors import FinishError
-from manifests.finish.geometry import Rect, Size, largest_size, mirrored, place, shortest, stack_height, stacked
-from manifests.finish.template import Box, LogoLayer, Stack, TextLayer
+from manifests.finish.design.geometry import Rect, Size, largest_size, mirrored, place, shortest, stack_height, stacked
+from manifests.finish.design.template import Box, LogoLayer, Stack, TextLayer
 
 Drawn = TypeVar("Drawn")
 Boxed = LogoLayer | TextLayer

@@ -10,7 +10,7 @@ from adapters.media.drawing.svg import draw_svg, svg_ratio
 from adapters.media.picture import InvalidPictureError, pixels_with_alpha
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
-from manifests.finish.geometry import Size
+from manifests.finish.design.geometry import Size
 
 SVG = "image/svg+xml"
 MAX_ENLARGEMENT = 2.0

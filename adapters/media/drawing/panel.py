@@ -4,7 +4,7 @@ import numpy as np
 
 from adapters.media.drawing.pixels import paste, solid
 from adapters.media.drawing.skia_library import load_skia
-from manifests.finish.colour import Colour
+from manifests.finish.design.colour import Colour
 
 
 def on_panel(

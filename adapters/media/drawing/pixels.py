@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
-from manifests.finish.colour import Colour
+from manifests.finish.design.colour import Colour
 
 SHADOW_BLUR, SHADOW_STRENGTH = 0.16, 0.55
 """Radius of the shadow as a fraction of the font size, and its opacity."""

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from adapters.media.drawing.text import DrawnText, TextBlock, draw_text
 from manifests.errors import FinishError
 
+FEWER_LINES = 0.88
+"""A text has one line less if it can keep this part of its size."""
 STEP = 0.94
 """Each step in which a wrapped text is made smaller, as a factor."""
 
@@ -28,7 +30,18 @@ def fitted_text(block: TextBlock, wraps_first: bool) -> DrawnText:
 
 
 def _largest(block: TextBlock) -> DrawnText:
-    """Draw a text at the largest size at which it fits in one line or in several."""
+    """Draw a text as large as it fits, or in one line less if it need only be slightly smaller for that."""
+    drawn = _largest_in(block)
+    if drawn.lines == 1:
+        return drawn
+    try:
+        fewer = _largest_in(block._replace(max_lines=drawn.lines - 1))
+    except FinishError:
+        return drawn
+    return fewer if fewer.size_px >= FEWER_LINES * drawn.size_px else drawn
+
+
+def _largest_in(block: TextBlock) -> DrawnText:
     sizes = _sizes(block)
     found = bisect_left(sizes, True, key=lambda size: _drawn(block, size) is not None)
     drawn = _drawn(block, sizes[found]) if found < len(sizes) else None

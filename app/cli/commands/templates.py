@@ -22,10 +22,10 @@ from flows.settings import load_settings
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset
 from manifests.finish.brand import BrandKit
-from manifests.finish.contrast import contrast_warnings
-from manifests.finish.samples import sample_texts
-from manifests.finish.template import Card, FinishTemplate, Layer, TextLayer
-from manifests.finish.words import with_brand_texts
+from manifests.finish.design.contrast import contrast_warnings
+from manifests.finish.design.samples import sample_texts
+from manifests.finish.design.template import Card, FinishTemplate, Layer, TextLayer
+from manifests.finish.texts.words import with_brand_texts
 from tasks.runtime.resources import assets_of
 
 if TYPE_CHECKING:

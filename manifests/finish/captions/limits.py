@@ -3,7 +3,7 @@
 import unicodedata
 from typing import NamedTuple
 
-from manifests.finish.languages import primary
+from manifests.finish.texts.languages import primary
 
 
 class CaptionLimits(NamedTuple):

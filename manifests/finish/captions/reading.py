@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from manifests.finish.captions.limits import MAX_LINES, limits_of, width_of
 from manifests.finish.cue import Cue
-from manifests.finish.languages import language_name
+from manifests.finish.texts.languages import language_name
 
 _TOLERANCE = 1.05
 """Times are rounded to milliseconds, so a caption may be 5 % too fast before a warning."""

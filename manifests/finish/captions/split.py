@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from manifests.finish.captions.limits import MAX_LINES, SPACELESS, limits_of, width_of
-from manifests.finish.languages import primary
+from manifests.finish.texts.languages import primary
 
 _SENTENCE = tuple(".!?…。！？؟۔।॥")
 _CLAUSE = tuple(",;:،؛、，；：—–")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from manifests.brief import Brief
-from manifests.finish.languages import language_name
+from manifests.finish.texts.languages import language_name
 from manifests.sheet.layout import Layout
 from manifests.sheet.localised import unused
 from manifests.sheet.problem import CellProblem

@@ -7,8 +7,9 @@ from adapters.media.subtitles import cues_of, is_subtitles, parse_subtitles
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.captions.reading import reading_warnings
-from manifests.finish.wording import caption_column, captions_of, script_of, wordings
+from manifests.finish.texts.wording import caption_column, captions_of, wordings
 from manifests.sheet import CellIssue
+from tasks.intake.finishing.sounds import Voices
 from tasks.intake.finishing.sources import CAPTIONS, FinishSources, is_file_name
 
 SHOWN = 3
@@ -17,12 +18,13 @@ MAX_CUES = 500
 
 
 def caption_issues(
-    brief: Brief, sources: FinishSources, seconds: Callable[[Brief], float | None]
+    brief: Brief, sources: FinishSources, seconds: Callable[[Brief], float | None], voices: Voices
 ) -> Iterator[CellIssue]:
     """Yield files that cannot be read, and captions that are too fast or too wide for people.
 
     Args:
         seconds: length of the shortest deliverable of a row; None if it is not known.
+        voices: speak the scripts, whose clauses decide the times of plain texts.
     """
     texts = {each.locale: captions_of(brief, each.locale) for each in wordings(brief)}
     for locale, text in texts.items():
@@ -31,19 +33,21 @@ def caption_issues(
             if problem:
                 yield CellIssue(caption_column(brief, locale), texts[locale], problem)
         if text:
-            found = _of_language(brief, locale, text, seconds(brief))
+            found = _of_language(brief, locale, text, seconds(brief), voices)
             yield from (issue._replace(value=texts[locale]) for issue in found)
 
 
-def _of_language(brief: Brief, locale: str, text: str, seconds: float | None) -> Iterator[CellIssue]:
-    column = caption_column(brief, locale)
+def _of_language(brief: Brief, locale: str, text: str, seconds: float | None, voices: Voices) -> Iterator[CellIssue]:
+    column, trial = caption_column(brief, locale), voices.trial(brief, locale)
     try:
         if is_subtitles(text):
             cues, end_s = parse_subtitles(text), seconds
-        elif seconds and text != script_of(brief, locale):
+        elif trial and trial.clauses:
+            cues, end_s = cues_of(text, locale, trial.seconds, trial.clauses), None
+        elif seconds and not voices.chosen(brief, locale):
             cues, end_s = cues_of(text, locale, seconds), None
         else:
-            return  # the voice decides the times of a script
+            return  # the times are known when the voice has spoken
     except FinishError as error:
         yield CellIssue(column, text, f"cannot be used. {error}")
         return

@@ -6,10 +6,10 @@ from difflib import get_close_matches
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
-from manifests.finish.contrast import contrast_warnings
-from manifests.finish.languages import canonical, primary
-from manifests.finish.template import FinishTemplate
-from manifests.finish.wording import (
+from manifests.finish.design.contrast import contrast_warnings
+from manifests.finish.design.template import FinishTemplate
+from manifests.finish.texts.languages import canonical, primary
+from manifests.finish.texts.wording import (
     CTA,
     Wording,
     are_paired,

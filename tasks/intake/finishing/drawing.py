@@ -8,8 +8,8 @@ from adapters.media.drawing.layers import drawn_layers
 from manifests.brief import Brief
 from manifests.errors import FinishError
 from manifests.finish.choices import size_of, texts_of
-from manifests.finish.frame import Frame
-from manifests.finish.wording import Wording, caption_column, captions_of, header_for, text_of, wordings
+from manifests.finish.design.frame import Frame
+from manifests.finish.texts.wording import Wording, caption_column, captions_of, header_for, text_of, wordings
 from manifests.sheet import CellIssue
 from tasks.intake.finishing.checks import preset_of
 from tasks.intake.finishing.sources import FinishSources

@@ -78,7 +78,7 @@ class Finishing:
         yield from placement_issues(brief, sources)
         yield from voice_issues(brief, sources, self._voices)
         yield from music_issues(brief, sources)
-        yield from caption_issues(brief, sources, seconds)
+        yield from caption_issues(brief, sources, seconds, self._voices)
         if not found:
             yield from text_issues(brief, sources.templates[brief.finish])
             yield from contrast_issues(brief, sources.templates[brief.finish], sources.brand)

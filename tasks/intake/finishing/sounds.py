@@ -2,21 +2,45 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from manifests.brief import Brief
 from manifests.errors import ModelError
 from manifests.finish.brand import BrandKit
+from manifests.finish.captions.timing import Clause
 from manifests.finish.choices import DEFAULT, music_of
 from manifests.finish.kit import FinishKit
-from manifests.finish.languages import language_name, primary
-from manifests.finish.wording import NOTHING, script_of, wordings
+from manifests.finish.texts.languages import language_name, primary
+from manifests.finish.texts.wording import NOTHING, header_for, script_of, wordings
 from manifests.sheet import CellIssue
 from models.music.registry import LIBRARY, music_problem
 from models.sound_tools import NO_TOOLS, SoundTools
-from models.voice.registry import engines_for, split_voice, voice_of
+from models.voice.espeak import PROGRAM as ESPEAK
+from models.voice.registry import HIBARI, engines_for, split_voice, voice_of
+from tasks.intake.finishing.checks import preset_of
 from tasks.intake.finishing.sources import SOUNDS, FinishSources, is_file_name
 
+SPOKEN = 20
+"""Scripts that are spoken when a sheet is read; the others are spoken when their deliverables are made."""
+LOCAL = (HIBARI, ESPEAK)
+"""Voices that are tried: they need a fraction of a second and no account."""
+LEAD_S = 0.15
+"""Silence before the voice, as in ``tasks.finish.spoken``."""
 INSTALL = "Install one, such as `apt-get install espeak-ng`, or use a recording."
+
+
+class Trial(NamedTuple):
+    """A script that was spoken.
+
+    Attributes:
+        problem: why it cannot be spoken; empty if it can.
+        seconds: its length.
+        clauses: (text, start, end) in seconds.
+    """
+
+    problem: str = ""
+    seconds: float = 0.0
+    clauses: tuple[Clause, ...] = ()
 
 
 @dataclass
@@ -32,6 +56,28 @@ class Voices:
     brand: BrandKit
     tools: SoundTools = NO_TOOLS
     found: dict[str, str] = field(default_factory=dict)
+    trials: dict[tuple[str, str, str], Trial] = field(default_factory=dict)
+
+    def chosen(self, brief: Brief, locale: str) -> str:
+        """Return ``engine`` or ``engine:voice`` that speaks a row's script in a locale; empty for none."""
+        wanted = brief.voiceover.strip()
+        if not script_of(brief, locale) or wanted.casefold() in NOTHING or is_file_name(wanted, SOUNDS):
+            return ""
+        return self.of(locale) if wanted.casefold() in ("", "auto") else wanted
+
+    def trial(self, brief: Brief, locale: str) -> Trial | None:
+        """Speak a row's script on this machine; None if it has no voice, one with an account, or was not tried."""
+        engine, voice = split_voice(self.chosen(brief, locale))
+        key = (script_of(brief, locale), locale, f"{engine}:{voice}")
+        if engine in LOCAL and key not in self.trials and len(self.trials) < SPOKEN:
+            try:
+                speech = voice_of(engine, self.tools).speak(key[0], locale or "en", voice)
+            except ModelError as error:
+                self.trials[key] = Trial(str(error))
+            else:
+                seconds = speech.samples.shape[1] / speech.rate
+                self.trials[key] = Trial("", seconds, tuple((c.text, c.start_s, c.end_s) for c in speech.clauses))
+        return self.trials.get(key)
 
     def of(self, locale: str) -> str:
         """Return the voice that speaks a locale if the row does not choose one; empty for none."""
@@ -57,11 +103,32 @@ def voice_issues(brief: Brief, sources: FinishSources, voices: Voices) -> Iterat
         return
     if wanted.casefold() in ("", "auto"):
         yield from _silent(spoken, voices)
-        return
-    for locale in spoken or [""]:
-        if problem := voice_problem(wanted, locale or "en", sources.tools):
+    else:
+        problems = (voice_problem(wanted, locale or "en", sources.tools) for locale in spoken or [""])
+        if problem := next(filter(None, problems), ""):
             yield CellIssue("voiceover", wanted, f"cannot be used. {problem}")
             return
+    for locale in spoken:
+        yield from _trial_issues(brief, locale, sources, voices)
+
+
+def _trial_issues(brief: Brief, locale: str, sources: FinishSources, voices: Voices) -> Iterator[CellIssue]:
+    """Yield a script that its voice cannot speak, or that takes longer than a placement allows."""
+    trial, script = voices.trial(brief, locale), script_of(brief, locale)
+    column = header_for(brief, "script", locale)
+    if trial is None:
+        return
+    if trial.problem:
+        yield CellIssue(column, script, f"cannot be spoken. {trial.problem}")
+    for placement in brief.placements:
+        most = placement.duration_s or preset_of(placement, sources.presets).max_s
+        if most and trial.seconds + LEAD_S > most:
+            yield CellIssue(
+                column,
+                script,
+                f"takes {trial.seconds:.1f} s to speak, but {placement.label} has at most {most:g} s. Shorten the "
+                "script, or use another length.",
+            )
 
 
 def is_spoken(brief: Brief) -> bool:

@@ -15,7 +15,7 @@ from manifests.brief import NO_FINISH
 from manifests.errors import FinishError
 from manifests.finish.asset import Asset, InvalidAssetError
 from manifests.finish.brand import BrandKit
-from manifests.finish.template import FinishTemplate
+from manifests.finish.design.template import FinishTemplate
 from manifests.placements.preset import PlacementPreset
 from models.sound_tools import NO_TOOLS, SoundTools
 from tasks.runtime.files.assets import AssetStore

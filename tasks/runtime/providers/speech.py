@@ -1,12 +1,14 @@
 """Ask hosted voices, and keep what they return, so that no text is paid for twice."""
 
 import tempfile
+import threading
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from adapters.files.durable import write_durably
+from adapters.files.durable import write_shared
 from adapters.hosted.tokens import AccountKey
 from adapters.hosted.transport import Timeouts, Transport
 from adapters.media.soundtrack.decode import decode
@@ -72,12 +74,18 @@ def spoken_by_provider(resources: Resources, card: HostedSpeechCard, wire: Wire)
     account = _account(resources, card)
     base_url = account.url or card.base_url
     kept = resources.speech / f"{content_id([base_url, card.protocol, wire.json])}.sound"
-    if not kept.is_file():
-        sound = _asked(account, card, wire._replace(url=wire.url.replace(card.base_url, base_url, 1)))
-        _check_sound(card, sound)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(kept, sound)
+    with _lock_of(str(kept)):  # the placements of a row need the same sound at the same time
+        if not kept.is_file():
+            sound = _asked(account, card, wire._replace(url=wire.url.replace(card.base_url, base_url, 1)))
+            _check_sound(card, sound)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_shared(kept, sound)
     return np.asarray(decode(kept, LONGEST_S).mean(0, keepdims=True), np.float32)
+
+
+@cache
+def _lock_of(path: str) -> threading.Lock:
+    return threading.Lock()
 
 
 def _account(resources: Resources, card: HostedSpeechCard) -> ProviderAccount:

@@ -11,7 +11,7 @@ from adapters.media.drawing.skia_library import load_skia
 from adapters.media.drawing.typesetting.font_choice import Run, runs
 from adapters.media.drawing.typesetting.font_set import FontSet
 from adapters.media.drawing.typesetting.shipped_fonts import shipped_typeface
-from manifests.finish.geometry import is_right_to_left
+from manifests.finish.design.geometry import is_right_to_left
 
 _STRONG = regex.compile(r"[\p{Bidi_Class=L}\p{Bidi_Class=R}\p{Bidi_Class=AL}]")
 _RIGHT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}]")

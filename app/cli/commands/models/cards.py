@@ -73,6 +73,8 @@ def list_cards(context: typer.Context, as_json: AsJson = False) -> None:
         ],
     )
     show_hosted(session, hosted)
+    voices = [card.name for card in cards if isinstance(card, HostedSpeechCard)]
+    say(f"\nHosted voices: {', '.join(voices)}. `reelmill voices` shows whether they can be used.")
     say(
         "\n`reelmill models show MODEL` shows the licence of a model, the attestation that it needs for publishing, "
         "its sizes, vocabulary and prices, and why it cannot be used. `reelmill models pull MODEL` downloads weights."

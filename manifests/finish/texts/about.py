@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from manifests.brief import Brief
 from manifests.clip_metadata import Metadata
-from manifests.finish.languages import primary
-from manifests.finish.wording import localised, placeholder_of
+from manifests.finish.texts.languages import primary
+from manifests.finish.texts.wording import localised, placeholder_of
 
 MAX_KEYWORDS = 50
 COLUMNS = ("title", "description", "keywords")

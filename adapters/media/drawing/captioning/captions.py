@@ -8,11 +8,11 @@ from adapters.media.drawing.fonts import FontSet
 from adapters.media.drawing.text import DrawnText, TextBlock, draw_text
 from adapters.media.drawing.text_fit import fitted_text
 from manifests.errors import FinishError
-from manifests.finish.colour import colour_of
 from manifests.finish.cue import Cue
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import Size, is_right_to_left, largest_size, mirrored, place, safe_rect
-from manifests.finish.template import Box, CaptionStyle
+from manifests.finish.design.colour import colour_of
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import Size, is_right_to_left, largest_size, mirrored, place, safe_rect
+from manifests.finish.design.template import Box, CaptionStyle
 
 KEPT_SIZE = 0.85
 """The lines of a caption are kept if they need not shrink below this part of their size."""

@@ -4,7 +4,7 @@ import re
 
 from c2pa import Builder, C2paError
 
-from adapters.c2pa.parent import UNREADABLE
+from adapters.c2pa.ingredients.parent import UNREADABLE
 from manifests.credentials.definition import ManifestDefinition
 from manifests.credentials.ingredient_files import ComponentFile
 from manifests.errors import InvalidDefinitionError

@@ -7,9 +7,9 @@ import numpy as np
 
 from adapters.media.compose.layer import DrawnLayer
 from manifests.errors import FinishError
-from manifests.finish.frame import Frame
-from manifests.finish.geometry import Rect, safe_rect, shortest
-from manifests.finish.template import FinishTemplate, LogoLayer, TextLayer
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.geometry import Rect, safe_rect, shortest
+from manifests.finish.design.template import FinishTemplate, LogoLayer, TextLayer
 
 SOLID = 160
 """Alpha of letters and backgrounds; shadows have less."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from adapters.media.compose.layer import DrawnLayer
-from adapters.media.drawing.clearance import clear_of_layers
+from adapters.media.drawing.captioning.clearance import clear_of_layers
 from manifests.errors import FinishError
-from manifests.finish.frame import Frame
-from manifests.finish.template import FinishTemplate
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.template import FinishTemplate
 
 SCALES = (1.0, 0.85, 0.7, 0.55, 0.42)
 """How much logos, texts and captions are made smaller, in this order."""

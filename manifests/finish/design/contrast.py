@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
-from manifests.finish.colour import Colour, colour_of, contrast, over
-from manifests.finish.template import Card, FinishTemplate, Layer, TextLayer
+from manifests.finish.design.colour import Colour, colour_of, contrast, over
+from manifests.finish.design.template import Card, FinishTemplate, Layer, TextLayer
 
-MIN_CONTRAST = 4.5
-"""Of text on its background: WCAG 2.2, success criterion 1.4.3, for text of normal size."""
+MIN_CONTRAST, MIN_CONTRAST_LARGE = 4.5, 3.0
+"""Of text on its background, and of large text: WCAG 2.2, success criterion 1.4.3."""
+LARGE, LARGE_BOLD = 0.062, 0.048
+"""Font sizes of large text as fractions of the frame's shorter side: 24 and 18.66 CSS pixels on a phone of 390."""
 OPAQUE = 200
 """Alpha of a background that is checked: footage hardly shows through it."""
 
 
 def contrast_warnings(template: FinishTemplate, brand: BrandKit) -> list[str]:
-    """Return one sentence for each text whose contrast with its own or its card's background is below MIN_CONTRAST.
+    """Return one sentence for each text that has too little contrast with its own or its card's background.
 
     Text on footage without a background is not checked: its contrast depends on the footage.
 
@@ -28,7 +30,7 @@ def contrast_warnings(template: FinishTemplate, brand: BrandKit) -> list[str]:
     for name, style in template.captions.items():
         text, fill = _colour(f"captions {name}", style.colour, brand), _fill(f"captions {name}", style.fill, brand)
         if fill and fill.alpha >= OPAQUE:
-            warnings += _warning(f"captions {name}", text, fill)
+            warnings += _warning(f"captions {name}", text, fill, _least(style.size, style.weight))
     return warnings
 
 
@@ -43,15 +45,20 @@ def _of_layers(layers: tuple[Layer, ...], below: Colour | None, brand: BrandKit)
         text, fill = _colour(layer.name, layer.colour, brand), _fill(layer.name, layer.fill, brand)
         background = over(fill, below) if fill and below else fill or below
         if background and background.alpha >= OPAQUE:
-            yield from _warning(layer.name, text, background)
+            yield from _warning(layer.name, text, background, _least(layer.size, layer.weight))
 
 
-def _warning(name: str, text: Colour, background: Colour) -> Iterator[str]:
+def _least(size: float, weight: int) -> float:
+    is_large = size >= (LARGE_BOLD if weight >= 700 else LARGE)
+    return MIN_CONTRAST_LARGE if is_large else MIN_CONTRAST
+
+
+def _warning(name: str, text: Colour, background: Colour, least: float) -> Iterator[str]:
     ratio = contrast(over(text, background), background)
-    if ratio < MIN_CONTRAST:
+    if ratio < least:
         yield (
             f'layer "{name}": the contrast of {text.hex} on {background.hex} is {ratio:.1f}, which is hard to read. '
-            f"Use colours with a contrast of at least {MIN_CONTRAST:g}."
+            f"Use colours with a contrast of at least {least:g}."
         )
 
 

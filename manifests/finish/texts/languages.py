@@ -63,8 +63,6 @@ _TAG = re.compile(
 )
 _REGIONS = {"UK": "GB", "EN": "GB"}
 """Regions that people write instead of those of ISO 3166."""
-RIGHT_TO_LEFT = frozenset(("ar", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"))
-"""Languages that are usually written from right to left."""
 
 
 def canonical(text: str) -> str:

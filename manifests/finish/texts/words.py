@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from manifests.finish.brand import BrandKit
-from manifests.finish.geometry import is_right_to_left
-from manifests.finish.template import PLACEHOLDER, Card, FinishTemplate, LogoLayer, TextLayer
+from manifests.finish.design.geometry import is_right_to_left
+from manifests.finish.design.template import PLACEHOLDER, Card, FinishTemplate, LogoLayer, TextLayer
 
 BRAND_PLACEHOLDERS = ("brand", "legal")
 """Placeholders that the brand kit fills in if the sheet has no such column, or an empty cell."""

@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from manifests.finish.frame import Frame
-from manifests.finish.template import Anchor, Box, Motion
+from manifests.finish.design.frame import Frame
+from manifests.finish.design.template import Anchor, Box, Motion
 
 _MIRRORED: dict[Anchor, Anchor] = {
     "top-left": "top-right",

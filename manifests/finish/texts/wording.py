@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from manifests.brief import Brief
-from manifests.finish.languages import canonical, nearest
+from manifests.finish.texts.languages import canonical, nearest
 from manifests.sheet.columns import normalise
 from manifests.sheet.localised import Localised, localised_of
 

@@ -1,0 +1,1 @@
+"""Ingredients of a Content Credential: parents, masters and components."""

@@ -1,0 +1,1 @@
+"""Draw captions, and keep them clear of other texts."""

@@ -1,0 +1,1 @@
+"""What a deliverable looks like: templates, colours, and where layers are placed."""

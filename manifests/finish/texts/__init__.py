@@ -1,0 +1,1 @@
+"""Texts of a deliverable in the language of its locale."""
