@@ -58,6 +58,15 @@ def find_brand(folders: Iterable[Path]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
+def misnamed_brand(folder: Path) -> Path | None:
+    """Return a file whose name differs from ``brand.yaml`` in its case or is ``brand.yml``; None if there is none."""
+    try:
+        names = sorted(path for path in folder.iterdir() if path.name.casefold() in (NAME, "brand.yml"))
+    except OSError:
+        return None
+    return next((path for path in names if path.name != NAME), None)
+
+
 def load_brand(path: Path, add: AddFile) -> BrandKit:
     """Return the brand kit of a ``brand.yaml``, with all its files added to the asset store.
 
@@ -66,15 +75,23 @@ def load_brand(path: Path, add: AddFile) -> BrandKit:
     """
     file = read_yaml(path)
     written = record_of(file, BrandFile)
+    made = {name: text for name, text in written.music.items() if _is_made(file, text)}
+    files = {name: text for name, text in written.music.items() if name not in made}
     return BrandKit(
         name=written.name,
         logos=_assets(file, "logos", written.logos, "logo", add),
         colours={name: parse_colour(text).hex for name, text in written.colours.items()},
         fonts={role: _fonts(file, role, paths, add) for role, paths in written.fonts.items()},
         voices=written.voices,
-        music=_assets(file, "music", written.music, "music", add),
+        music=_assets(file, "music", files, "music", add),
+        made_music=made,
         legal=written.legal,
     )
+
+
+def _is_made(file: YamlFile, text: str) -> bool:
+    """Return whether a text is ``library:NAME`` or a mood instead of the path of a file."""
+    return bool(text.strip()) and not set("./\\") & set(text) and not (file.path.parent / text).exists()
 
 
 def _assets(file: YamlFile, field: str, paths: Mapping[str, str], use: Use, add: AddFile) -> dict[str, Asset]:

@@ -1,16 +1,21 @@
 """Sheets with finishing are checked before anything runs, and their campaigns keep what deliverables need."""
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from finished_sheets import PROMPT, finished, finishing_in, rows, use_voices
 
 from manifests.errors import FinishError
+from manifests.finish.choices import music_of
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
 from manifests.sheet.prompt_template import fill
+from models.diffusers.families import FAMILIES, Family
 from models.registry import load_cards
 from tasks.intake.finishing.assets import keep_assets
+from tasks.intake.finishing.sounds import WITH_SOUND
 from tasks.intake.intake import Intake, validate_sheet
 from tasks.runtime.files.assets import AssetStore
 
@@ -228,7 +233,7 @@ def test_captions_of_a_voice_are_checked_at_its_speed(tmp_path: Path, voices):
 
 def test_soft_hyphens_where_the_message_asks_for_them_make_a_long_word_fit(tmp_path: Path):
     parts = ("Donaudampf", "schifffahrts", "gesellschafts", "kapitäns", "mütze")
-    values = {"placements": "tiktok", "finish": "bold", "cta_de": "Los", "price": "9", "price_de": "8"}
+    values = {"placements": "tiktok", "music": "auto", "finish": "bold", "cta_de": "Los", "price": "9", "price_de": "8"}
     whole, soft = "".join(parts), "\u00ad".join(parts)
     [found] = said(read(tmp_path, finished(**values, locale="en|de", headline="Hi", headline_de=whole)))
     assert "Put soft hyphens (U+00AD) where it may be broken" in found
@@ -264,3 +269,52 @@ def test_music_that_does_not_exist_names_the_music_of_the_brand_kit(tmp_path: Pa
     (tmp_path / "brand.yaml").write_text(BRAND)
     [found] = said(read(tmp_path, finished(music="brand")))
     assert found.endswith("The brand kit has: default.")
+
+
+def test_pipelines_with_sound_are_those_that_need_no_music():
+    pipelines = {name for name, family in FAMILIES.items() if family.sound is not Family().sound}
+    assert {name for name in FAMILIES if name.startswith(WITH_SOUND)} == pipelines
+
+
+def test_a_misspelt_name_of_music_is_compared_with_the_brand_kit(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text("music:\n  jingle: take.wav\n")
+    [found] = said(read(tmp_path, finished(music="jingel")))
+    assert "Did you mean jingle?" in found
+    good(tmp_path, finished(music="jingle"))
+
+
+@pytest.mark.parametrize("made", ["library:happy_acoustic_1", "procedural:calm", "happy"])
+def test_the_brand_kit_accepts_the_music_of_the_column(tmp_path: Path, made: str):
+    (tmp_path / "brand.yaml").write_text(f"music:\n  default: {made}\n")
+    intake = read(tmp_path, finished())
+    assert (said(intake), intake.kit.brand.made_music) == ([], {"default": made})
+    [brief] = intake.checked.briefs
+    chosen = music_of(replace(brief, music=made), FinishKit())
+    assert music_of(brief, intake.kit) == music_of(replace(brief, music="auto"), intake.kit) == chosen
+
+
+def test_music_of_the_brand_kit_that_does_not_exist_is_named(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text("music:\n  default: library:nothing\n")
+    [found] = said(read(tmp_path, finished()))
+    assert "because the brand kit has 'library:nothing' as the music 'default'" in found
+
+
+def test_a_misnamed_brand_kit_is_a_warning(tmp_path: Path):
+    (tmp_path / "brand.yml").write_text("name: Acme\n")
+    found = said(read(tmp_path, rows({"finish": "clean", "cta": "Go"}, {"finish": "clean", "cta": "Go"})))
+    assert [each for each in found if "brand.yaml" in each] == found
+    assert len(found) == 1
+    assert "Did you mean brand.yaml? Rename " in found[0]
+    (tmp_path / "brand.yml").rename(tmp_path / "brand.yaml")
+    good(tmp_path, finished())
+
+
+def test_a_text_that_is_too_long_is_reported_in_its_own_cell(tmp_path: Path, voices):
+    long = "Das ist ein Angebot, das für eine Zeile viel zu lang ist"
+    cells = {"finish": "house", "cta": "", "offer": "Half price", "locale": "en|de"}
+    found = read(tmp_path, finished(**cells, offer_de=long)).checked.problems
+    assert {(problem.column, problem.value) for problem in found} == {("offer_de", long)}
+    fits = re.search(r"does not fit for 16:9 in de: .* About (\d+) of its 56 characters fit\.$", found[0].message)
+    assert fits
+    assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1])])).checked.problems == ()
+    assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1]) + 3])).checked.problems

@@ -569,6 +569,9 @@ NOT_IN_A_SHEET = {
     "… does not speak …. Use auto, or another engine.",
     "takes … s to speak, but … has at most",
     "The brand kit … does not exist",
+    "is neither in the brand kit nor a mood. Did you mean",
+    "is not read. Did you mean …? Rename",
+    "as docs/finishing.md shows, or choose a file with the setting brand",
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
 

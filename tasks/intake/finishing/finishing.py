@@ -18,7 +18,7 @@ from tasks.intake.finishing.checks import (
     template_issues,
     text_issues,
 )
-from tasks.intake.finishing.sounds import Voices, is_spoken, music_issues, voice_issues, voices_of
+from tasks.intake.finishing.sounds import Voices, is_spoken, music_issues, silence_issues, voice_issues, voices_of
 from tasks.intake.finishing.sources import FinishSources
 
 if TYPE_CHECKING:
@@ -51,8 +51,11 @@ class Finishing:
     def check(self, cards: Mapping[str, GeneratorCard], default_card: str) -> Check:
         """Return the check of a brief."""
 
+        def used_by(brief: Brief) -> list[GeneratorCard]:
+            return [cards[name] for name in brief.models or (default_card,) if name in cards]
+
         def seconds(brief: Brief) -> float | None:
-            used = [cards[name] for name in brief.models or (default_card,) if name in cards]
+            used = used_by(brief)
             lengths = [card.inputs.num_frames / card.frame_rules.fps for card in used]
             is_longer = bool(brief.sequence) or is_spoken(brief)  # by other clips, or until the voice ends
             return self._shortest(brief, None if is_longer else min(brief.durations_s or lengths, default=None))
@@ -60,6 +63,7 @@ class Finishing:
         def check(brief: Brief) -> Iterator[CellIssue]:
             if brief.is_finished:
                 yield from self._issues(brief, seconds)
+                yield from silence_issues(brief, self._sources, self._voices, used_by(brief))
 
         return check
 
@@ -101,6 +105,8 @@ class Finishing:
             if any(brief.ctas for brief in briefs) and not any("cta" in brief.placeholders for brief in briefs):
                 yield layout.problem(table.header_row, "cta", "", _NOT_DRAWN)
             return
+        if problem := self._sources.no_brand:
+            yield CellProblem(0, "", "", "", problem)
         yield from _sequence_warnings(layout, [brief for brief in briefs if brief.is_finished])
 
     def kit(self, briefs: Sequence[Brief]) -> FinishKit | None:
