@@ -185,6 +185,16 @@ FINISHED = (
         "tiktok 9:16 needs sound, and its ads would be silent. Enter music, such as auto, or what",
         tuple(finished(placements="16:9|tiktok", **sound) for sound in ({"music": "auto"}, {"script": "Shop now."})),
     ),
+    (
+        finished(locale="en|de", cta_de="Los", voiceover_de="auto"),
+        "has no effect: the column 'voiceover' applies to all languages of a row. Enter auto there",
+        (finished(locale="en|de", cta_de="Los", voiceover="auto"),),
+    ),
+    (
+        finished(locale="en|de", cta_de="Los", music_de="auto"),
+        "Use a row for each language",
+        (rows(*({"finish": "clean", "cta": "Go", "locale": tag, "music": "auto"} for tag in ("en", "de"))),),
+    ),
     (finished(voiceover="tke.wav"), "Did you mean take.wav?", (finished(voiceover="take.wav"),)),
     (finished(voiceover="http://x/take.wav"), "Save the file in the sheet's folder", (finished(voiceover="take.wav"),)),
     (finished(music="other.mp3"), "Enter its path relative to the folder of the sheet", (finished(music="take.wav"),)),
@@ -196,7 +206,7 @@ FINISHED = (
     (finished(captions="WEBVTT"), "Write a line with two times", (finished(captions=_srt("Hello.")),)),
     (
         finished(captions=_srt(LONG)),
-        "Shorten the text, or give it more time",
+        "Shorten the text, or let this caption end later",
         (finished(captions=_srt("Short")), finished(captions=_srt(LONG, 4), placements="snapchat 5s")),
     ),
     (finished(captions=_srt("x" * 60, 9), placements="16:9 10s"), "fit in this language", ()),

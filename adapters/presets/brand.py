@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from adapters.presets.errors import InvalidPresetError
 from adapters.presets.problems import problem_text, record_of
@@ -23,12 +23,20 @@ MAX_ENTRIES = 100
 _Key = Annotated[str, Field(pattern=r"^[^\s{}][^\n{}]{0,63}$")]
 
 
+def _checked_colour(text: str) -> str:
+    parse_colour(text)
+    return text
+
+
+_Colour = Annotated[str, AfterValidator(_checked_colour)]
+
+
 class BrandFile(FinishRecord):
     """The fields of ``brand.yaml``: those of BrandKit, with paths relative to the YAML file instead of assets."""
 
     name: Annotated[str, Field(max_length=100)] = ""
     logos: Annotated[dict[_Key, str], Field(max_length=MAX_ENTRIES)] = Field(default_factory=dict)
-    colours: Annotated[dict[_Key, str], Field(max_length=MAX_ENTRIES)] = Field(default_factory=dict)
+    colours: Annotated[dict[_Key, _Colour], Field(max_length=MAX_ENTRIES)] = Field(default_factory=dict)
     fonts: dict[Literal["heading", "body"], tuple[str, ...]] = Field(default_factory=dict)
     voices: Annotated[dict[_Key, str], Field(max_length=MAX_ENTRIES)] = Field(default_factory=dict)
     music: Annotated[dict[_Key, str], Field(max_length=MAX_ENTRIES)] = Field(default_factory=dict)
@@ -41,15 +49,6 @@ class BrandFile(FinishRecord):
             return fonts
         return {role: (value,) if isinstance(value, str) else value for role, value in fonts.items()}
 
-    @field_validator("colours")
-    @classmethod
-    def _are_colours(cls, colours: dict[str, str]) -> dict[str, str]:
-        for name, text in colours.items():
-            try:
-                parse_colour(text)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from error
-        return colours
 
 
 def find_brand(folders: Iterable[Path]) -> Path | None:

@@ -172,6 +172,8 @@ def test_the_copy_of_an_earlier_campaign_replaces_a_sound_that_no_longer_exists(
 
 def test_a_sheet_of_another_machine_uses_nothing_of_its_folder_but_files_in_it(tmp_path: Path):
     (tmp_path / "brand.yaml").write_text(BRAND)
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "brand.yaml").write_text("name: Acme\n")
     kit = good(tmp_path, finished(voiceover="take.wav"), confined=True)
     assert kit.brand.name == ""
     for name in ("../take.wav", "/etc/take.wav", "a\\take.wav"):
@@ -311,10 +313,33 @@ def test_a_misnamed_brand_kit_is_a_warning(tmp_path: Path):
 
 def test_a_text_that_is_too_long_is_reported_in_its_own_cell(tmp_path: Path, voices):
     long = "Das ist ein Angebot, das für eine Zeile viel zu lang ist"
-    cells = {"finish": "house", "cta": "", "offer": "Half price", "locale": "en|de"}
+    cells = {"finish": "house", "cta": "x", "cta_de": "y", "offer": "Half price", "locale": "en|de"}
     found = read(tmp_path, finished(**cells, offer_de=long)).checked.problems
     assert {(problem.column, problem.value) for problem in found} == {("offer_de", long)}
     fits = re.search(r"does not fit for 16:9 in de: .* About (\d+) of its 56 characters fit\.$", found[0].message)
     assert fits
     assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1])])).checked.problems == ()
     assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1]) + 3])).checked.problems
+
+
+def test_voices_name_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("models.voice.hibari.voices", lambda: {"heart": True, "emma": False})
+    monkeypatch.setattr("models.voice.hibari.is_installed", lambda: True)
+    cells = {"locale": "en|de", "cta_de": "Los", "script": "Hi.", "script_de": "Hallo."}
+    [one] = said(read(tmp_path, finished(**cells, voiceover="hibari")))
+    assert one.endswith("in brand.yaml, such as voices: {en: hibari, de: espeak-ng}.")
+    [one] = said(read(tmp_path, finished(voiceover="hibari:bob", script="Hi.")))
+    assert one.endswith("There is no voice hibari:bob. Use hibari:heart or hibari:emma.")
+
+
+def test_nothing_follows_from_a_cell_with_an_error(tmp_path: Path, voices):
+    [found] = said(read(tmp_path, finished(placements="tiktok|youtub", music="auto", reframe="9:16=crop|1:1=crop")))
+    assert "'youtub'" in found
+    srt = "1\n00:00:00,000 --> 00:00:00,300\nfar too many characters for this time\n"
+    [found] = said(read(tmp_path, finished(locale="german", captions=srt, script="Hallo.")))
+    assert "Did you mean de?" in found
+
+
+def test_captions_that_do_not_exist_are_reported_once(tmp_path: Path, voices):
+    found = said(read(tmp_path, finished(locale="en|de", cta_de="Los", captions="cap.srt")))
+    assert sum("'cap.srt' does not exist" in each for each in found) == 1

@@ -1,11 +1,13 @@
 """The checks of finishing for a whole sheet, and the kit that its campaign keeps."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from manifests.brief import NO_FINISH, Brief
 from manifests.finish.kit import FinishKit
+from manifests.finish.texts.languages import is_language
 from manifests.sheet import CellIssue, CellProblem, Table
 from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
@@ -62,8 +64,7 @@ class Finishing:
 
         def check(brief: Brief) -> Iterator[CellIssue]:
             if brief.is_finished:
-                yield from self._issues(brief, seconds)
-                yield from silence_issues(brief, self._sources, self._voices, used_by(brief))
+                yield from self._issues(brief, seconds, used_by(brief))
 
         return check
 
@@ -74,15 +75,21 @@ class Finishing:
         known = [length for length in lengths if length]
         return min(known) if known and len(known) == len(lengths) else None
 
-    def _issues(self, brief: Brief, seconds: Callable[[Brief], float | None]) -> Iterator[CellIssue]:
+    def _issues(
+        self, brief: Brief, seconds: Callable[[Brief], float | None], cards: Sequence[GeneratorCard]
+    ) -> Iterator[CellIssue]:
         sources, found = self._sources, False
         for issue in (*template_issues(brief, sources), *locale_issues(brief)):
             found = True
             yield issue
         yield from placement_issues(brief, sources)
-        yield from voice_issues(brief, sources, self._voices)
         yield from music_issues(brief, sources)
-        yield from caption_issues(brief, sources, seconds, self._voices)
+        known = tuple(locale for locale in brief.locales if is_language(locale))
+        if known or not brief.locales:  # nothing follows from a locale with an error
+            readable = replace(brief, locales=known)
+            yield from voice_issues(readable, sources, self._voices)
+            yield from caption_issues(readable, sources, seconds, self._voices)
+            yield from silence_issues(readable, sources, self._voices, cards)
         if not found:
             yield from text_issues(brief, sources.templates[brief.finish])
             yield from contrast_issues(brief, sources.templates[brief.finish], sources.brand)

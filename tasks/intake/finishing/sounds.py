@@ -14,12 +14,13 @@ from manifests.finish.kit import FinishKit
 from manifests.finish.spec import MusicSpec
 from manifests.finish.texts.languages import language_name, primary
 from manifests.finish.texts.wording import NOTHING, header_for, script_of, wordings
-from manifests.pluralize import one_or_more
+from manifests.pluralize import any_of, one_or_more
 from manifests.sheet import CellIssue
 from models.card import GeneratorCard, ModelCard
 from models.hosted_card import HostedCard
 from models.music.registry import LIBRARY, music_problem
 from models.sound_tools import NO_TOOLS, SoundTools
+from models.voice import hibari
 from models.voice.espeak import PROGRAM as ESPEAK
 from models.voice.registry import HIBARI, engines_for, split_voice, voice_of
 from tasks.intake.finishing.checks import preset_of
@@ -163,16 +164,22 @@ def _silent(locales: list[str], voices: Voices) -> Iterator[CellIssue]:
 
 def voice_problem(name: str, locale: str, tools: SoundTools = NO_TOOLS) -> str:
     """Return why ``engine`` or ``engine:voice`` cannot speak a language here, one sentence; empty if it can."""
-    engine, _ = split_voice(name)
+    engine, voice = split_voice(name)
     try:
         languages = voice_of(engine, tools).languages()
     except ModelError as error:
         return str(error)
+    known = hibari.voices() if engine == HIBARI and voice else {}
+    if known and voice not in known:
+        return f"There is no voice {name}. Use {any_of(f'{HIBARI}:{each}' for each in known)}."
     if primary(locale) in languages:
         return tools.unattested(engine)
     if not languages:
         return f"{engine} is not installed on this machine. {INSTALL}"
-    return f"{engine} does not speak {language_name(locale)}. Use auto, or another engine."
+    return (
+        f"{engine} does not speak {language_name(locale)}. Enter auto; to choose a voice for each language, name them "
+        f"in brand.yaml, such as voices: {{en: {HIBARI}, {primary(locale)}: {ESPEAK}}}."
+    )
 
 
 def silence_issues(
