@@ -50,7 +50,6 @@ class BrandFile(FinishRecord):
         return {role: (value,) if isinstance(value, str) else value for role, value in fonts.items()}
 
 
-
 def find_brand(folders: Iterable[Path]) -> Path | None:
     """Return the ``brand.yaml`` of the first folder that has one."""
     paths = (folder / NAME for folder in folders)

@@ -119,7 +119,8 @@ def test_a_language_without_a_voice_is_a_warning_unless_the_voice_was_chosen(tmp
     assert said(read(tmp_path, finished(**sheet))) == []
     problems = read(tmp_path, finished(**sheet, voiceover="hibari")).checked.problems
     assert [each.message for each in problems] == [
-        "cannot be used. hibari does not speak Arabic. Use auto, or another engine."
+        "cannot be used. hibari does not speak Arabic. Enter auto; to choose a voice for each language, name "
+        "them in brand.yaml, such as voices: {en: hibari, ar: espeak-ng}."
     ]
     assert said(read(tmp_path, finished(**sheet, voiceover="take.wav"))) == []
     assert said(read(tmp_path, finished(**sheet, voiceover="none"))) == []
@@ -173,9 +174,9 @@ def test_the_copy_of_an_earlier_campaign_replaces_a_sound_that_no_longer_exists(
 def test_a_sheet_of_another_machine_uses_nothing_of_its_folder_but_files_in_it(tmp_path: Path):
     (tmp_path / "brand.yaml").write_text(BRAND)
     (tmp_path / "home").mkdir(exist_ok=True)
-    (tmp_path / "home" / "brand.yaml").write_text("name: Acme\n")
+    (tmp_path / "home" / "brand.yaml").write_text("name: Home\n")
     kit = good(tmp_path, finished(voiceover="take.wav"), confined=True)
-    assert kit.brand.name == ""
+    assert kit.brand.name == "Home"
     for name in ("../take.wav", "/etc/take.wav", "a\\take.wav"):
         assert "is a path on another machine" in said(read(tmp_path, finished(voiceover=name), confined=True))[0]
     assert "is not a finish template" in said(read(tmp_path, finished(finish="house"), confined=True))[0]
@@ -200,7 +201,9 @@ def test_colours_that_are_hard_to_read_are_a_warning(tmp_path: Path, voices):
     (tmp_path / "brand.yaml").write_text('name: Acme\ncolours: {primary: "#ffe000", on_primary: "#ffffff"}\n')
     intake = read(tmp_path, finished())
     assert not intake.checked.problems
-    assert 'layer "button": the contrast of #ffffff on #ffe000 is 1.3' in "".join(said(intake))
+    assert 'text of the layer "button" is hard to read: the contrast of #ffffff on #ffe000 is 1.3' in "".join(
+        said(intake)
+    )
 
 
 def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
