@@ -199,8 +199,8 @@ def silence_issues(
     if silent:
         locales = " and ".join(dict.fromkeys(filter(None, silent)))
         message = (
-            f"is empty, but {' and '.join(needing)} {one_or_more(len(needing), 'needs', 'need')} sound, and its ads{f' for {locales}' if locales else ''} "
-            "would be silent. Enter music, such as auto, or what a voice says in a column 'script'."
+            f"is empty, but {' and '.join(needing)} {one_or_more(len(needing), 'needs', 'need')} sound, and its ads"
+            f"{f' for {locales}' if locales else ''} would be silent. Enter music, such as auto, or what a voice says in a column 'script'."
         )
         yield CellIssue("music", "", message, warning=True)
 
