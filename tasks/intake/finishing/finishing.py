@@ -12,6 +12,7 @@ from models.card import GeneratorCard
 from tasks.intake.finishing.captions import caption_issues
 from tasks.intake.finishing.checks import (
     contrast_issues,
+    crop_issues,
     locale_issues,
     placement_issues,
     preset_of,
@@ -76,6 +77,7 @@ class Finishing:
             found = True
             yield issue
         yield from placement_issues(brief, sources)
+        yield from crop_issues(brief)
         yield from voice_issues(brief, sources, self._voices)
         yield from music_issues(brief, sources)
         yield from caption_issues(brief, sources, seconds, self._voices)
