@@ -403,6 +403,18 @@ def test_the_plan_names_masters_pairs_and_numbers():
     ]
 
 
+def test_the_plan_counts_each_way_of_fitting():
+    placements = ("16:9", "1:1")
+    rows = [
+        brief(placements=placements, reframe={"": "crop"}),
+        brief("b2", placements=placements, reframe={"": "blur"}),
+        brief("b3", placements=placements),
+    ]
+    counted = deliverable_counts(rows, expand(rows, CARDS, "starter"), TEMPLATES)
+    lines = deliverable_lines(counted, rows)[1:3]
+    assert lines == ["  16:9: 3", "  1:1: 3 (1 native, 1 cropped, 1 on a blurred copy)"]
+
+
 def test_without_finishing_the_plan_says_nothing():
     rows = [brief(finish="none")]
     assert deliverable_lines(deliverable_counts(rows, expand(rows, CARDS, "starter"), {}), rows) == []

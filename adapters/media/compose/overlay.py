@@ -140,6 +140,10 @@ class Overlay:
             before = (picture, active, made)
             yield made
 
+    def moments(self, index: int) -> list[Moment]:
+        """Return the animations of the layers that are visible at a frame, from back to front."""
+        return [layer.moment(index) for layer in self._layers if layer.start <= index < layer.end]
+
     def _active(self, index: int) -> list[tuple[_TimedLayer, Moment]]:
         for layer in self._layers:
             if layer.end == index:
