@@ -159,6 +159,7 @@ def placement_issues(brief: Brief, sources: FinishSources) -> Iterator[CellIssue
                 f"{key}={fit}",
                 f"has no effect, because the row has no placement {key}. Use {labels}, or remove it.",
                 warning=True,
+                follows="placements",
             )
 
 
