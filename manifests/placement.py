@@ -53,7 +53,11 @@ OTHER_NAMES = {
     "google-app-campaign": "google-app",
     "google-demand-gen": "demand-gen",
     "connected-tv": "ctv",
+    "meta-feed": "instagram-feed",
+    "meta-reels": "reels",
+    "meta-stories": "stories",
 }
+"""Other names of channels; those of the shipped placement presets are among them."""
 SHAPES = {"landscape": "16:9", "horizontal": "16:9", "portrait": "9:16", "vertical": "9:16", "square": "1:1"}
 
 AMBIGUOUS_SHAPES = frozenset(("portrait", "landscape"))
@@ -170,7 +174,7 @@ def _quotient(ratio: str) -> float:
 
 def _channel(words: Sequence[str]) -> str:
     name = "-".join(words)
-    name = OTHER_NAMES.get(name, name)
+    name = "" if name == "generic" else OTHER_NAMES.get(name, name)
     if name and name not in CHANNELS:
         near = get_close_matches(name, [*CHANNELS, *OTHER_NAMES], 1, 0.7)
         hint = f"Did you mean {OTHER_NAMES.get(near[0], near[0])}? " if near else ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.presets.folders import PresetFile, read_presets
 from manifests.errors import FinishError
+from manifests.placement import OTHER_NAMES
 from manifests.placements.preset import PlacementPreset
 
 SHIPPED = Path(__file__).parent / "placements"
@@ -31,13 +32,17 @@ def load_presets(folders: Iterable[Path] = ()) -> dict[str, PlacementPreset]:
 
 
 def preset_named(name: str, presets: Mapping[str, PlacementPreset]) -> PlacementPreset:
-    """Return a placement preset.
+    """Return a placement preset by its name, or by a channel of the sheet that uses it.
 
     Raises:
         FinishError: there is none with this name.
     """
-    if name in presets:
-        return presets[name]
-    near = difflib.get_close_matches(name, presets, n=1)
+    channel = OTHER_NAMES.get(name, name)
+    by_channel = (preset for preset in presets.values() if channel in preset.channels)
+    found = presets.get(name) or presets.get(channel) or next(by_channel, None)
+    if found:
+        return found
+    channels = [channel for preset in presets.values() for channel in preset.channels]
+    near = difflib.get_close_matches(name, dict.fromkeys([*presets, *channels]), n=1)
     hint = f"Did you mean {near[0]}?" if near else f"The presets are {', '.join(presets)}."
-    raise FinishError(f'No placement preset is named "{name}". {hint}')
+    raise FinishError(f'No placement preset or channel is named "{name}". {hint}')

@@ -19,7 +19,7 @@ from app.cli.table import show_table
 from app.report.clip_results import clip_results
 from app.report.clip_table import write_clip_table
 from app.report.contact_sheet import write_contact_sheet
-from app.report.deliverable_results import deliverable_results
+from app.report.deliverable_results import deliverable_results, in_sheet_order
 from app.report.fallbacks import fallbacks_of
 from app.report.report import BriefReport, CampaignReport, report_of
 from app.report.row_outcomes import outcomes_of
@@ -94,7 +94,9 @@ def close_campaign(
             rows,
             folder / "contact-sheet.png",
             fallbacks_of(session.catalogue, rows),
-            session.catalogue.deliverables.of_campaign(campaign_id),
+            in_sheet_order(
+                session.catalogue.deliverables.of_campaign(campaign_id), session.catalogue.campaigns.briefs(campaign_id)
+            ),
         ),
         "clip_table": _write_clips(session, campaign_id, rows, folder / "clips.csv"),
         **_write_results(session, intake, report, rows, folder),

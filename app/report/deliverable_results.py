@@ -8,6 +8,7 @@ from adapters.catalogue import DeliverableRow
 from adapters.sheets.results.deliverable_results import DeliverableResult
 from manifests.brief import Brief
 from manifests.finish.deliverable import DeliverableState
+from manifests.finish.sheet_order import SheetOrder
 
 
 def deliverable_results(
@@ -17,9 +18,25 @@ def deliverable_results(
 
     Those that were replaced before they were published are left out.
     """
-    numbers = {brief.brief_id: brief.row for brief in briefs}
+    briefs = tuple(briefs)
+    numbers, order = {brief.brief_id: brief.row for brief in briefs}, SheetOrder(briefs)
     found = [_result(row, numbers, bucket) for row in rows if row.state != DeliverableState.WITHDRAWN or row.signed]
-    return sorted(found, key=lambda each: (each.row or 0, each.variant_id, each.placement, each.locale, each.cta))
+
+    def place(each: DeliverableResult) -> tuple[object, ...]:
+        number, *within = order.key(each.brief_id, each.placement, each.locale)
+        return number, each.variant_id, *within, each.cta
+
+    return sorted(found, key=place)
+
+
+def in_sheet_order(rows: Iterable[DeliverableRow], briefs: Iterable[Brief]) -> list[DeliverableRow]:
+    """Return deliverables in the order of the sheet's rows, placements and locales."""
+    order = SheetOrder(briefs)
+
+    def place(row: DeliverableRow) -> tuple[object, ...]:
+        return *order.key(row.brief_id, row.placement, row.locale), row.variant_id, cta_of(row), row.deliverable_id
+
+    return sorted(rows, key=place)
 
 
 def deliverable_record(row: DeliverableRow) -> dict[str, Any]:

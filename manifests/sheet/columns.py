@@ -85,7 +85,7 @@ COLUMNS = (
         ),
         "The channel in which the ad runs, or its aspect ratio.",
         f"{', '.join(ASPECT_RATIOS)}; {', '.join(OTHER_RATIOS)} if the model supports them; {', '.join(CHANNELS)}; "
-        "both, such as tiktok 1:1.",
+        "both, such as tiktok 1:1. The names in `reelmill placements` are other names of these channels.",
         "16:9|tiktok",
         "16:9",
         True,

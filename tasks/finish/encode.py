@@ -15,6 +15,7 @@ from adapters.media.soundtrack.samples import num_samples, silence
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
 from manifests.finish.texts.language_codes import iso_639_2
 from tasks.finish.parts import Parts
+from tasks.finish.poster import poster_index
 from tasks.finish.soundtrack import aim_of, mixed
 
 ATTEMPTS = 3
@@ -42,6 +43,7 @@ class _Pictures:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._poster_index = poster_index(parts)
         self.poster = np.empty(0, np.uint8)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -49,7 +51,7 @@ class _Pictures:
         below = pictures_of(footage.plan, footage.shots)
         overlay = Overlay(self._parts.layers.drawn, footage.plan.fps, spec.width, spec.height)
         for index, picture in enumerate(overlay.over(below)):
-            if index == self._parts.poster_index:
+            if index == self._poster_index:
                 self.poster = picture
             yield picture
 

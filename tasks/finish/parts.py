@@ -17,8 +17,3 @@ class Parts(NamedTuple):
     layers: Layers
     tracks: Tracks
     cues: tuple[Cue, ...]
-
-    @property
-    def poster_index(self) -> int:
-        """The frame of the poster: the middle of the footage, when the layers are in place."""
-        return self.footage.plan.intro + self.footage.plan.footage // 2

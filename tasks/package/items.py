@@ -8,6 +8,7 @@ from adapters.catalogue import Catalogue, DeliverableRow, Membership, SignedFact
 from manifests.brief import Brief
 from manifests.clip_metadata import clip_metadata
 from manifests.finish.deliverable import DeliverableState
+from manifests.finish.sheet_order import SheetOrder
 from manifests.finish.texts.wording import localised
 from manifests.packages.item import CaptionFile, PackageItem
 from manifests.placement import parse_placement
@@ -51,7 +52,10 @@ class _Campaign:
         """Yield the deliverables."""
         rows = self._catalogue.deliverables.of_campaign(self._campaign_id, [DeliverableState.PUBLISHED])
         items = [self._deliverable(row, row.signed) for row in rows if row.signed]
-        yield from sorted(items, key=lambda item: (item.row, item.placement, item.locale, item.item_id))
+        order = SheetOrder(self._briefs.values())
+        yield from sorted(
+            items, key=lambda item: (*order.key(item.brief_id, item.placement, item.locale), item.item_id)
+        )
 
     def _clip(self, row: VariantRow, signed: SignedFacts) -> PackageItem | None:
         members = [member for member in self._members[row.variant_id] if member.brief_id in self._briefs]

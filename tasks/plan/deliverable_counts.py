@@ -22,13 +22,17 @@ class DeliverableCount(NamedTuple):
         placement: label, such as ``tiktok 9:16``.
         locale: language tag; empty for none.
         number: how many, if as many clips are published as the rows want.
-        made_from: how their clips are fitted: ``native``, ``crop``, ``blur`` or ``colour``, each once.
+        made_from: how many are made in each way: ``native``, ``crop``, ``blur`` or ``colour``.
     """
 
     placement: str
     locale: str
     number: int
-    made_from: tuple[str, ...]
+    made_from: Mapping[str, int]
+
+
+FITS = {NATIVE: "native", "crop": "cropped", "blur": "on a blurred copy", "colour": "on the background colour"}
+"""Words for how clips are fitted."""
 
 
 def deliverable_counts(
@@ -43,16 +47,14 @@ def deliverable_counts(
     by_id = {brief.brief_id: brief for brief in briefs if brief.is_finished}
     if not by_id:
         return ()
-    numbers: Counter[tuple[str, str]] = Counter()
-    fits: dict[tuple[str, str], dict[str, None]] = {}
+    fits: dict[tuple[str, str], Counter[str]] = {}
     for brief, label, labels in _sources(by_id, planned):
         for placement in placements_of(brief, label):
             same = brief.master_of(placement).aspect_ratio == placement.aspect_ratio
             fit = NATIVE if same else brief.fit_of(placement)
             for locale in _locales(brief, labels, templates):
-                numbers[label, locale] += 1
-                fits.setdefault((label, locale), {})[fit] = None
-    return tuple(DeliverableCount(*key, number, tuple(fits[key])) for key, number in numbers.items())
+                fits.setdefault((label, locale), Counter())[fit] += 1
+    return tuple(DeliverableCount(*key, found.total(), dict(found)) for key, found in fits.items())
 
 
 def deliverables_in(
@@ -122,9 +124,12 @@ def _place(count: DeliverableCount) -> str:
 
 
 def _made(count: DeliverableCount) -> str:
-    words = {"crop": "cropped", "blur": "on a blurred copy", "colour": "on the background colour"}
-    made = [words[fit] for fit in count.made_from if fit != NATIVE]
-    return f" ({', '.join(made)})" if made else ""
+    """Return how the clips are fitted, with numbers if there are several ways; nothing if all are native."""
+    made = {words: count.made_from[fit] for fit, words in FITS.items() if fit in count.made_from}
+    if list(made) == [FITS[NATIVE]]:
+        return ""
+    parts = [f"{number:,} {words}" if len(made) > 1 else words for words, number in made.items()]
+    return f" ({', '.join(parts)})"
 
 
 def _notes(briefs: Sequence[Brief]) -> Iterator[str]:

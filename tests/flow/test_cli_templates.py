@@ -86,7 +86,10 @@ def test_preview_writes_a_video(here: Path, clip: Path, capsys):
         ),
         (["preview", "clean", "--clip", "no.mp4"], "no.mp4"),
         (["preview", "clean", "--clip", "CLIP", "--text", "price=3"], "its placeholders are: cta, headline, legal."),
-        (["preview", "clean", "--clip", "CLIP", "--placement", "tiktok"], 'No placement preset is named "tiktok".'),
+        (
+            ["preview", "clean", "--clip", "CLIP", "--placement", "tiktock"],
+            'No placement preset or channel is named "tiktock". Did you mean tiktok?',
+        ),
         (
             ["preview", "clean", "--clip", "CLIP", "--ratio", "2:1", "--out", "a.png"],
             "The placement preview has no ratio 2:1",

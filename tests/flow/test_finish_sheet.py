@@ -124,6 +124,8 @@ def test_plan_and_validate_show_the_deliverables_of_each_placement(sheet: Path, 
         assert "\n".join(lines) in done.out
     plan = json.loads(reelmill(capsys, "plan", sheet, "--finish", "bold", "--json").out)
     assert sum(each["number"] for each in plan["deliverables"]) == 12
+    for each in plan["deliverables"]:
+        assert sum(each["made_from"].values()) == each["number"]
     assert {tuple(each["made_from"]) for each in plan["deliverables"]} == {("native",), ("native", "crop")}
     text = reelmill(capsys, "plan", sheet, "--finish", "bold").out
     assert "--finish bold" in text

@@ -1,6 +1,7 @@
 """Deliverables in the results sheet, the report and the contact sheet."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import deliverable_samples as ours
@@ -9,12 +10,13 @@ from openpyxl import load_workbook
 from PIL import Image
 
 from adapters.bucket import LocalBucket
-from adapters.catalogue import Catalogue, open_catalogue
+from adapters.catalogue import Catalogue, DeliverableRow, open_catalogue
 from adapters.sheets import read_table, write_results
 from adapters.sheets.results.deliverable_results import DELIVERABLES
 from app.report.contact_sheet import write_contact_sheet
-from app.report.deliverable_results import deliverable_record, deliverable_results
+from app.report.deliverable_results import deliverable_record, deliverable_results, in_sheet_order
 from app.report.report import report_of
+from manifests.placement import parse_placement
 from tasks.runtime.resources import BucketConfig, Resources, SignerConfig, close_resources
 
 
@@ -78,6 +80,27 @@ def test_the_report_counts_deliverables_and_says_why_they_failed(tmp_path: Path)
     assert report.as_json()["deliverables"] == {"failed": 1, "planned": 1, "published": 1, "withdrawn": 1}
     [done] = [record for record in records if record["state"] == "published"]
     assert (done["cta"], done["width"], done["captions"]) == ("Buy", 72, [f"spring/{done['deliverable_id']}.srt"])
+
+
+def test_deliverables_are_in_the_order_of_the_sheet():
+    last, first = (
+        replace(
+            samples.campaign().briefs[0],
+            brief_id=brief_id,
+            placements=tuple(map(parse_placement, places)),
+            locales=locales,
+        )
+        for brief_id, places, locales in (("a", ("16:9",), ("en",)), ("z", ("tiktok", "16:9"), ("nl", "de")))
+    )
+    wanted = [
+        (brief.brief_id, place.label, locale)
+        for brief in (first, last)
+        for place in brief.placements
+        for locale in brief.locales
+    ]
+    rows = [DeliverableRow(f"{n}", "c", "v", *key, state="planned") for n, key in enumerate(sorted(wanted))]
+    found = in_sheet_order(rows, (first, last))
+    assert [(row.brief_id, row.placement, row.locale) for row in found] == wanted != sorted(wanted)
 
 
 def test_the_contact_sheet_shows_posters(tmp_path: Path):

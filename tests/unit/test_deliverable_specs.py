@@ -352,6 +352,7 @@ def test_a_later_clip_of_a_row_does_not_change_its_sequence():
 FILM = [film(1), film(2), film(3, placements=("tiktok 9:16", "16:9")), film(4, placements=("1:1", "16:9"))]
 
 
+@settings(deadline=None)
 @given(st.permutations(clips(*FILM)))
 def test_a_sequence_that_is_planned_while_clips_are_published_is_planned_once(published: list[PublishedClip]):
     planned = [specs_of("c1", FILM, published[:number], KIT) for number in range(len(published) + 1)]
@@ -400,6 +401,18 @@ def test_the_plan_names_masters_pairs_and_numbers():
         "1 row: the clips are generated for 16:9 and fitted to the other placements.",
         "1 row: locales and calls to action are paired, such as en with 'Buy', de with 'Kaufen'.",
     ]
+
+
+def test_the_plan_counts_each_way_of_fitting():
+    placements = ("16:9", "1:1")
+    rows = [
+        brief(placements=placements, reframe={"": "crop"}),
+        brief("b2", placements=placements, reframe={"": "blur"}),
+        brief("b3", placements=placements),
+    ]
+    counted = deliverable_counts(rows, expand(rows, CARDS, "starter"), TEMPLATES)
+    lines = deliverable_lines(counted, rows)[1:3]
+    assert lines == ["  16:9: 3", "  1:1: 3 (1 native, 1 cropped, 1 on a blurred copy)"]
 
 
 def test_without_finishing_the_plan_says_nothing():

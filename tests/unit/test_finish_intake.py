@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from finished_sheets import PROMPT, finished, finishing_in, rows, use_voices
 
+from adapters.media.reframe import library
 from manifests.errors import FinishError
 from manifests.finish.choices import music_of
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
@@ -274,6 +275,14 @@ def test_music_that_does_not_exist_names_the_music_of_the_brand_kit(tmp_path: Pa
     (tmp_path / "brand.yaml").write_text(BRAND)
     [found] = said(read(tmp_path, finished(music="brand")))
     assert found.endswith("The brand kit has: default.")
+
+
+def test_a_crop_that_cannot_follow_the_subject_is_refused_before_clips_are_generated(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    [found] = said(read(tmp_path, finished(placements="1:1|16:9", reframe="crop")))
+    assert found.endswith("Following a subject needs OpenCV. Install it with: pip install 'reelmill[finish]'")
+    for usable in ("crop 30%", "blur", "native"):
+        assert said(read(tmp_path, finished(placements="1:1|16:9", reframe=usable))) == []
 
 
 def test_pipelines_with_sound_are_those_that_need_no_music():

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 import adapters.presets
-from manifests.placement import CHANNELS, RATIOS
+from adapters.presets.placements import preset_named
+from manifests.errors import FinishError
+from manifests.placement import CHANNELS, RATIOS, parse_placement
 from manifests.placements.preset import PlacementPreset, SafeZone
 
 FOLDER = Path(adapters.presets.__file__).parent / "placements"
@@ -82,3 +84,26 @@ def test_every_channel_of_the_sheet_has_exactly_one_preset() -> None:
 def test_the_default_ratio_of_a_channel_is_one_of_its_preset() -> None:
     by_channel = {channel: preset for preset in PRESETS.values() for channel in preset.channels}
     assert [c for c, ratio in CHANNELS.items() if ratio not in by_channel[c].sizes] == []
+
+
+@pytest.mark.parametrize("name", sorted(WANTED - {"generic"}))
+def test_the_sheet_accepts_the_name_of_a_preset(name: str) -> None:
+    assert parse_placement(name).channel in PRESETS[name].channels
+
+
+@pytest.mark.parametrize("channel", sorted(CHANNELS))
+def test_commands_accept_channels(channel: str) -> None:
+    assert channel in preset_named(channel, PRESETS).channels
+
+
+@presets
+def test_commands_accept_the_names_of_presets(name: str) -> None:
+    assert preset_named(name, PRESETS) is PRESETS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("tiktok-auctoin", "tiktok-auction"), ("tiktock", "tiktok"), ("instagram-fed", "instagram-feed")]
+)
+def test_unknown_names_get_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(FinishError, match=rf"named \"{name}\"\. Did you mean {hint}\?"):
+        preset_named(name, PRESETS)

@@ -41,7 +41,7 @@ class Checked(NamedTuple):
 
 def placements(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show the requirements of one placement.")
+        str | None, typer.Argument(metavar="[NAME]", help="Show the requirements of one placement or channel.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +66,9 @@ def lint(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Video files.")],
     placement: Annotated[
         list[str] | None,
-        typer.Option("--placement", metavar="NAME", help="Placement to check against, or 'all'. Can be repeated."),
+        typer.Option(
+            "--placement", metavar="NAME", help="Placement or channel to check against, or 'all'. Can be repeated."
+        ),
     ] = None,
     fix: Annotated[
         Path | None,
@@ -99,7 +101,8 @@ def preset_folders() -> list[Path]:
 
 def _chosen(names: list[str]) -> dict[str, PlacementPreset]:
     presets = load_presets(preset_folders())
-    return presets if ALL in names else {name: preset_named(name, presets) for name in names}
+    chosen = presets.values() if ALL in names else [preset_named(name, presets) for name in names]
+    return {preset.name: preset for preset in chosen}
 
 
 def _check(path: Path, presets: Mapping[str, PlacementPreset]) -> Checked:

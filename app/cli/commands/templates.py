@@ -90,7 +90,8 @@ def preview(
         typer.Option("--ratio", metavar="RATIO", help="Aspect ratio, such as 9:16; repeatable. Default: all."),
     ] = None,
     placement: Annotated[
-        str | None, typer.Option("--placement", metavar="NAME", help="Placement whose sizes and safe zones are used.")
+        str | None,
+        typer.Option("--placement", metavar="NAME", help="Placement or channel whose sizes and safe zones are used."),
     ] = None,
     text: Annotated[
         list[str] | None,

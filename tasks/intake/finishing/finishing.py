@@ -14,6 +14,7 @@ from models.card import GeneratorCard
 from tasks.intake.finishing.captions import caption_issues
 from tasks.intake.finishing.checks import (
     contrast_issues,
+    crop_issues,
     locale_issues,
     placement_issues,
     preset_of,
@@ -83,6 +84,7 @@ class Finishing:
             found = True
             yield issue
         yield from placement_issues(brief, sources)
+        yield from crop_issues(brief)
         yield from music_issues(brief, sources)
         known = tuple(locale for locale in brief.locales if is_language(locale))
         if known or not brief.locales:  # nothing follows from a locale with an error
