@@ -319,6 +319,7 @@ def test_a_misnamed_brand_kit_is_a_warning(tmp_path: Path):
     assert [each for each in found if "brand.yaml" in each] == found
     assert len(found) == 1
     assert "Did you mean brand.yaml? Rename " in found[0]
+    assert found[0] in said(read(tmp_path, finished(locale="german")))
     (tmp_path / "brand.yml").rename(tmp_path / "brand.yaml")
     good(tmp_path, finished())
 

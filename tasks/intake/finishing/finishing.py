@@ -35,6 +35,7 @@ class Finishing:
 
     def __init__(self, sources: FinishSources) -> None:
         self._sources = sources
+        self._has_finished_rows = False
 
     @property
     def default(self) -> str:
@@ -65,6 +66,7 @@ class Finishing:
 
         def check(brief: Brief) -> Iterator[CellIssue]:
             if brief.is_finished:
+                self._has_finished_rows = True
                 yield from self._issues(brief, seconds, used_by(brief))
 
         return check
@@ -108,14 +110,14 @@ class Finishing:
         return Drawing.of(self._sources)
 
     def warnings(self, table: Table, briefs: Sequence[Brief]) -> Iterator[CellProblem]:
-        """Yield the findings about the sheet as a whole."""
+        """Yield the findings about the sheet as a whole, after its rows were checked."""
         layout = Layout.of(table)
+        if self._has_finished_rows and (problem := self._sources.no_brand):
+            yield CellProblem(0, "", "", "", problem)
         if not any(brief.is_finished for brief in briefs):
             if any(brief.ctas for brief in briefs) and not any("cta" in brief.placeholders for brief in briefs):
                 yield layout.problem(table.header_row, "cta", "", _NOT_DRAWN)
             return
-        if problem := self._sources.no_brand:
-            yield CellProblem(0, "", "", "", problem)
         yield from _sequence_warnings(layout, [brief for brief in briefs if brief.is_finished])
 
     def kit(self, briefs: Sequence[Brief]) -> FinishKit | None:
