@@ -198,9 +198,10 @@ def silence_issues(
     silent = [each.locale for each in wordings(brief) if not voices.chosen(brief, each.locale)]
     if silent:
         locales = " and ".join(dict.fromkeys(filter(None, silent)))
+        need = f"{' and '.join(needing)} {one_or_more(len(needing), 'needs', 'need')} sound"
         message = (
-            f"is empty, but {' and '.join(needing)} {one_or_more(len(needing), 'needs', 'need')} sound, and its ads{f' for {locales}' if locales else ''} "
-            "would be silent. Enter music, such as auto, or what a voice says in a column 'script'."
+            f"is empty, but {need}, and its ads{f' for {locales}' if locales else ''} would be silent. Enter music, "
+            "such as auto, or what a voice says in a column 'script'."
         )
         yield CellIssue("music", "", message, warning=True)
 
