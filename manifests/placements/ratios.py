@@ -12,9 +12,9 @@ def quotient(ratio: str) -> float:
     return int(width) / int(height)
 
 
-def ratio_of(display_ratio: float, ratios: Iterable[str]) -> str | None:
-    """Return the ratio that a picture has, or None if it is none of them."""
-    near = [ratio for ratio in ratios if abs(display_ratio / quotient(ratio) - 1) <= RATIO_TOLERANCE]
+def ratio_of(display_ratio: float, ratios: Iterable[str], tolerance: float = RATIO_TOLERANCE) -> str | None:
+    """Return the ratio that a picture has, or None if it differs by more than ``tolerance`` from all of them."""
+    near = [ratio for ratio in ratios if abs(display_ratio / quotient(ratio) - 1) <= tolerance]
     return min(near, key=lambda ratio: abs(display_ratio - quotient(ratio)), default=None)
 
 

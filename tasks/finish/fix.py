@@ -142,7 +142,7 @@ class _Fix:
 
 def _losses(facts: FileFacts) -> Sequence[str]:
     """Return what the new file does not have."""
-    notes = ["The new file has no Content Credential; sign it if the source had one."]
+    notes = ["The new file has no Content Credential. Reelmill signs only files of campaigns; keep the source."]
     if facts.caption_tracks:
         notes.append("The caption tracks of the source are not in the new file; upload the captions as a file.")
     return notes

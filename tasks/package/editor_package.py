@@ -13,6 +13,8 @@ from manifests.packages.errors import PackageError
 from manifests.packages.file_names import file_name
 from manifests.packages.item import PackageItem
 from manifests.packages.timeline import Source, Timeline, timeline_of
+from manifests.placement import RATIOS
+from manifests.placements.ratios import ratio_of
 from tasks.package.fetch import fetch
 from tasks.package.items import Published
 from tasks.package.result import Package
@@ -35,6 +37,10 @@ def write_editor_package(bucket: Bucket, published: Published, folder: Path) -> 
         write_edl(timeline, folder / f"{timeline.name}.edl")
         files += [f"{timeline.name}.otio", f"{timeline.name}.edl"]
     return Package(folder, len(published.clips), tuple(files), notes=tuple(made.notes))
+
+
+SIZE_TOLERANCE = 0.03
+"""Sizes of 16:9 that models make, such as 832x480, are up to 2.5 % off."""
 
 
 class _EditorPackage:
@@ -64,12 +70,13 @@ class _EditorPackage:
             yield self._timeline(name, [self._clips[shot] for shot in item.shots], item.transition_s)
 
     def assemblies(self) -> Iterator[Timeline]:
-        """Yield a timeline of all clips of each aspect ratio and frame rate."""
+        """Yield a timeline of all clips of each shape and frame rate."""
         groups = defaultdict[tuple[str, Fraction], list[PackageItem]](list)
         for clip in self._clips.values():
-            groups[clip.aspect_ratio, self._facts[clip.item_id].fps].append(clip)
-        for (ratio, fps), clips in sorted(groups.items()):
-            yield self._timeline(f"all-{ratio.replace(':', 'x')}-{float(fps):.5g}fps", clips, 0.0)
+            facts = self._facts[clip.item_id]
+            groups[_shape(facts), facts.fps].append(clip)
+        for (shape, fps), clips in sorted(groups.items()):
+            yield self._timeline(f"all-{shape}-{float(fps):.5g}fps", clips, 0.0)
 
     def _timeline(self, name: str, clips: Sequence[PackageItem], transition_s: float) -> Timeline:
         sources = [self._source(clip, self._facts[clip.item_id]) for clip in clips]
@@ -79,3 +86,9 @@ class _EditorPackage:
         media = self._media[clip.item_id]
         name = media.removeprefix(f"{MEDIA}/").removesuffix(".mp4")
         return Source(name, media, facts.num_frames, clip.item_id, clip.sha256, clip.prompt)
+
+
+def _shape(facts: VideoFacts) -> str:
+    """Return the shape of a clip, which is that of its master and not of the placement it is fitted to: ``16x9``."""
+    ratio = ratio_of(facts.width / facts.height, RATIOS, SIZE_TOLERANCE)
+    return ratio.replace(":", "x") if ratio else f"{facts.width}x{facts.height}"

@@ -1,5 +1,6 @@
 """Brand kits and the asset store: files are checked, copied and found by their content."""
 
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from adapters.bucket import open_bucket
+from adapters.media import drawing
 from adapters.media.drawing.logo import draw_logo
 from adapters.media.sound import write_sound
 from adapters.presets.brand import find_brand, load_brand
@@ -17,7 +19,7 @@ from manifests.finish.design.geometry import Size
 from tasks.deliver.keys import NOT_OF_CLIPS
 from tasks.runtime.files.assets import PREFIX, AssetStore
 
-FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+FONT = Path(drawing.__file__).with_name("fonts") / "NotoSans-Regular.ttf.xz"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 50">{}<rect width="100" height="50" {}/></svg>'
 KIT = """\
 name: Acme
@@ -42,9 +44,7 @@ def kit(tmp_path: Path) -> Path:
 
 
 def a_font() -> bytes:
-    if not FONT.is_file():
-        pytest.skip("needs Debian's package fonts-dejavu-core")
-    return FONT.read_bytes()
+    return lzma.decompress(FONT.read_bytes())
 
 
 def test_a_brand_kit_has_assets_for_its_files(kit: Path):

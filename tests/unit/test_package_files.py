@@ -177,6 +177,17 @@ def test_editors_get_the_clips_and_timelines_with_exact_frames(shelf: Shelf, tmp
     assert whole.duration() == otio.opentime.RationalTime(48 + 72, 24)
 
 
+def test_timelines_contain_clips_of_one_real_shape(shelf: Shelf, tmp_path: Path) -> None:
+    wide = shelf.item("small", placement="9:16", aspect_ratio="9:16")  # its row is reframed
+    tall = shelf.item("vertical", placement="9:16", aspect_ratio="9:16")
+    out = tmp_path / "out"
+    made = write_editor_package(shelf.bucket, Published((wide, tall), ()), out)
+    for name, clip in (("all-16x9-24fps.otio", wide), ("all-9x16-24fps.otio", tall)):
+        assert name in made.files
+        [found] = otio.adapters.read_from_file(str(out / name)).tracks[0]
+        assert found.metadata["reelmill"]["sha256"] == clip.sha256
+
+
 EVENT = re.compile(r"^(\d{3})  (\S+) +V +([CD]) +(\d*) +(\S+) (\S+) (\S+) (\S+)$")
 
 

@@ -38,7 +38,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a finish temp
 
 @templates.callback(invoke_without_command=True)
 def list_all(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the finish templates: title, placeholders and origin."""
+    """List the finish templates: description, placeholders and origin."""
     if context.invoked_subcommand:
         return
     files = list_templates(_folders(FOLDER))
@@ -46,9 +46,9 @@ def list_all(context: typer.Context, as_json: AsJson = False) -> None:
         say_json([_as_json(file) for file in files.values()])
         return
     show_table(
-        ["name", "title", "placeholders", "from"],
+        ["name", "description", "placeholders", "from"],
         [
-            (name, file.preset.title, ", ".join(file.preset.placeholders) or "–", _origin(file))
+            (name, file.preset.description or file.preset.title, _placeholders(file.preset), _origin(file))
             for name, file in files.items()
         ],
     )
@@ -157,6 +157,10 @@ def copy(
 def _folders(name: str) -> list[Path]:
     """Return users' folders: that in the home, then that in the current folder, which comes first."""
     return [load_settings().home / name, Path.cwd() / name]
+
+
+def _placeholders(template: FinishTemplate) -> str:
+    return ", ".join(template.placeholders) or "–"
 
 
 def _origin(file: PresetFile[FinishTemplate]) -> str:
