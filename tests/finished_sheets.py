@@ -84,6 +84,8 @@ def finishing_in(folder: Path, **options: object) -> Finishing:
     (folder / "huge.srt").write_text(SRT.format("x" * 300_000))
     (folder / "many.vtt").write_text("WEBVTT\n\n" + "\n".join("00:00.000 --> 00:01.000\nHi\n" for _ in range(501)))
     (folder / "noise.mp3").write_text("no sound")
+    if not any((folder / name).exists() for name in ("brand.yaml", "brand.yml")):
+        (folder / "brand.yaml").write_text("name: Acme\n")
     (folder / "finish").mkdir(exist_ok=True)
     (folder / "finish" / "house.yaml").write_text(HOUSE)
     with wave.open(str(folder / "take.wav"), "wb") as file:
@@ -165,9 +167,11 @@ FINISHED = (
         (finished(reframe="crop 1s:60% 2s:30%"),),
     ),
     (
-        finished(placements="9:16|tiktok", reframe="tall=crop"),
+        finished(placements="9:16|tiktok", music="auto", reframe="tall=crop"),
         "such as 9:16=crop or tiktok=crop",
-        tuple(finished(placements="9:16|tiktok", reframe=value) for value in ("9:16=crop", "tiktok=crop")),
+        tuple(
+            finished(placements="9:16|tiktok", music="auto", reframe=value) for value in ("9:16=crop", "tiktok=crop")
+        ),
     ),
     # Sound and captions
     (finished(sound="loud"), "Use keep", (finished(sound="keep"), finished(sound="mute"))),
@@ -175,6 +179,21 @@ FINISHED = (
         finished(transition="fade"),
         "Use cut, or the seconds",
         tuple(finished(transition=value) for value in ("cut", "0.1", "5", "0.5 s")),
+    ),
+    (
+        finished(placements="16:9|tiktok"),
+        "tiktok 9:16 needs sound, and its ads would be silent. Enter music, such as auto, or what",
+        tuple(finished(placements="16:9|tiktok", **sound) for sound in ({"music": "auto"}, {"script": "Shop now."})),
+    ),
+    (
+        finished(locale="en|de", cta_de="Los", voiceover_de="auto"),
+        "has no effect: the column 'voiceover' applies to all languages of a row. Enter auto there",
+        (finished(locale="en|de", cta_de="Los", voiceover="auto"),),
+    ),
+    (
+        finished(locale="en|de", cta_de="Los", music_de="auto"),
+        "Use a row for each language",
+        (rows(*({"finish": "clean", "cta": "Go", "locale": tag, "music": "auto"} for tag in ("en", "de"))),),
     ),
     (finished(voiceover="tke.wav"), "Did you mean take.wav?", (finished(voiceover="take.wav"),)),
     (finished(voiceover="http://x/take.wav"), "Save the file in the sheet's folder", (finished(voiceover="take.wav"),)),
@@ -187,7 +206,7 @@ FINISHED = (
     (finished(captions="WEBVTT"), "Write a line with two times", (finished(captions=_srt("Hello.")),)),
     (
         finished(captions=_srt(LONG)),
-        "Shorten the text, or give it more time",
+        "Shorten the text, or let this caption end later",
         (finished(captions=_srt("Short")), finished(captions=_srt(LONG, 4), placements="snapchat 5s")),
     ),
     (finished(captions=_srt("x" * 60, 9), placements="16:9 10s"), "fit in this language", ()),

@@ -66,6 +66,14 @@ def drop_triggers(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
 
 
+def drop_deliverables(connection: Connection) -> None:
+    """Remove the tables of revision 0015."""
+    for table in ("deliverable_events", "deliverable_shots", "deliverables"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DROP FUNCTION deliverable_events_refuses"))
+
+
 def execute(catalogue: Catalogue, *statements: str, **values: Any) -> None:
     """Execute SQL as someone who may write to the tables."""
     with catalogue.database.writing() as connection:

@@ -57,6 +57,7 @@ def measure(
         is_rotated=bool(facts.rotation),
         constant_fps=streams.constant_fps,
         audio_codec=facts.audio_codec,
+        is_silent=sound.is_silent,
         loudness_lufs=sound.lufs,
         true_peak_dbtp=sound.true_peak_dbtp,
         caption_tracks=streams.caption_tracks,
@@ -104,13 +105,14 @@ class _Sound(NamedTuple):
 
     lufs: float | None = None
     true_peak_dbtp: float | None = None
+    is_silent: bool = False
 
 
 def _sound(path: Path, facts: VideoFacts) -> _Sound:
     if not facts.audio_codec:
         return _Sound()
     found = measure_long_file(path) if facts.duration_s > MAX_S else measure_file(path)
-    return _Sound(found.lufs, found.true_peak_dbtp)
+    return _Sound(found.lufs, found.true_peak_dbtp, found.is_silent)
 
 
 def _container(path: Path, facts: VideoFacts) -> str:

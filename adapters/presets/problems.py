@@ -80,7 +80,7 @@ def _sentence(error: Mapping[str, Any], file: YamlFile) -> str:
     if kind == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
     if value is None and "#" in file.text:
-        return 'is empty. Put colours in quotes, such as "#e5322d", because # begins a comment'
+        return 'the value is empty. Put colours in quotes, such as "#e5322d", because # begins a comment'
     if kind == "union_tag_not_found":
         return f"has no kind. Add one, such as kind: {_expected(kind, context, 'text')}"
     if kind in ("literal_error", "union_tag_invalid"):

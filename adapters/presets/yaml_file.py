@@ -67,10 +67,10 @@ def read_yaml(path: Path) -> YamlFile:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
         raise InvalidPresetError(
-            f"{path}{where}: is not valid YAML: {error.problem}. Check the indentation and the quotes."
+            f"{path}{where}: the file is not valid YAML: {error.problem}. Check the indentation and the quotes."
         ) from error
     except yaml.YAMLError as error:
-        raise InvalidPresetError(f"{path}: is not valid YAML: {error}.") from error
+        raise InvalidPresetError(f"{path}: the file is not valid YAML: {error}.") from error
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types

@@ -16,6 +16,7 @@ class BrandKit(FinishRecord):
         fonts: files by role (``heading``, ``body``), in the order of preference; shipped fonts follow.
         voices: ``engine`` or ``engine:voice`` by language; ``default`` for others.
         music: files by name or mood; ``default`` is used unless the sheet names another one.
+        made_music: music that is not a file, by the same names: ``library:NAME``, ``procedural:MOOD`` or a mood.
         legal: legal lines by market or language, such as ``US`` or ``de``; ``default`` for others.
     """
 
@@ -25,4 +26,5 @@ class BrandKit(FinishRecord):
     fonts: dict[str, tuple[Asset, ...]] = Field(default_factory=dict)
     voices: dict[str, str] = Field(default_factory=dict)
     music: dict[str, Asset] = Field(default_factory=dict)
+    made_music: dict[str, str] = Field(default_factory=dict)
     legal: dict[str, str] = Field(default_factory=dict)

@@ -67,11 +67,18 @@ def music_of(brief: Brief, kit: FinishKit) -> MusicSpec | None:
         return None
     if wanted in kit.assets:
         return MusicSpec(source="file", asset=kit.assets[wanted])
-    if (asset := kit.brand.music.get(wanted or DEFAULT)) or (
-        wanted.casefold() == "auto" and (asset := kit.brand.music.get(DEFAULT))
-    ):
+    name = brand_name(wanted, kit.brand)
+    if asset := kit.brand.music.get(name):
         return MusicSpec(source="file", asset=asset)
-    return _made_music(wanted, brief.brief_id) if wanted else None
+    made = kit.brand.made_music.get(name, wanted)
+    return _made_music(made, brief.brief_id) if made else None
+
+
+def brand_name(wanted: str, brand: BrandKit) -> str:
+    """Return the name of the music in the brand kit that a cell means; the kit may have none of this name."""
+    if wanted in brand.music or wanted in brand.made_music:
+        return wanted
+    return DEFAULT if wanted.casefold() in ("", "auto") else wanted
 
 
 def _made_music(wanted: str, brief_id: str) -> MusicSpec:

@@ -94,7 +94,7 @@ class Violation(FinishRecord):
 
     rule: str
     message: str
-    fix: Literal["", "encode", "scale", "pad", "extend", "trim", "loudness", "container", "silence"] = ""
+    fix: Literal["", "encode", "scale", "pad", "extend", "trim", "loudness", "container"] = ""
 
 
 class FinishedFile(FinishRecord):

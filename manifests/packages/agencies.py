@@ -20,7 +20,7 @@ REFUSALS = {
         "https://submit.shutterstock.com/help/en/articles/10594622-content-policy-updates-ai-generated-content",
         "2026-12-01",
     ),
-    "pond5": Refusal("Pond5", "the research notes of this project", "November 2026"),
+    "pond5": Refusal("Pond5", "https://www.aitrace.org/company/pond5", "2026-12-01"),
     "istock": Refusal("iStock", _GETTY, "2026-12-01"),
     "getty": Refusal("Getty Images", _GETTY, "2026-12-01"),
 }

@@ -29,6 +29,7 @@ class FileFacts(NamedTuple):
         duration_s: length of the picture in seconds.
         size_bytes: file size.
         audio_codec: empty if there is no sound.
+        is_silent: whether there is sound that nobody can hear; False if it was not measured.
         loudness_lufs, true_peak_dbtp: None if there is no sound, if it is silent or if it was not measured.
         caption_tracks: languages of the caption tracks inside the file; ``und`` if it is not known.
         caption_files: formats of the caption files next to the file: ``srt``, ``vtt``.
@@ -48,6 +49,7 @@ class FileFacts(NamedTuple):
     is_rotated: bool = False
     constant_fps: bool = True
     audio_codec: str = ""
+    is_silent: bool = False
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
     caption_tracks: tuple[str, ...] = ()

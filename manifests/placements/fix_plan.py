@@ -23,7 +23,6 @@ class FixPlan(NamedTuple):
         pads: whether the whole picture is shown on a blurred copy of itself.
         encodes: whether the picture is encoded again; otherwise it is copied.
         duration_s: wanted length; None for that of the file within the placement's limits.
-        adds_silence: whether a silent track is added.
     """
 
     width: int
@@ -31,7 +30,6 @@ class FixPlan(NamedTuple):
     pads: bool
     encodes: bool
     duration_s: float | None
-    adds_silence: bool
 
 
 def fixable(violations: Sequence[Violation]) -> tuple[Violation, ...]:
@@ -48,7 +46,6 @@ def plan_fix(facts: FileFacts, preset: PlacementPreset, violations: Sequence[Vio
         pads=any(violation.fix == "pad" for violation in violations),
         encodes=_encodes(facts, violations),
         duration_s=_duration_s(facts, preset),
-        adds_silence=any(violation.fix == "silence" for violation in violations),
     )
 
 

@@ -13,10 +13,10 @@ ROUNDING_DB = 0.05
 
 def audio_problems(facts: FileFacts, preset: PlacementPreset) -> Iterator[Violation]:
     """Yield violations of presence and codec of the sound."""
+    if preset.needs_audio and (facts.is_silent or not facts.has_audio):
+        what = "The sound of the file is silent" if facts.has_audio else "The file has no sound"
+        yield Violation(rule="audio", message=f"{what}; {preset.name} needs sound. Add music or a voice.")
     if not facts.has_audio:
-        if preset.needs_audio:
-            message = f"The file has no sound; {preset.name} needs sound. Add music, a voice, or a silent track."
-            yield Violation(rule="audio", message=message, fix="silence")
         return
     if preset.audio_codecs and facts.audio_codec not in preset.audio_codecs:
         message = (

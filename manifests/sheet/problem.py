@@ -60,6 +60,7 @@ class CellIssue(NamedTuple):
         message: continues the sentence after the quoted value: ``is not a known model. Use starter.``
         warning: True for a warning, with which the row stays valid.
         summary: see CellProblem.
+        follows: our name of another column on which the finding depends: it is dropped if that cell has an error.
     """
 
     column: str
@@ -67,6 +68,7 @@ class CellIssue(NamedTuple):
     message: str
     warning: bool = False
     summary: str = ""
+    follows: str = ""
 
 
 BriefCheck = Callable[[Brief], Iterable[CellIssue]]

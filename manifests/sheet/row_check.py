@@ -513,7 +513,9 @@ class RowReader:
         """Run the checks of upper layers; their findings for cells that already have an error are dropped."""
         bad = {problem.column for problem in self.problems}
         for check in checks:
-            for column, value, message, warning, summary in check(brief):
+            for column, value, message, warning, summary, follows in check(brief):
+                if follows and self.layout.header(follows) in bad:
+                    continue
                 hint = "" if warning else self.layout.hint(column)
                 problem = self.layout.problem(self.row.number, column, value, message + hint, summary)
                 if problem.column not in bad and (column != "prompt" or brief.prompts != ("",)):

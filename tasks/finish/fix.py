@@ -19,7 +19,7 @@ from adapters.media.file_facts import measure
 from adapters.media.soundtrack.decode import decode
 from adapters.media.soundtrack.loudness import Aim, measure_file, next_aim
 from adapters.media.soundtrack.mastering import master
-from adapters.media.soundtrack.samples import fitted, num_samples, silence
+from adapters.media.soundtrack.samples import fitted, num_samples
 from adapters.media.video_facts import probe
 from manifests.errors import EncodingError, FinishError
 from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rate
@@ -51,8 +51,8 @@ class Fixed(NamedTuple):
 def fix_file(source: Path, preset: PlacementPreset, out: Path) -> Fixed:
     """Write a copy of a video that meets the requirements of a placement, as MP4.
 
-    The whole picture is kept: a wrong aspect ratio is padded with a blurred copy. Safe zones and captions cannot be
-    fixed.
+    The whole picture is kept: a wrong aspect ratio is padded with a blurred copy. Safe zones, captions and
+    silence cannot be fixed.
 
     Raises:
         EncodingError: the source is not a readable video.
@@ -91,12 +91,8 @@ class _Fix:
             encode_pictures(pictures_of(frames, [self._shot()]), frames.fps, rate, self._pictures)
             notes = self._add_sound(self._pictures, samples, out)
             made = Measured(out.stat().st_size, float(seconds))
-            rate = next_rate(rate, made, self._preset, AUDIO_KBPS if self._has_sound else 0)
+            rate = next_rate(rate, made, self._preset, AUDIO_KBPS if self._facts.has_audio else 0)
         return (*frames.notes, *notes)
-
-    @property
-    def _has_sound(self) -> bool:
-        return self._facts.has_audio or self._plan.adds_silence
 
     def _is_copied(self, out: Path) -> bool:
         """Copy the picture, and return whether the file plays as before; some files need another encoding for that."""
@@ -123,7 +119,7 @@ class _Fix:
 
     def _add_sound(self, pictures: Path, samples: np.ndarray | None, out: Path) -> tuple[str, ...]:
         """Write the file with its sound, which is mixed again until the encoded file has the wanted loudness."""
-        if samples is None or self._plan.adds_silence:
+        if samples is None:
             mux(pictures, out, samples)
             return ()
         wanted = aim = Aim(self._preset.loudness_lufs, self._preset.true_peak_dbtp)
@@ -138,10 +134,8 @@ class _Fix:
 
     def _samples(self, seconds: Fraction, frames: FramePlan | None = None) -> np.ndarray | None:
         """Return the sound, as long as the picture; it follows the frames if some are left out or repeated."""
-        if not self._has_sound:
-            return None
         if not self._facts.has_audio:
-            return silence(num_samples(seconds))
+            return None
         sound = native_sound(frames, [self._master()]) if frames else decode(self._source)
         return None if sound is None else fitted(sound, num_samples(seconds))
 

@@ -32,9 +32,11 @@ def facts_of(parts: Parts, video: Path, encoded: Encoded, sidecars: dict[str, st
         is_own=True,
     )
     if encoded.loudness is None:
-        return facts
+        return facts._replace(is_silent=facts.has_audio)  # the silent track of placements that need one
     loudness = encoded.loudness
-    return facts._replace(loudness_lufs=loudness.lufs, true_peak_dbtp=loudness.true_peak_dbtp)
+    return facts._replace(
+        loudness_lufs=loudness.lufs, true_peak_dbtp=loudness.true_peak_dbtp, is_silent=loudness.is_silent
+    )
 
 
 def _boxes(parts: Parts) -> Iterator[DrawnBox]:

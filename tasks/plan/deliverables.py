@@ -168,7 +168,7 @@ def drawn_brand(brand: BrandKit) -> BrandKit:
 
     A change of one market's legal line then leaves the deliverables of the other markets as they are.
     """
-    return brand.model_copy(update={"legal": {}, "voices": {}, "music": {}})
+    return brand.model_copy(update={"legal": {}, "voices": {}, "music": {}, "made_music": {}})
 
 
 def _shot(brief: Brief, placement: Placement, clip: PublishedClip) -> Shot:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import samples
+from sealed_catalogue import drop_deliverables
 from sqlalchemy import text
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -105,6 +106,7 @@ def test_the_device_time_of_earlier_runs_is_migrated(catalogue_url: str):
         run_id, idle = begin(catalogue), begin(catalogue, "Autumn")
         catalogue.runs.book(run_id, 1, 12.5)
         with catalogue.database.writing() as connection:
+            drop_deliverables(connection)
             for statement in (
                 "DROP TABLE device_use",
                 "ALTER TABLE runs DROP COLUMN budget_money",

@@ -6,6 +6,7 @@ import time
 import pytest
 import samples
 from provider_job_samples import ALLOWED, CENTS_30, CHANGES, SPRING, job_in, leased, new_job, reserve, taken
+from sealed_catalogue import drop_deliverables
 from sqlalchemy import insert, select, text, update
 
 from adapters.catalogue import Catalogue, open_catalogue
@@ -324,6 +325,7 @@ def test_a_catalogue_of_the_revision_before_is_migrated_with_its_data(catalogue_
         run_id = catalogue.runs.begin(SPRING, "pool", "driver", budget_money=2.5)
         rows = catalogue.variants.of_campaign(SPRING)
         with catalogue.database.writing() as connection:
+            drop_deliverables(connection)
             for statement in (
                 "DROP TABLE provider_jobs",
                 "DROP TABLE provider_accounts",

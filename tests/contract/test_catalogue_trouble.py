@@ -11,7 +11,7 @@ import pytest
 import samples
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sealed_catalogue import drop_triggers
+from sealed_catalogue import drop_deliverables, drop_triggers
 from sqlalchemy import Connection, event
 
 from adapters.catalogue import Catalogue, Filter, migrations, open_catalogue
@@ -57,6 +57,7 @@ def test_an_older_catalogue_is_migrated_with_all_its_data(catalogue_url: str):
 def step_back(connection: Connection) -> None:
     """Restore the tables of revision 0001."""
     drop_triggers(connection)
+    drop_deliverables(connection)
     for table in (
         "sessions",
         "tokens",

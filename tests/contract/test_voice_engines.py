@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 import tiny_sound_models as tiny
+from services import missing_service
 
 from manifests.errors import ModelError, ProviderError
 from models.sound_card import HostedSpeechCard
@@ -140,7 +141,7 @@ def spoken_by(request: pytest.FixtureRequest, tmp_path: Path, server: Server) ->
 
 def _need_espeak() -> None:
     if not espeak._program():
-        pytest.skip("espeak-ng is not installed")
+        missing_service("espeak-ng")
 
 
 def test_clauses_cover_the_text_in_order(spoken_by):

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from adapters.media.file_facts import measure
 from adapters.media.soundtrack.loudness import measure_file
 from adapters.media.video import encode
 from adapters.media.video_facts import probe
@@ -112,8 +113,9 @@ def test_a_deliverable_without_sound_and_captions_is_silent(bench):
     assert finished.sidecars == {}
 
 
-def test_a_placement_that_needs_sound_gets_a_silent_track(bench):
-    bench.make(spec(bench.assets, preset=preset(needs_audio=True)))
+def test_a_silent_track_is_a_violation_of_a_placement_that_needs_sound(bench):
+    finished = bench.make(spec(bench.assets, preset=preset(needs_audio=True)))
+    assert [(each.rule, measure(bench.video).is_silent) for each in finished.violations] == [("audio", True)]
     assert probe(bench.video).audio_codec == "aac"
 
 

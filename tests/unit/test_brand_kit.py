@@ -1,5 +1,6 @@
 """Brand kits and the asset store: files are checked, copied and found by their content."""
 
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from adapters.bucket import open_bucket
+from adapters.media import drawing
 from adapters.media.drawing.logo import draw_logo
 from adapters.media.sound import write_sound
 from adapters.presets.brand import find_brand, load_brand
@@ -17,7 +19,7 @@ from manifests.finish.design.geometry import Size
 from tasks.deliver.keys import NOT_OF_CLIPS
 from tasks.runtime.files.assets import PREFIX, AssetStore
 
-FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+FONT = Path(drawing.__file__).with_name("fonts") / "NotoSans-Regular.ttf.xz"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 50">{}<rect width="100" height="50" {}/></svg>'
 KIT = """\
 name: Acme
@@ -42,9 +44,7 @@ def kit(tmp_path: Path) -> Path:
 
 
 def a_font() -> bytes:
-    if not FONT.is_file():
-        pytest.skip("needs Debian's package fonts-dejavu-core")
-    return FONT.read_bytes()
+    return lzma.decompress(FONT.read_bytes())
 
 
 def test_a_brand_kit_has_assets_for_its_files(kit: Path):
@@ -79,9 +79,9 @@ def test_the_first_folder_with_a_brand_kit_is_used(kit: Path, tmp_path: Path):
         ("body: font.ttf", "body: logo.png", r'line 4, fonts\.body\[0\]: "logo\.png" is not a font\. Use a TrueType'),
         ("bed.wav", "logo.png", r'line 6, music\.default: "logo\.png" is not a readable sound\. Save it as WAV'),
         ("bed.wav", ".", r'line 6, music\.default: "\." is a folder\. Enter the path of a file in it\.'),
-        ('"#E53"', '"#E5"', r'line 3, colours: primary: "#E5" is not a colour\. Use six hex digits in quotes, such as'),
-        ('"#E53"', "#E53,", r"line \d, |is not valid YAML"),
-        ('"#E53"', "red", r'colours: primary: "red" is not a colour'),
+        ('"#E53"', '"#E5"', r'line 3, colours\.primary: "#E5" is not a colour\. Use six hex digits in quotes, such as'),
+        ('"#E53"', "#E53,", r"line \d, |the file is not valid YAML"),
+        ('"#E53"', "red", r'line 3, colours\.primary: "red" is not a colour'),
         ("logos:", "logo:", r"line 2, logo: unknown field\. Did you mean logos\?"),
         ("heading:", "headline:", r'line 4, fonts\.headline: "headline" is not allowed\. Did you mean heading\?'),
     ],

@@ -143,16 +143,16 @@ def check(cues: list[Cue], start_s: float, end_s: float) -> None:
 
 def test_captions_that_are_too_fast_or_too_wide_are_named_with_their_number():
     cues = [Cue(0, 3, "fine"), Cue(3, 4, "far too many characters for one second"), Cue(4, 14, "x" * 50)]
-    assert list(reading_warnings(cues, "en")) == [
+    assert list(reading_warnings(cues, "en", "let it end later")) == [
         "has 38 characters a second in caption 2 ('far too many characters for on'); 20 are readable in English. "
-        "Shorten the text, or give it more time.",
+        "Shorten the text, or let it end later.",
         "has a line of 50 characters in caption 3 ('" + "x" * 30 + "'); 42 fit in English. Shorten it, or break the "
         "line.",
     ]
 
 
 def test_captions_after_the_end_and_with_three_lines_are_named():
-    found = list(reading_warnings([Cue(0, 6, "a\nb\nc")], "de", 5.0))
+    found = list(reading_warnings([Cue(0, 6, "a\nb\nc")], "de", "let it end later", 5.0))
     assert [each.partition(" in caption")[0] for each in found] == ["has 3 lines", "ends at 6.0 s"]
 
 

@@ -352,6 +352,7 @@ def test_a_later_clip_of_a_row_does_not_change_its_sequence():
 FILM = [film(1), film(2), film(3, placements=("tiktok 9:16", "16:9")), film(4, placements=("1:1", "16:9"))]
 
 
+@settings(deadline=None)
 @given(st.permutations(clips(*FILM)))
 def test_a_sequence_that_is_planned_while_clips_are_published_is_planned_once(published: list[PublishedClip]):
     planned = [specs_of("c1", FILM, published[:number], KIT) for number in range(len(published) + 1)]

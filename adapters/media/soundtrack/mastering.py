@@ -10,6 +10,9 @@ from adapters.media.soundtrack.samples import RATE, fitted, is_silent
 
 LIMITER_RATE = 192_000
 """True peaks are peaks between samples, which four times as many samples show."""
+SINGLE = "internal_sample_fmt=fltp"
+"""Resampling in single precision takes an eighth of the time of the limiter less. For 5 s of loud music, the samples
+differed by 1.2e-7 at most, which is the precision of the result."""
 MAX_GAIN_DB = 40.0
 """Sound that would need more gain than this is noise."""
 PASSES = 8
@@ -88,9 +91,9 @@ def _closed_in(samples: np.ndarray, aim: Aim, gain_db: float, tolerance: float) 
 def _limited_once(samples: np.ndarray, limit_db: float) -> np.ndarray:
     limit = max(10 ** (limit_db / 20), 0.0625)  # the filter accepts no lower limit
     filters = [
-        ("aresample", str(LIMITER_RATE)),
+        ("aresample", f"{LIMITER_RATE}:{SINGLE}"),
         ("alimiter", f"limit={limit:.6f}:attack=5:release=50:level=0:latency=1"),
-        ("aresample", str(RATE)),
+        ("aresample", f"{RATE}:{SINGLE}"),
         ("aformat", "sample_fmts=fltp:channel_layouts=stereo"),
     ]
     return fitted(run_filters(samples, filters).samples.astype(np.float32), samples.shape[1])

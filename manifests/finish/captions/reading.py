@@ -10,10 +10,11 @@ _TOLERANCE = 1.05
 """Times are rounded to milliseconds, so a caption may be 5 % too fast before a warning."""
 
 
-def reading_warnings(cues: Sequence[Cue], language: str, end_s: float | None = None) -> Iterator[str]:
+def reading_warnings(cues: Sequence[Cue], language: str, slower: str, end_s: float | None = None) -> Iterator[str]:
     """Yield what is hard to read, as sentences that continue after the quoted text of the cell.
 
     Args:
+        slower: how a caption gets more time, after "or".
         end_s: length of the shortest deliverable in seconds; None if it is not known.
     """
     limits, name = limits_of(language), language_name(language) or "this language"
@@ -23,7 +24,7 @@ def reading_warnings(cues: Sequence[Cue], language: str, end_s: float | None = N
         if speed > limits.chars_per_s * _TOLERANCE:
             yield (
                 f"has {speed:.0f} characters a second {place}; {limits.chars_per_s:g} are readable in {name}. Shorten "
-                "the text, or give it more time."
+                f"the text, or {slower}."
             )
         widest = max(width_of(line, language) for line in cue.text.splitlines())
         if widest > limits.chars_per_line:

@@ -57,8 +57,8 @@ def _warning(name: str, text: Colour, background: Colour, least: float) -> Itera
     ratio = contrast(over(text, background), background)
     if ratio < least:
         yield (
-            f'layer "{name}": the contrast of {text.hex} on {background.hex} is {ratio:.1f}, which is hard to read. '
-            f"Use colours with a contrast of at least {least:g}."
+            f'the text of the layer "{name}" is hard to read: the contrast of {text.hex} on {background.hex} is '
+            f"{ratio:.1f}. Use colours with a contrast of at least {least:g}."
         )
 
 

@@ -15,6 +15,10 @@ from tasks.intake.finishing.sources import CAPTIONS, FinishSources, is_file_name
 SHOWN = 3
 """Warnings about the captions of one language."""
 MAX_CUES = 500
+ENDS_LATER = "let this caption end later"
+SPEAKS_SLOWER = "use another voice, whose speed decides the times"
+IS_LONGER = "make the video longer, such as 16:9 8s in the column 'placements'"
+"""How captions get more time: the times are those of a file, of the voice, or parts of the video's length."""
 
 
 def caption_issues(
@@ -27,10 +31,12 @@ def caption_issues(
         voices: speak the scripts, whose clauses decide the times of plain texts.
     """
     texts = {each.locale: captions_of(brief, each.locale) for each in wordings(brief)}
+    missing: set[str] = set()
     for locale, text in texts.items():
         if is_file_name(text, CAPTIONS):
             text, problem = sources.caption_file(text)
-            if problem:
+            if problem and texts[locale] not in missing:
+                missing.add(texts[locale])
                 yield CellIssue(caption_column(brief, locale), texts[locale], problem)
         if text:
             found = _of_language(brief, locale, text, seconds(brief), voices)
@@ -54,5 +60,6 @@ def _of_language(brief: Brief, locale: str, text: str, seconds: float | None, vo
     if len(cues) > MAX_CUES:
         yield CellIssue(column, text, f"has {len(cues)} captions. Use at most {MAX_CUES}.")
         return
-    for sentence in islice(reading_warnings(cues, locale, end_s), SHOWN):
+    slower = ENDS_LATER if is_subtitles(text) else SPEAKS_SLOWER if voices.chosen(brief, locale) else IS_LONGER
+    for sentence in islice(reading_warnings(cues, locale, slower, end_s), SHOWN):
         yield CellIssue(column, text, sentence, warning=True)

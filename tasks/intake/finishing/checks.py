@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from manifests.brief import Brief
+from adapters.media.reframe.library import library_problem
+from manifests.brief import CROP, Brief
 from manifests.errors import FinishError
 from manifests.finish.brand import BrandKit
 from manifests.finish.design.contrast import contrast_warnings
@@ -158,7 +159,18 @@ def placement_issues(brief: Brief, sources: FinishSources) -> Iterator[CellIssue
                 f"{key}={fit}",
                 f"has no effect, because the row has no placement {key}. Use {labels}, or remove it.",
                 warning=True,
+                follows="placements",
             )
+
+
+def crop_issues(brief: Brief) -> Iterator[CellIssue]:
+    """Yield a crop that follows the subject, if this machine cannot do that: not only after generating the clips."""
+    for placement in brief.placements:
+        is_cropped = brief.master_of(placement).aspect_ratio != placement.aspect_ratio
+        if brief.fit_of(placement) == CROP and is_cropped and not brief.crop_of(placement):
+            if problem := library_problem():
+                yield CellIssue("reframe", CROP, f"cannot be used. {problem}")
+            return
 
 
 def _is_allowed(seconds: float, preset: PlacementPreset) -> bool:

@@ -1,7 +1,9 @@
 """Whether the texts of a finished row can be drawn: each character has a font, and each text fits its box."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from adapters.media.drawing.fonts import FontSet, fonts_for, missing_glyphs, missing_message
 from adapters.media.drawing.layers import drawn_layers
@@ -27,13 +29,13 @@ class Drawing:
     Attributes:
         sources: templates, brand kit and presets.
         fonts: of the brand kit.
-        tried: layouts that were tried, with their problem; empty if they fit.
+        tried: layouts that were tried, with their problem; None if they fit.
     """
 
     sources: FinishSources
     fonts: FontSet
     glyphs: dict[tuple[str, str], str] = field(default_factory=dict)
-    tried: dict[object, str] = field(default_factory=dict)
+    tried: dict[object, "Misfit | None"] = field(default_factory=dict)
 
     @classmethod
     def of(cls, sources: FinishSources) -> "Drawing":
@@ -71,26 +73,63 @@ class Drawing:
         for wording in wordings(brief):
             for placement in brief.placements:
                 preset = preset_of(placement, self.sources.presets)
-                problem = self._misfit(brief, wording, placement.aspect_ratio, preset.name)
-                if problem:
-                    yield CellIssue("finish", brief.finish, f"does not fit for {placement.label}: {problem}")
+                if misfit := self._misfit(brief, wording, placement.aspect_ratio, preset.name):
+                    yield _misfit_issue(brief, wording, placement.label, misfit)
 
-    def _misfit(self, brief: Brief, wording: Wording, ratio: str, preset_name: str) -> str:
-        """Return why the texts of a wording do not fit into the boxes of the template; empty if they do."""
+    def _misfit(self, brief: Brief, wording: Wording, ratio: str, preset_name: str) -> "Misfit | None":
+        """Return why the texts of a wording do not fit into the boxes of the template; None if they do."""
         template, preset = self.sources.templates[brief.finish], self.sources.presets[preset_name]
         texts = texts_of(brief, template, wording, {}, self.sources.brand)
         key = (template.name, texts, ratio, preset_name, wording.locale)
         if key in self.tried:
             return self.tried[key]
         if len(self.tried) >= DRY_FITS:
-            return ""
+            return None
         size = size_of(preset, ratio, *_MASTER)
         end_card_s = _CARD_S if template.end_card else 0.0
         intro_s = _CARD_S if template.intro else 0.0
         frame = Frame(size.width, size.height, ratio, _FPS, intro_s, _FOOTAGE_S, end_card_s, preset.safe_zone(ratio))
-        try:
-            drawn_layers(template, self.sources.brand, dict(texts), frame, wording.locale, self.sources.store.path)
-            self.tried[key] = ""
-        except FinishError as error:
-            self.tried[key] = str(error)
+
+        def problem_with(texts: Mapping[str, str]) -> str:
+            try:
+                drawn_layers(template, self.sources.brand, dict(texts), frame, wording.locale, self.sources.store.path)
+            except FinishError as error:
+                return str(error)
+            return ""
+
+        problem = problem_with(dict(texts))
+        self.tried[key] = _culprit(dict(texts), problem, problem_with) if problem else None
         return self.tried[key]
+
+
+class Misfit(NamedTuple):
+    """Texts that do not fit.
+
+    Attributes:
+        name: placeholder of the text that is too long; empty if none of them alone decides it.
+        num_chars: about how many of its characters fit.
+    """
+
+    problem: str
+    name: str = ""
+    num_chars: int = 0
+
+
+def _culprit(texts: Mapping[str, str], problem: str, problem_with: Callable[[Mapping[str, str]], str]) -> Misfit:
+    """Find the text without which the others fit, the longest first, and how much of it fits."""
+    for name in sorted(texts, key=lambda each: -len(texts[each])):
+        if not problem_with({**texts, name: ""}):
+            lengths = range(1, len(texts[name]))
+            num_chars = bisect_left(lengths, True, key=lambda n: bool(problem_with({**texts, name: texts[name][:n]})))
+            return Misfit(problem, name, num_chars)
+    return Misfit(problem)
+
+
+def _misfit_issue(brief: Brief, wording: Wording, placement: str, misfit: Misfit) -> CellIssue:
+    """Report a misfit in the cell of the text, or of the template if the text is not in the sheet."""
+    where = f"{placement} in {wording.locale}" if wording.locale else placement
+    if not misfit.name or not (text := text_of(brief, misfit.name, wording, {})):
+        return CellIssue("finish", brief.finish, f"does not fit for {where}: {misfit.problem}")
+    fits = f"About {misfit.num_chars} of its {len(text)} characters fit." if misfit.num_chars else ""
+    column = header_for(brief, misfit.name, wording.locale)
+    return CellIssue(column, text, f"does not fit for {where}: {misfit.problem} {fits}".rstrip())

@@ -1,24 +1,27 @@
 """The checks of finishing for a whole sheet, and the kit that its campaign keeps."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from manifests.brief import NO_FINISH, Brief
 from manifests.finish.kit import FinishKit
+from manifests.finish.texts.languages import is_language
 from manifests.sheet import CellIssue, CellProblem, Table
 from manifests.sheet.layout import Layout
 from models.card import GeneratorCard
 from tasks.intake.finishing.captions import caption_issues
 from tasks.intake.finishing.checks import (
     contrast_issues,
+    crop_issues,
     locale_issues,
     placement_issues,
     preset_of,
     template_issues,
     text_issues,
 )
-from tasks.intake.finishing.sounds import Voices, is_spoken, music_issues, voice_issues, voices_of
+from tasks.intake.finishing.sounds import Voices, is_spoken, music_issues, silence_issues, voice_issues, voices_of
 from tasks.intake.finishing.sources import FinishSources
 
 if TYPE_CHECKING:
@@ -51,15 +54,18 @@ class Finishing:
     def check(self, cards: Mapping[str, GeneratorCard], default_card: str) -> Check:
         """Return the check of a brief."""
 
+        def used_by(brief: Brief) -> list[GeneratorCard]:
+            return [cards[name] for name in brief.models or (default_card,) if name in cards]
+
         def seconds(brief: Brief) -> float | None:
-            used = [cards[name] for name in brief.models or (default_card,) if name in cards]
+            used = used_by(brief)
             lengths = [card.inputs.num_frames / card.frame_rules.fps for card in used]
             is_longer = bool(brief.sequence) or is_spoken(brief)  # by other clips, or until the voice ends
             return self._shortest(brief, None if is_longer else min(brief.durations_s or lengths, default=None))
 
         def check(brief: Brief) -> Iterator[CellIssue]:
             if brief.is_finished:
-                yield from self._issues(brief, seconds)
+                yield from self._issues(brief, seconds, used_by(brief))
 
         return check
 
@@ -70,15 +76,22 @@ class Finishing:
         known = [length for length in lengths if length]
         return min(known) if known and len(known) == len(lengths) else None
 
-    def _issues(self, brief: Brief, seconds: Callable[[Brief], float | None]) -> Iterator[CellIssue]:
+    def _issues(
+        self, brief: Brief, seconds: Callable[[Brief], float | None], cards: Sequence[GeneratorCard]
+    ) -> Iterator[CellIssue]:
         sources, found = self._sources, False
         for issue in (*template_issues(brief, sources), *locale_issues(brief)):
             found = True
             yield issue
         yield from placement_issues(brief, sources)
-        yield from voice_issues(brief, sources, self._voices)
+        yield from crop_issues(brief)
         yield from music_issues(brief, sources)
-        yield from caption_issues(brief, sources, seconds, self._voices)
+        known = tuple(locale for locale in brief.locales if is_language(locale))
+        if known or not brief.locales:  # nothing follows from a locale with an error
+            readable = replace(brief, locales=known)
+            yield from voice_issues(readable, sources, self._voices)
+            yield from caption_issues(readable, sources, seconds, self._voices)
+            yield from silence_issues(readable, sources, self._voices, cards)
         if not found:
             yield from text_issues(brief, sources.templates[brief.finish])
             yield from contrast_issues(brief, sources.templates[brief.finish], sources.brand)
@@ -101,6 +114,8 @@ class Finishing:
             if any(brief.ctas for brief in briefs) and not any("cta" in brief.placeholders for brief in briefs):
                 yield layout.problem(table.header_row, "cta", "", _NOT_DRAWN)
             return
+        if problem := self._sources.no_brand:
+            yield CellProblem(0, "", "", "", problem)
         yield from _sequence_warnings(layout, [brief for brief in briefs if brief.is_finished])
 
     def kit(self, briefs: Sequence[Brief]) -> FinishKit | None:

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from manifests.brief import Brief
 from manifests.errors import ModelError
 from manifests.finish.brand import BrandKit
 from manifests.finish.captions.timing import Clause
-from manifests.finish.choices import DEFAULT, music_of
+from manifests.finish.choices import DEFAULT, brand_name, music_of
 from manifests.finish.kit import FinishKit
+from manifests.finish.spec import MusicSpec
 from manifests.finish.texts.languages import language_name, primary
 from manifests.finish.texts.wording import NOTHING, header_for, script_of, wordings
+from manifests.pluralize import any_of, one_or_more
 from manifests.sheet import CellIssue
+from models.card import GeneratorCard, ModelCard
+from models.hosted_card import HostedCard
 from models.music.registry import LIBRARY, music_problem
 from models.sound_tools import NO_TOOLS, SoundTools
+from models.voice import hibari
 from models.voice.espeak import PROGRAM as ESPEAK
 from models.voice.registry import HIBARI, engines_for, split_voice, voice_of
 from tasks.intake.finishing.checks import preset_of
@@ -26,6 +32,8 @@ LOCAL = (HIBARI, ESPEAK)
 """Voices that are tried: they need a fraction of a second and no account."""
 LEAD_S = 0.15
 """Silence before the voice, as in ``tasks.finish.spoken``."""
+WITH_SOUND = ("LTX2", "Cosmos3", "Kandinsky6")
+"""Beginnings of the names of pipelines that may generate sound; see ``models.diffusers.families``."""
 INSTALL = "Install one, such as `apt-get install espeak-ng`, or use a recording."
 
 
@@ -156,30 +164,81 @@ def _silent(locales: list[str], voices: Voices) -> Iterator[CellIssue]:
 
 def voice_problem(name: str, locale: str, tools: SoundTools = NO_TOOLS) -> str:
     """Return why ``engine`` or ``engine:voice`` cannot speak a language here, one sentence; empty if it can."""
-    engine, _ = split_voice(name)
+    engine, voice = split_voice(name)
     try:
         languages = voice_of(engine, tools).languages()
     except ModelError as error:
         return str(error)
+    known = hibari.voices() if engine == HIBARI and voice else {}
+    if known and voice not in known:
+        return f"There is no voice {name}. Use {any_of(f'{HIBARI}:{each}' for each in known)}."
     if primary(locale) in languages:
         return tools.unattested(engine)
     if not languages:
         return f"{engine} is not installed on this machine. {INSTALL}"
-    return f"{engine} does not speak {language_name(locale)}. Use auto, or another engine."
+    return (
+        f"{engine} does not speak {language_name(locale)}. Enter auto; to choose a voice for each language, name them "
+        f"in brand.yaml, such as voices: {{en: {HIBARI}, {primary(locale)}: {ESPEAK}}}."
+    )
+
+
+def silence_issues(
+    brief: Brief, sources: FinishSources, voices: Voices, cards: Iterable[GeneratorCard]
+) -> Iterator[CellIssue]:
+    """Yield the placements that need sound, if the deliverables of a row have none in some locale.
+
+    Args:
+        cards: of the row's models. A row of a sequence may have the sound of another row, so it is left out.
+    """
+    needing = [each.label for each in brief.placements if preset_of(each, sources.presets).needs_audio]
+    if not needing or brief.sequence or music_of(brief, FinishKit(brand=sources.brand)) or _has_own_sound(brief, cards):
+        return
+    if is_file_name(brief.music, SOUNDS) or is_file_name(brief.voiceover, SOUNDS):
+        return
+    silent = [each.locale for each in wordings(brief) if not voices.chosen(brief, each.locale)]
+    if silent:
+        locales = " and ".join(dict.fromkeys(filter(None, silent)))
+        need = f"{' and '.join(needing)} {one_or_more(len(needing), 'needs', 'need')} sound"
+        message = (
+            f"is empty, but {need}, and its ads{f' for {locales}' if locales else ''} would be silent. Enter music, "
+            "such as auto, or what a voice says in a column 'script'."
+        )
+        yield CellIssue("music", "", message, warning=True)
+
+
+def _has_own_sound(brief: Brief, cards: Iterable[GeneratorCard]) -> bool:
+    """Return whether the clips may have sound, which is kept."""
+    return brief.sound != "mute" and bool(brief.continued or any(map(_makes_sound, cards)))
+
+
+def _makes_sound(card: GeneratorCard) -> bool:
+    if isinstance(card, HostedCard):
+        return card.audio == "always" or (card.audio == "switch" and card.sound)
+    return isinstance(card, ModelCard) and card.pipeline.startswith(WITH_SOUND)
 
 
 def music_issues(brief: Brief, sources: FinishSources) -> Iterator[CellIssue]:
     """Yield music that does not exist, or that this machine cannot make."""
     wanted = brief.music.strip()
-    if is_file_name(wanted, SOUNDS) and wanted not in sources.brand.music:
+    if is_file_name(wanted, SOUNDS) and wanted not in {*sources.brand.music, *sources.brand.made_music}:
         if isinstance(found := sources.sound(wanted, "music"), str):
             yield CellIssue("music", wanted, found)
         return
     spec = music_of(brief, FinishKit(brand=sources.brand))
     if spec and (problem := music_problem(spec, sources.tools)):
-        own = sorted(sources.brand.music) if spec.source == LIBRARY and ":" not in wanted else ()
-        names = f" The brand kit has: {', '.join(own)}." if own else ""
-        yield CellIssue("music", wanted, f"cannot be used. {problem}{names}")
+        yield CellIssue("music", wanted, _unusable_music(wanted, spec, problem, sources.brand))
+
+
+def _unusable_music(wanted: str, spec: MusicSpec, problem: str, brand: BrandKit) -> str:
+    name = brand_name(wanted, brand)
+    if made := brand.made_music.get(name):
+        return f"cannot be used, because the brand kit has '{made}' as the music '{name}'. {problem}"
+    own = sorted({*brand.music, *brand.made_music})
+    if not own or spec.source != LIBRARY or ":" in wanted:
+        return f"cannot be used. {problem}"
+    if near := get_close_matches(wanted, own, 1, 0.6):
+        return f"is neither in the brand kit nor a mood. Did you mean {near[0]}? The brand kit has: {', '.join(own)}."
+    return f"cannot be used. {problem} The brand kit has: {', '.join(own)}."
 
 
 def voices_of(briefs: Iterable[Brief], voices: Voices) -> Mapping[str, str]:

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from adapters.presets.brand import find_brand, load_brand
+from adapters.presets.brand import NAME as BRAND
+from adapters.presets.brand import find_brand, load_brand, misnamed_brand
 from adapters.presets.placements import FOLDER as PLACEMENTS
 from adapters.presets.placements import load_presets
 from adapters.presets.templates import FOLDER as TEMPLATES
@@ -79,6 +80,20 @@ class FinishSources:
         path = self.brand_path or find_brand(reversed(self._folders))
         return load_brand(path, self.store.add) if path else BrandKit()
 
+    @property
+    def no_brand(self) -> str:
+        """Why there is no brand kit, in whole sentences; empty if there is one."""
+        if self.brand_path or find_brand(self._folders):
+            return ""
+        near = next(filter(None, map(misnamed_brand, reversed(self._folders))), None)
+        where = f"in {self.home}" if self.confined else f"next to the sheet or in {self.home}"
+        advice = (
+            f"{near.name} is not read. Did you mean {BRAND}? Rename {near}."
+            if near
+            else f"Write {BRAND}, as docs/finishing.md shows, or choose a file with the setting brand."
+        )
+        return f"There is no {BRAND} {where}, so the ads have no logo and use default colours. {advice}"
+
     def sound(self, name: str, use: str) -> Asset | str:
         """Return a sound file as an asset of the store, or why it cannot be used.
 
@@ -125,7 +140,7 @@ class FinishSources:
         return ""
 
     def _missing(self, name: str, endings: tuple[str, ...]) -> str:
-        where = "" if self.confined else f" in '{(self.folder / name).parent}'"
+        where = "" if self.confined else f" in '{(self.folder / name).parent.absolute()}'"
         try:
             names = [path.name for path in (self.folder / name).parent.iterdir() if path.suffix.lower() in endings]
         except OSError:

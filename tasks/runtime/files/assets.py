@@ -87,8 +87,8 @@ def _content(path: Path, most: int) -> bytes:
             return file.read(most + 1)
     except FileNotFoundError as error:
         raise InvalidAssetError(
-            f"does not exist in '{path.parent}'. Enter its path relative to the folder of the file that names it, or "
-            "its full path.",
+            f"does not exist in '{path.parent.absolute()}'. Enter its path relative to the folder of the file that "
+            "names it, or its full path.",
             name,
         ) from error
     except (OSError, ValueError) as error:  # ValueError: the path contains a null character

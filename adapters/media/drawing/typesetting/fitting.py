@@ -15,6 +15,8 @@ _PRECISION = 0.25
 _SHADOW_ROOM = 0.3
 """Room for the shadow on each side, as a multiple of the font size."""
 _ENDLESS = 1e6
+_ROUNDING = 1.0
+"""Skia rounds lines down and words up to pixels, and would break a word that is nearly as wide as its line."""
 
 
 class TextBlock(NamedTuple):
@@ -124,9 +126,10 @@ def _wrapped(block: TextBlock, script: Script, size: float) -> Fitted | None:
     if width < size:
         return None
     if SOFT_HYPHEN in block.text:
-        script = _script(block, hyphenated(block.text, lambda word: _width(block, word, size), width))
+        room = width - _ROUNDING
+        script = _script(block, hyphenated(block.text, lambda word: _width(block, word, size), room))
     layout = script.layout(size, width)
-    if layout.widest_word > width or layout.height > height or layout.lines > block.max_lines:
+    if layout.widest_word > width - _ROUNDING or layout.height > height or layout.lines > block.max_lines:
         return None
     return Fitted(script, layout, size)
 
@@ -147,11 +150,11 @@ def _width(block: TextBlock, text: str, size: float) -> float:
 def _balanced(found: Fitted) -> Fitted:
     """Return the text with the narrowest lines that do not need more of them, so that the last one is not short."""
     best = found.layout
-    low, high = best.widest_word, best.width
+    low, high = min(best.widest_word + _ROUNDING, best.width), best.width
     while high - low > 1:
         middle = (low + high) / 2
         layout = found.script.layout(found.size, middle)
-        if layout.lines == best.lines and layout.widest_word <= middle:
+        if layout.lines == best.lines and layout.widest_word <= middle - _ROUNDING:
             best, high = layout, middle
         else:
             low = middle
@@ -179,6 +182,6 @@ def _too_wide(block: TextBlock) -> str:
     words = block.text.replace(SOFT_HYPHEN, " ").split()
     width, _ = block.room(block.min_size_px)
     breakable = _script(block, " ".join(words)).layout(block.min_size_px, max(width, block.min_size_px))
-    if len(words) == 0 or breakable.widest_word <= width:
+    if len(words) == 0 or breakable.widest_word <= width - _ROUNDING:
         return ""
     return max(words, key=lambda word: _width(block, word, block.min_size_px))

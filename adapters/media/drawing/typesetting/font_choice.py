@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import regex
 
 from adapters.media.drawing.skia_library import font_files, load_skia, system_fonts
+from adapters.media.drawing.typesetting.font_packages import packages_for
 from adapters.media.drawing.typesetting.font_set import FontSet
 from adapters.media.drawing.typesetting.shipped_fonts import (
     EAST_ASIAN,
@@ -22,6 +23,7 @@ from adapters.media.drawing.typesetting.shipped_fonts import (
     shipped_typeface,
 )
 from manifests.errors import FinishError
+from manifests.pluralize import one_or_more
 
 _CLUSTER = regex.compile(r"\X")
 _INVISIBLE = regex.compile(r"(?V1)[[\p{Default_Ignorable_Code_Point}\n]--[\u115f\u1160\u3164\uffa0]]")
@@ -99,9 +101,9 @@ def _advice(missing: tuple[str, ...]) -> str:
     categories = {unicodedata.category(character) for cluster in missing for character in cluster}
     if categories <= _NEVER_DRAWN:
         return "Delete it: it is not a printable character."
-    if any("\u2e80" <= character <= "\U0003ffff" for cluster in missing for character in cluster[:1]):
-        return "Add a font that has it to the brand kit, or install one: `apt-get install fonts-noto-cjk`."
-    return "Add a font that has it to the brand kit, or install one: `apt-get install fonts-noto-core`."
+    add = f"Add a font that has {one_or_more(len(missing), 'it', 'them')} to the brand kit"
+    packages = packages_for(missing)
+    return f"{add}, or install one: `apt-get install {' '.join(packages)}`." if packages else f"{add}."
 
 
 class Face(Protocol):
