@@ -19,7 +19,7 @@ EDITS = (
     Edit(action="c2pa.resized", description="Scaled to 64 × 64 pixels."),
     Edit(action="c2pa.placed", component="logo", description="The logo was drawn at the top left."),
     Edit(action="c2pa.addedText", source_type="humanEdits", description="The call to action was drawn."),
-    Edit(action="c2pa.placed", component="music", description="Music was mixed in at -14 LUFS."),
+    Edit(action="c2pa.placed", component="music", description="Music was mixed in at -14 LUFS.", agent="ACE-Step 1.5"),
     Edit(
         action="c2pa.placed",
         component="voice",

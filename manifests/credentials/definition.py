@@ -126,7 +126,7 @@ class SoftwareAgent(_Record):
     """The software that performed an action."""
 
     name: Text
-    version: Text
+    version: Text | None = None
 
 
 class Parameters(_Camel):

@@ -151,7 +151,9 @@ def _action(edit: Edit, program_version: str) -> dict[str, Any]:
     source = IPTC + edit.source_type if edit.source_type else ""
     if not source and edit.action in PERCEPTIBLE:
         source = ALGORITHMIC_CHANGE
-    agent = {"name": edit.agent or PROGRAM, "version": edit.agent_version or program_version}
+    name = edit.agent or PROGRAM
+    version = edit.agent_version or (program_version if name.startswith(PROGRAM) else "")
+    agent = {"name": name} | ({"version": version} if version else {})
     action = {"action": edit.action, "softwareAgent": agent}
     return (
         action

@@ -22,6 +22,8 @@ RATE = 22_050
 WORDS_A_MINUTE = 155
 LIMIT_S = 30.0
 """Time limit of one clause in seconds; it usually takes 20 ms."""
+SOURCE_TYPE = "algorithmicMedia"
+"""Its formant synthesis has no trained model."""
 NOTE = "The voice is espeak-ng, which sounds robotic."
 MISSING = (
     "The voice espeak-ng is not installed on this machine. Install it with: apt-get install espeak-ng (on macOS: "
@@ -55,7 +57,7 @@ class EspeakVoice:
             SpokenClause(clause, _spoken(path, spoken_english(clause.text) if is_english else clause.text, name))
             for clause in clauses_of(text)
         ]
-        return strung(spoken, RATE, PROGRAM, _version(path), NOTE)
+        return strung(spoken, RATE, PROGRAM, _version(path), NOTE)._replace(source_type=SOURCE_TYPE)
 
 
 def _program() -> str:

@@ -22,6 +22,7 @@ class Speech(NamedTuple):
         clauses: in order; their times are exact, because each clause is synthesised separately.
         engine, engine_version: the software, such as ``hibari-tts`` and ``0.2.1``.
         note: what people should know, such as low quality; empty for nothing.
+        source_type: last part of the IPTC digital source type; ``algorithmicMedia`` without a trained model.
     """
 
     samples: np.ndarray
@@ -30,6 +31,7 @@ class Speech(NamedTuple):
     engine: str
     engine_version: str
     note: str = ""
+    source_type: str = "trainedAlgorithmicMedia"
 
 
 class Voice(Protocol):

@@ -20,8 +20,6 @@ from tasks.finish.spoken import FindAsset, Spoken
 FLAC = "audio/flac"
 INGREDIENTS = frozenset((FLAC, "audio/mpeg", "audio/mp4", "audio/wav", "audio/x-wav"))
 """Formats of sounds that c2pa supports."""
-SYNTHETIC = "trainedAlgorithmicMedia"
-"""Digital source type of a synthesised voice."""
 
 
 class Sound(NamedTuple):
@@ -53,8 +51,7 @@ def _logos(spec: DeliverableSpec, find_asset: FindAsset, folder: Path) -> Iterat
 def _voice(spec: DeliverableSpec, voice: Spoken, folder: Path) -> Component:
     wanted = spec.sound.voice
     media_type = wanted.recording.media_type if wanted and wanted.recording else ""
-    source_type = SYNTHETIC if voice.path is None else ""
-    return _sound("voice", voice.title, Sound(voice.samples, voice.path, media_type, source_type), folder)
+    return _sound("voice", voice.title, Sound(voice.samples, voice.path, media_type, voice.source_type), folder)
 
 
 def _music(spec: DeliverableSpec, music: Music, folder: Path) -> Component:

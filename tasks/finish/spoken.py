@@ -44,6 +44,7 @@ class Spoken(NamedTuple):
         agent, agent_version: the software; empty for a recording.
         note: what people should know; empty for nothing.
         path: the recording; None for a synthesised voice.
+        source_type: last part of the IPTC digital source type; empty for a recording.
     """
 
     samples: np.ndarray
@@ -53,6 +54,7 @@ class Spoken(NamedTuple):
     agent_version: str = ""
     note: str = ""
     path: Path | None = None
+    source_type: str = ""
 
     @property
     def seconds(self) -> float:
@@ -84,4 +86,5 @@ def spoken_of(spec: DeliverableSpec, sounds: Sounds) -> Spoken | None:
         speech.engine,
         speech.engine_version,
         speech.note,
+        source_type=speech.source_type,
     )

@@ -82,7 +82,7 @@ def test_the_edits_are_shown_in_words(ours, tmp_path):
         "resized (Reelmill, 0.1.0): Scaled to 64 × 64 pixels",
         "“acme.png” placed into it (Reelmill, 0.1.0): The logo was drawn at the top left",
         "text added (Reelmill, 0.1.0): The call to action was drawn",
-        "“bed.wav” placed into it, created by an algorithm (Reelmill, 0.1.0): Music was mixed in at -14 LUFS",
+        "“bed.wav” placed into it, created by an algorithm (ACE-Step 1.5): Music was mixed in at -14 LUFS",
         "“voice.wav” placed into it, created by a generative model (hibari-tts, 0.2.1): The script was spoken",
         "edited (Reelmill, 0.1.0): Captions were added",
         "transcoded (Reelmill, 0.1.0): Encoded as H.264",

@@ -228,7 +228,9 @@ def test_espeak_refuses_kanji_which_it_cannot_read():
 
 def test_espeak_says_that_it_sounds_robotic():
     _need_espeak()
-    assert EspeakVoice().speak("Hallo zusammen", "de").note == "The voice is espeak-ng, which sounds robotic."
+    spoken = EspeakVoice().speak("Hallo zusammen", "de")
+    assert spoken.note == "The voice is espeak-ng, which sounds robotic."
+    assert spoken.source_type == "algorithmicMedia"  # no trained model
 
 
 @pytest.mark.parametrize("voice", ["-x", "--path=/tmp", "a b", "../../x", "de;rm", "de/../../x"])

@@ -41,6 +41,13 @@ def test_all_captions_move_by_the_same_distance_to_the_nearest_free_place():
     assert ys(captions, block("logo", 300, 80)) == [400 + 36, 360 + 36]
 
 
+def test_captions_do_not_touch_layers_next_to_them():
+    gap = round(0.03 * 540)
+    beside = replace(block("logo", 400, 40), x=170 + 200 + 2)
+    assert ys([block("caption 1", 400, 40)], beside) != [400]
+    assert ys([block("caption 1", 400, 40)], replace(beside, x=170 + 200 + gap)) == [400]
+
+
 def test_layers_that_are_not_visible_at_the_same_time_do_not_matter():
     assert ys([block("caption 1", 400, 40, 0, 2)], block("logo", 400, 60, 2, 5)) == [400]
 

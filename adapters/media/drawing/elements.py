@@ -117,14 +117,14 @@ def draw_logo_layer(studio: Studio, layer: LogoLayer, room: Size) -> Element | N
 def draw_scrim(studio: Studio, layer: ScrimLayer) -> tuple[np.ndarray, int]:
     """Return the pixels of a gradient and its top row in the frame.
 
-    It has its full colour up to the edge of the safe zone, where the texts begin.
+    It ends at the edge of the frame. Behind the texts, which begin at the edge of the safe zone, it has most of its
+    colour: it reaches at least as far into the safe zone as the margin is wide.
     """
-    frame, safe, colour = studio.frame, studio.safe, studio.colour(layer.colour)
-    fading = gradient(frame.width, max(1, round(layer.height * safe.height)), colour, layer.edge)
-    if layer.edge == "top":
-        return np.concatenate([solid(frame.width, safe.y, colour), fading]), 0
-    pixels = np.concatenate([fading, solid(frame.width, frame.height - safe.bottom, colour)])
-    return pixels, frame.height - pixels.shape[0]
+    frame, safe = studio.frame, studio.safe
+    margin = safe.y if layer.edge == "top" else frame.height - safe.bottom
+    inside = min(safe.height, max(1, margin, round(layer.height * safe.height)))
+    pixels = gradient(frame.width, inside + margin, studio.colour(layer.colour), layer.edge)
+    return pixels, 0 if layer.edge == "top" else frame.height - pixels.shape[0]
 
 
 def draw_progress(studio: Studio, layer: ProgressLayer) -> tuple[np.ndarray, int]:

@@ -80,8 +80,8 @@ def visible_rect(layer: DrawnLayer) -> Rect:
 
 
 def _grown(rect: Rect, gap: int) -> Rect:
-    """Return a rectangle with a gap above and below."""
-    return rect._replace(y=rect.y - gap, height=rect.height + 2 * gap)
+    """Return a rectangle with a gap on each side."""
+    return Rect(rect.x - gap, rect.y - gap, rect.width + 2 * gap, rect.height + 2 * gap)
 
 
 def _is_free(shift: int, pairs: Sequence[tuple[Rect, Rect]]) -> bool:
