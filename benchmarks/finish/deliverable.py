@@ -19,7 +19,7 @@ from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import frame_of, masters_of, plan_of
 from tasks.finish.layers import cues_for, layers_of
 from tasks.finish.make import make
-from tasks.finish.spoken import LEAD_S, Sounds, spoken_of
+from tasks.finish.sound.spoken import LEAD_S, Sounds, spoken_of
 
 ROUNDS = 5
 NEEDED = ("skvideo", "moviepy", "hibari", "skia")

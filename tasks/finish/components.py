@@ -14,8 +14,8 @@ from manifests.finish.deliverable import Component, Edit
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import PEOPLE
 from tasks.finish.layers import logo_names
-from tasks.finish.soundtrack import Music, Tracks
-from tasks.finish.spoken import FindAsset, Spoken
+from tasks.finish.sound.soundtrack import Music, Tracks
+from tasks.finish.sound.spoken import FindAsset, Spoken
 
 FLAC = "audio/flac"
 INGREDIENTS = frozenset((FLAC, "audio/mpeg", "audio/mp4", "audio/wav", "audio/x-wav"))

@@ -16,7 +16,7 @@ from manifests.finish.bitrate import AUDIO_KBPS, Measured, RateControl, next_rat
 from manifests.finish.texts.language_codes import iso_639_2
 from tasks.finish.parts import Parts
 from tasks.finish.poster import poster_index
-from tasks.finish.soundtrack import aim_of, mixed
+from tasks.finish.sound.soundtrack import aim_of, mixed
 
 ATTEMPTS = 3
 """Encodings of the pictures, and mixes of the sound, until the file is within the limits."""

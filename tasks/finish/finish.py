@@ -111,7 +111,7 @@ class Finishing:
         return self._committed(made) if made else None
 
     def fail(self, lease: DeliverableLease, error: BaseException) -> None:
-        """Fail a deliverable for a reason of its own; others go on."""
+        """Fail a deliverable for a reason that concerns only it; the others continue."""
         reason = self.named(lease, str(error) if isinstance(error, ReelmillError) else _unexpected(error))
         log.warning("%s", reason, exc_info=None if isinstance(error, ReelmillError) else error)
         try:

@@ -14,7 +14,7 @@ from manifests.finish.design.template import LogoLayer, TextLayer
 from manifests.finish.spec import DeliverableSpec
 from manifests.finish.texts.words import filled, with_brand_texts
 from tasks.finish.footage import PEOPLE
-from tasks.finish.spoken import LEAD_S, FindAsset, Spoken
+from tasks.finish.sound.spoken import LEAD_S, FindAsset, Spoken
 
 LONGEST_TEXT = 200
 """Characters of the texts that a description quotes."""

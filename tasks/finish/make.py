@@ -18,8 +18,8 @@ from tasks.finish.footage import ALGORITHM, footage_of, frame_of, masters_of, pl
 from tasks.finish.layers import cues_for, layer_edits, layers_of
 from tasks.finish.parts import Parts
 from tasks.finish.requirements import facts_of
-from tasks.finish.soundtrack import keeps_sound, sha256_of, tracks_of
-from tasks.finish.spoken import LEAD_S, FindAsset, Sounds, spoken_of
+from tasks.finish.sound.soundtrack import keeps_sound, sha256_of, tracks_of
+from tasks.finish.sound.spoken import LEAD_S, FindAsset, Sounds, spoken_of
 from tasks.finish.workspace import POSTER, SRT, VIDEO, VTT, workspace
 
 

@@ -6,7 +6,7 @@ from manifests.finish.cue import Cue
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import Footage
 from tasks.finish.layers import Layers
-from tasks.finish.soundtrack import Tracks
+from tasks.finish.sound.soundtrack import Tracks
 
 
 class Parts(NamedTuple):

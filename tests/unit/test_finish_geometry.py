@@ -1,4 +1,4 @@
-"""Where boxes lie: always inside the safe zone, at any size of the frame."""
+"""Positions of boxes: always inside the safe zone, at any size of the frame."""
 
 import itertools
 

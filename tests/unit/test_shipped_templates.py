@@ -44,7 +44,7 @@ def layers_of(name: str, frame: Frame, language: str, texts: dict[str, str], *sc
 
 
 def check(name: str, frame: Frame, language: str, texts: dict[str, str], cues: Sequence[Cue] = CUES) -> None:
-    """Check that texts, logos and captions lie inside the safe zone, and that captions cover nothing.
+    """Check that texts, logos and captions are inside the safe zone, and that captions cover nothing.
 
     Other overlaps would be errors.
     """

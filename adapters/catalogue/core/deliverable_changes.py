@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from adapters.catalogue.core.row_locks import lock_rows
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import DELIVERABLE, AuditKey, key_for_writing
 from adapters.catalogue.core.tables import deliverable_events, deliverable_shots, deliverables
@@ -17,18 +18,9 @@ _event = deliverable_events.c
 def lock_deliverables(
     connection: Connection, ids: Iterable[str], states: Collection[str], *conditions: Any, wait: bool = True
 ) -> dict[str, str]:
-    """Lock the deliverables that are in one of the states and meet the conditions; return their states by id.
-
-    Rows are locked in the order of their ids, so that transactions do not deadlock. Without ``wait``, rows that
-    another transaction has locked are left out.
-    """
-    query = (
-        select(deliverables.c.deliverable_id, deliverables.c.state)
-        .where(deliverables.c.deliverable_id.in_(list(ids)), deliverables.c.state.in_(sorted(states)), *conditions)
-        .order_by(deliverables.c.deliverable_id)
-        .with_for_update(skip_locked=not wait)
-    )
-    return {row.deliverable_id: row.state for row in connection.execute(query)}
+    """Lock deliverables as ``lock_rows`` does, and return their states by id."""
+    table = deliverables.c
+    return lock_rows(connection, table.deliverable_id, table.state, ids, states, *conditions, wait=wait)
 
 
 def move_deliverables(

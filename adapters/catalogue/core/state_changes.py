@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
+from adapters.catalogue.core.row_locks import lock_rows
 from adapters.catalogue.core.rows import clean, to_text
 from adapters.catalogue.core.seals import sealed_events
 from adapters.catalogue.core.tables import events, variants
@@ -41,18 +42,9 @@ def write_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
 def lock_variants(
     connection: Connection, variant_ids: Iterable[str], states: Collection[str], *conditions: Any, wait: bool = True
 ) -> dict[str, str]:
-    """Lock the variants that are in one of the states and meet the conditions; return their states by id.
-
-    Rows are locked in the order of their ids, so that transactions do not deadlock. Without ``wait``, rows that
-    another transaction has locked are left out.
-    """
-    query = (
-        select(variants.c.variant_id, variants.c.state)
-        .where(variants.c.variant_id.in_(list(variant_ids)), variants.c.state.in_(states), *conditions)
-        .order_by(variants.c.variant_id)
-        .with_for_update(skip_locked=not wait)
-    )
-    return {row.variant_id: row.state for row in connection.execute(query)}
+    """Lock variants as ``lock_rows`` does, and return their states by id."""
+    table = variants.c
+    return lock_rows(connection, table.variant_id, table.state, variant_ids, states, *conditions, wait=wait)
 
 
 def transition(

@@ -28,7 +28,7 @@ BLUR_PARTS = 24
 MARGIN_PX = 16
 """How much more than the window may be scaled, so that both sides are even and the proportions exact."""
 STILL_PX = 0.5
-"""A path that moves less than this stands still, so that it need not be interpolated between pixels."""
+"""A path that moves less than this is treated as still, so that it need not be interpolated between pixels."""
 
 
 class Fitter(Protocol):

@@ -16,7 +16,7 @@ _CLOSE_S = 0.3
 def caption_timing(
     text: str, language: str, end_s: float, clauses: Sequence[Clause] = (), start_s: float = 0.0
 ) -> list[Cue]:
-    """Return the captions of a plain text; they do not overlap, and lie between the two times.
+    """Return the captions of a plain text; they do not overlap, and are between the two times.
 
     Args:
         language: tag such as ``de`` or ``ar-EG``.

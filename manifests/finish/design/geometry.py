@@ -51,7 +51,7 @@ class Rect(NamedTuple):
         return self.y + self.height
 
     def contains(self, other: "Rect") -> bool:
-        """Return whether another rectangle lies completely inside this one."""
+        """Return whether another rectangle is completely inside this one."""
         return self.x <= other.x and self.y <= other.y and self.right >= other.right and self.bottom >= other.bottom
 
     def overlap(self, other: "Rect") -> Size:

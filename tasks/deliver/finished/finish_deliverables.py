@@ -155,7 +155,7 @@ class Sender:
         self.published = 0
 
     def send(self, lease: DeliverableLease) -> None:
-        """Sign and publish one deliverable; if something about it is wrong, it fails, and others go on."""
+        """Sign and publish one deliverable; if something about it is wrong, it fails, and the others continue."""
         if problem := self._catalogue.deliverable_proofs.unproven([lease]).get(lease.deliverable_id):
             text = f"It was not published, because {problem}. Run `reelmill audit verify`."
             return self._finishing.fail_unproven(lease, text)

@@ -31,7 +31,7 @@ SPOKEN = 20
 LOCAL = (HIBARI, ESPEAK)
 """Voices that are tried: they need a fraction of a second and no account."""
 LEAD_S = 0.15
-"""Silence before the voice, as in ``tasks.finish.spoken``."""
+"""Silence before the voice, as in ``tasks.finish.sound.spoken``."""
 WITH_SOUND = ("LTX2", "Cosmos3", "Kandinsky6")
 """Beginnings of the names of pipelines that may generate sound; see ``models.diffusers.families``."""
 INSTALL = "Install one, such as `apt-get install espeak-ng`, or use a recording."

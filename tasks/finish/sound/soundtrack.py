@@ -15,7 +15,7 @@ from adapters.media.soundtrack.mix import Mixed, mix
 from adapters.media.soundtrack.samples import as_stereo
 from manifests.finish.length import FramePlan
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.spoken import LEAD_S, Sounds, Spoken
+from tasks.finish.sound.spoken import LEAD_S, Sounds, Spoken
 
 
 class Music(NamedTuple):
