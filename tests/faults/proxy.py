@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -16,7 +17,11 @@ from typing import ClassVar
 HANG_S = 1.0
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "expect"}
 Chooser = Callable[[int], str | None]
-"""Maps the number of a request, counted from 0, to its fault or None."""
+"""Maps the number of a request, counted from 0, to its fault or None.
+
+Requests are counted together, or those of each path alone: then the fault that a request meets does not depend on the
+requests of other threads.
+"""
 
 
 PAGE = b"<html><body>Please sign in to the hotel wifi</body></html>"
@@ -63,17 +68,22 @@ class Proxy(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, upstream: str, choose: Chooser) -> None:
+    def __init__(self, upstream: str, choose: Chooser, counts_by_path: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.upstream = upstream.removeprefix("http://")
         self.choose = choose
-        self.numbers = itertools.count()
+        self.counts_by_path = counts_by_path
+        self.numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self.met: list[str] = []
         self.methods: list[str] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
+
+    def number_of(self, path: str) -> int:
+        """Count a request; return its number."""
+        return next(self.numbers[path if self.counts_by_path else ""])
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore broken connections: they are the purpose of this proxy."""
@@ -106,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def meet(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.choose(next(self.server.numbers))
+        fault = self.server.choose(self.server.number_of(self.path))
         self.server.methods.append(self.command)
         if fault == "409" and self.command != "PUT":
             fault = None  # S3 returns 409 only for conditional writes
@@ -211,9 +221,9 @@ def some(share: float, faults: list[str], seed: int) -> Chooser:
 
 
 @contextmanager
-def running(upstream: str, choose: Chooser) -> Iterator[Proxy]:
+def running(upstream: str, choose: Chooser, counts_by_path: bool = False) -> Iterator[Proxy]:
     """Serve on a free loopback port until the block ends."""
-    proxy = Proxy(upstream, choose)
+    proxy = Proxy(upstream, choose, counts_by_path)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
