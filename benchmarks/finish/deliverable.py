@@ -15,11 +15,12 @@ from benchmarks.finish.plain import reencode
 from benchmarks.finish.with_moviepy import DEFAULTS, OURS, write_with_moviepy
 from benchmarks.harness.result import Limit, Result
 from benchmarks.harness.timing import Times, timed
+from manifests.finish.length import LEAD_S
 from manifests.finish.spec import DeliverableSpec
 from tasks.finish.footage import frame_of, masters_of, plan_of
 from tasks.finish.layers import cues_for, layers_of
 from tasks.finish.make import make
-from tasks.finish.sound.spoken import LEAD_S, Sounds, spoken_of
+from tasks.finish.sound.spoken import Sounds, spoken_of
 
 ROUNDS = 5
 NEEDED = ("skvideo", "moviepy", "hibari", "skia")

@@ -10,7 +10,7 @@ from adapters.media.compose.layer import DrawnLayer
 from adapters.media.soundtrack.samples import RATE
 from adapters.media.video import PRESET
 from manifests.finish.bitrate import AUDIO_KBPS, CRF
-from tasks.finish.sound.spoken import LEAD_S
+from manifests.finish.length import LEAD_S
 
 DEFAULTS: Mapping[str, Any] = {}
 """MoviePy's own settings: x264's preset medium and crf 23."""

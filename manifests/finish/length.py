@@ -14,6 +14,8 @@ from manifests.finish.spec import Extension
 
 END_CARD_TIMES = 3
 """An end card is extended to at most this many times its length."""
+LEAD_S = 0.15
+"""Time between the intro and the first word of the voice."""
 CROSSFADE_S = 0.5
 """Length of the crossfade between two rounds of a loop."""
 SHORTEST_S = 0.5

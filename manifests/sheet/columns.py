@@ -373,7 +373,6 @@ FINISHING = frozenset(
 """Columns of finishing. They are read only in rows with a finish template; they also stay columns of the sheet's own,
 so that prompts can use them and records contain them, as before there was finishing."""
 BY_NAME = {column.name: column for column in COLUMNS}
-SPLIT = frozenset(column.name for column in COLUMNS if column.splits)
 
 
 def normalise(header: str) -> str:

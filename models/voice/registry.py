@@ -54,11 +54,6 @@ def voice_cards(tools: SoundTools = NO_TOOLS) -> dict[str, SpeechCard | HostedSp
     return {name: card for name, card in found.items() if isinstance(card, SpeechCard | HostedSpeechCard)}
 
 
-def engine_names(tools: SoundTools = NO_TOOLS) -> tuple[str, ...]:
-    """Return the names of all engines, whether they can speak on this machine or not."""
-    return (*_BUILT_IN, *voice_cards(tools))
-
-
 def split_voice(name: str) -> tuple[str, str]:
     """Return engine and voice of ``hibari:heart``; the voice is empty in ``hibari``."""
     engine, _, voice = name.partition(":")

@@ -11,10 +11,11 @@ from manifests.finish.deliverable import Edit
 from manifests.finish.design.frame import Frame
 from manifests.finish.design.template import Layer as TemplateLayer
 from manifests.finish.design.template import LogoLayer, TextLayer
+from manifests.finish.length import LEAD_S
 from manifests.finish.spec import DeliverableSpec
 from manifests.finish.texts.words import filled, with_brand_texts
 from tasks.finish.footage import PEOPLE
-from tasks.finish.sound.spoken import LEAD_S, FindAsset, Spoken
+from tasks.finish.sound.spoken import FindAsset, Spoken
 
 LONGEST_TEXT = 200
 """Characters of the texts that a description quotes."""

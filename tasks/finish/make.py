@@ -9,6 +9,7 @@ from adapters.media.compose.yuv import rgb_of
 from adapters.media.subtitles import to_srt, to_vtt
 from adapters.media.video import write_poster
 from manifests.finish.deliverable import Component, Edit, FinishedFile
+from manifests.finish.length import LEAD_S
 from manifests.finish.spec import DeliverableSpec
 from manifests.placements.linter import lint
 from models.sound_tools import NO_TOOLS, SoundTools
@@ -19,7 +20,7 @@ from tasks.finish.layers import cues_for, layer_edits, layers_of
 from tasks.finish.parts import Parts
 from tasks.finish.requirements import facts_of
 from tasks.finish.sound.soundtrack import keeps_sound, sha256_of, tracks_of
-from tasks.finish.sound.spoken import LEAD_S, FindAsset, Sounds, spoken_of
+from tasks.finish.sound.spoken import FindAsset, Sounds, spoken_of
 from tasks.finish.workspace import POSTER, SRT, VIDEO, VTT, workspace
 
 

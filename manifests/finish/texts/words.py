@@ -7,9 +7,6 @@ from manifests.finish.brand import BrandKit
 from manifests.finish.design.geometry import is_right_to_left
 from manifests.finish.design.template import PLACEHOLDER, Card, FinishTemplate, LogoLayer, TextLayer
 
-BRAND_PLACEHOLDERS = ("brand", "legal")
-"""Placeholders that the brand kit fills in if the sheet has no such column, or an empty cell."""
-
 
 def with_brand_texts(texts: Mapping[str, str], brand: BrandKit, language: str, market: str = "") -> dict[str, str]:
     """Return the texts with ``{brand}``, the name of the brand, and ``{legal}``, its legal line.

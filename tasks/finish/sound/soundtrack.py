@@ -13,9 +13,9 @@ from adapters.media.soundtrack.decode import decode
 from adapters.media.soundtrack.loudness import Aim
 from adapters.media.soundtrack.mix import Mixed, mix
 from adapters.media.soundtrack.samples import as_stereo
-from manifests.finish.length import FramePlan
+from manifests.finish.length import LEAD_S, FramePlan
 from manifests.finish.spec import DeliverableSpec
-from tasks.finish.sound.spoken import LEAD_S, Sounds, Spoken
+from tasks.finish.sound.spoken import Sounds, Spoken
 
 
 class Music(NamedTuple):

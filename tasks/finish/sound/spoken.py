@@ -28,12 +28,6 @@ class Sounds(NamedTuple):
     tools: SoundTools = NO_TOOLS
 
 
-LEAD_S = 0.15
-"""Time between the intro and the first word."""
-TAIL_S = 0.25
-"""Time between the last word and the end, if the length may be chosen."""
-
-
 class Spoken(NamedTuple):
     """A voice.
 

@@ -11,6 +11,7 @@ from manifests.finish.brand import BrandKit
 from manifests.finish.captions.timing import Clause
 from manifests.finish.choices import DEFAULT, brand_name, music_of
 from manifests.finish.kit import FinishKit
+from manifests.finish.length import LEAD_S
 from manifests.finish.spec import MusicSpec
 from manifests.finish.texts.languages import language_name, primary
 from manifests.finish.texts.wording import NOTHING, header_for, script_of, wordings
@@ -30,8 +31,6 @@ SPOKEN = 20
 """Scripts that are spoken when a sheet is read; the others are spoken when their deliverables are made."""
 LOCAL = (HIBARI, ESPEAK)
 """Voices that are tried: they need a fraction of a second and no account."""
-LEAD_S = 0.15
-"""Silence before the voice, as in ``tasks.finish.sound.spoken``."""
 WITH_SOUND = ("LTX2", "Cosmos3", "Kandinsky6")
 """Beginnings of the names of pipelines that may generate sound; see ``models.diffusers.families``."""
 INSTALL = "Install one, such as `apt-get install espeak-ng`, or use a recording."
